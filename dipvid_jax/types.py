@@ -22,3 +22,49 @@ class Video:
 
   frames: np.ndarray
   frame_rate: fractions.Fraction
+
+
+class Outputs(NamedTuple):
+  """What the generator makes of a batch of noise maps.
+
+  Attributes:
+    image: `[N, H, W, 3]` RGB in (0, 1).
+    flow: `[N, H, W, F]` flow in network units (pixels / flow_scale), two channels
+      (dx, dy) for each stride and direction in the order f1 b1 f3 b3 f5 b5.
+  """
+
+  image: jax.Array
+  flow: jax.Array
+
+
+class Batch(NamedTuple):
+  """N frames at one stride, in the order in which the flow runs through them.
+
+  A batch taken backwards in time is stored in reversed order, so the pair
+  (k, k + 1) is (frame i, frame i +- stride) in every batch. The fields of the flow
+  are None where a method has none, the features empty where no loss reads them.
+
+  Attributes:
+    noise: `[N, H, W, C]` the fixed network input.
+    frames: `[N, H, W, 3]` RGB in [0, 1]; finite in the hole too.
+    hole_mask: `[N, H, W, 1]` 1 = fill.
+    flow: `[N-1, H, W, 2]` known flow of the pairs in network units.
+    flow_hole: `[N-1, H, W, 1]` 1 where frame k, or frame k + 1 along the flow, is
+      in the hole.
+    visible: `[N-1, H, W, 1]` 1 where the known flow can be trusted.
+    flow_scale: scalar, pixels per network unit at this stride.
+    flow_channel: scalar int32, the first of the two generated flow channels.
+    features: features of the known frames, a map for each layer.
+    feature_holes: `[N, h, w, 1]` for each layer, 1 where a feature saw the hole.
+  """
+
+  noise: jax.Array
+  frames: jax.Array
+  hole_mask: jax.Array
+  flow: jax.Array | None = None
+  flow_hole: jax.Array | None = None
+  visible: jax.Array | None = None
+  flow_scale: jax.Array | None = None
+  flow_channel: jax.Array | None = None
+  features: tuple[jax.Array, ...] = ()
+  feature_holes: tuple[jax.Array, ...] = ()

@@ -44,10 +44,9 @@ def backward_warp(image: jax.Array, flow: jax.Array) -> tuple[jax.Array, jax.Arr
         (tap_x >= 0) & (tap_x <= width - 1) & (tap_y >= 0) & (tap_y <= height - 1)
       )
       weight = jnp.where(inside, weight_x * weight_y, 0)
-      index = (
-        jnp.clip(tap_y, 0, height - 1).astype(jnp.int32) * width
-        + jnp.clip(tap_x, 0, width - 1).astype(jnp.int32)
-      )
+      index = jnp.clip(tap_y, 0, height - 1).astype(jnp.int32) * width + jnp.clip(
+        tap_x, 0, width - 1
+      ).astype(jnp.int32)
       tap = jnp.take_along_axis(
         rows, index.reshape(batch, height * width, 1), axis=1
       ).reshape(image.shape)

@@ -1,0 +1,1 @@
+"""The commands behind `bin/`: flags in, one library call."""

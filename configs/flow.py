@@ -1,0 +1,55 @@
+"""DIP-Vid-Flow as the authors' program runs it.
+
+Paper: Zhang et al., An Internal Learning Approach to Video Inpainting, ICCV 2019.
+Where paper and program differ this follows the program; `schedule="epochs"` is the
+paper's text (816,000 updates for 80 frames).
+
+Command:
+  bin/inpaint --config flow.py --video clip.mp4 --mask mask.mp4 --output out
+
+Work: 20 rounds x (50 batches + the median one) x 100 updates = 102,000 updates of
+339 GFLOP. Expected time: see BENCHMARKS.md. On a CPU (seconds an update) use fewer
+updates, for example --config.max_updates=500 --config.size=96,192 --config.levels=5.
+"""
+
+import ml_collections
+from ml_collections import config_dict
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """The authors' setting."""
+  config = ml_collections.ConfigDict()
+
+  config.video = config_dict.placeholder(str)  # a video file or a folder of images
+  config.mask = config_dict.placeholder(str)  # a video, a folder, or one image
+  config.output = config_dict.placeholder(str)  # a folder for the results
+  config.seed = 0
+
+  config.size = (192, 384)  # height, width of the working frames
+  config.fit = "crop"  # "crop" cuts to the aspect of `size`, "pad" keeps everything
+  config.dilate = 0  # pixels of the input by which the hole grows
+  config.invert_mask = False  # True where the mask is 0 in the hole
+  config.mask_object = config_dict.placeholder(int)  # one index of an annotation
+
+  config.flow = ml_collections.ConfigDict()
+  config.flow.estimator = "dis"  # or "pwcnet", as the authors; needs weights
+  config.flow.weights = config_dict.placeholder(str)
+
+  config.levels = 6
+  config.random_norm_scale = False  # True draws BatchNorm's scale as PyTorch 1.0 did
+
+  config.strides = (1, 3, 5)
+  config.batch_size = 5
+  config.schedule = "rounds"  # "epochs": each round is every batch once
+  config.rounds = 20
+  config.batches_per_round = 50
+  config.inner_steps = 100
+  config.max_updates = config_dict.placeholder(int)
+  config.learning_rate = 0.01
+
+  config.image_weight = 1.0
+  config.flow_weight = 0.1
+  config.consistency_weight = 1.0
+  config.perceptual_weight = 0.01
+  config.vgg_input = "authors"  # or "imagenet"
+  return config

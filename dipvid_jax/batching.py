@@ -1,0 +1,179 @@
+"""The clip on the device, and gathering a batch from it."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dipvid_jax.types import Batch
+from flow import VideoFlow, backward_warp
+
+_NOISE_AMPLITUDE = 0.1
+
+
+class DeviceFlow(NamedTuple):
+  """Known flow of all pairs, indexed by stride, direction and source frame.
+
+  Pairs that a clip does not have are zero and never gathered.
+
+  Attributes:
+    flow: `[S, 2, T, H, W, 2]` float32, pixels; direction 0 forward, 1 backward.
+    visible: `[S, 2, T, H, W, 1]` bool.
+    hole: `[S, 2, T, H, W, 1]` bool, either frame of the pair is in the hole.
+    scale: `[S]` float32, pixels per network unit.
+    strides: `[S]` int32.
+  """
+
+  flow: jax.Array
+  visible: jax.Array
+  hole: jax.Array
+  scale: jax.Array
+  strides: jax.Array
+
+
+class DeviceClip(NamedTuple):
+  """What stays on the device for the whole run.
+
+  Attributes:
+    noise: `[T, H, W, C]` float32, the fixed network input.
+    frames: `[T, H, W, 3]` float32, RGB in [0, 1].
+    hole_mask: `[T, H, W, 1]` float32.
+    flow: the known flow, None for methods without.
+  """
+
+  noise: jax.Array
+  frames: jax.Array
+  hole_mask: jax.Array
+  flow: DeviceFlow | None = None
+
+
+def draw_noise(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+  """The authors' network input: uniform on [0, 0.1], one map for each frame.
+
+  Args:
+    key: a PRNG key, consumed.
+    shape: `[T, H, W, 1]`.
+
+  Returns:
+    Float32 of that shape.
+  """
+  return jax.random.uniform(key, shape, maxval=_NOISE_AMPLITUDE)
+
+
+def put_flow(video_flow: VideoFlow, hole_masks: np.ndarray) -> DeviceFlow:
+  """Puts a clip's flow on the device, with the holes of its pairs and its scales.
+
+  Args:
+    video_flow: from `flow.estimate_video_flow`.
+    hole_masks: `[T, H, W, 1]` float, 1 = hole.
+
+  Returns:
+    The flow, ready for `take_batch`.
+  """
+  frame_count = len(hole_masks)
+  flows, visibles, holes, scales = [], [], [], []
+  for pairs in video_flow:
+    t = pairs.stride
+    earlier, later = hole_masks[:-t], hole_masks[t:]
+    forward_hole = _pair_holes(earlier, later, pairs.forward)
+    backward_hole = _pair_holes(later, earlier, pairs.backward)
+
+    def both(forward, backward, t=t):
+      # Indexed by the source frame: i for forward pairs, i + t for backward ones.
+      rest = [(0, 0)] * (forward.ndim - 1)
+      return np.stack(
+        [np.pad(forward, [(0, t), *rest]), np.pad(backward, [(t, 0), *rest])]
+      )
+
+    flows.append(both(pairs.forward, pairs.backward))
+    visibles.append(both(pairs.forward_visible, pairs.backward_visible))
+    holes.append(both(forward_hole, backward_hole))
+    scales.append(flow_scale(pairs.forward, pairs.backward))
+  assert flows[0].shape[1] == frame_count
+  return DeviceFlow(
+    flow=jnp.asarray(np.stack(flows)),
+    visible=jnp.asarray(np.stack(visibles)),
+    hole=jnp.asarray(np.stack(holes)),
+    scale=jnp.asarray(scales, jnp.float32),
+    strides=jnp.asarray([pairs.stride for pairs in video_flow], jnp.int32),
+  )
+
+
+def flow_scale(*flows: np.ndarray) -> float:
+  """The largest absolute component over all flows of a stride, and at least 1."""
+  return max(1.0, *(float(np.abs(flow).max()) for flow in flows))
+
+
+def pair_hole_mask(
+  hole_mask_i: jax.Array, hole_mask_j: jax.Array, flow_ij: jax.Array
+) -> jax.Array:
+  """Where frame i, or frame j along the known flow, is in the hole.
+
+  Args:
+    hole_mask_i: `[P, H, W, 1]` float, 1 = hole.
+    hole_mask_j: `[P, H, W, 1]` float.
+    flow_ij: `[P, H, W, 2]` float, (dx, dy) in pixels.
+
+  Returns:
+    `[P, H, W, 1]` float: 1 where frame i is in the hole or the warped hole of
+    frame j is above 0 (the paper's 1 - M^f).
+  """
+  warped, _ = backward_warp(hole_mask_j, flow_ij)
+  return ((hole_mask_i > 0) | (warped > 0)).astype(hole_mask_i.dtype)
+
+
+_pair_hole_mask = jax.jit(pair_hole_mask)
+
+
+def _pair_holes(hole_i, hole_j, flow_ij):
+  pairs = zip(hole_i, hole_j, flow_ij, strict=True)
+  return np.stack(
+    [np.asarray(_pair_hole_mask(i[None], j[None], f[None])[0]) > 0 for i, j, f in pairs]
+  )
+
+
+def take_batch(
+  clip: DeviceClip,
+  start: jax.Array,
+  stride_index: jax.Array,
+  direction: jax.Array,
+  *,
+  batch_size: int,
+) -> Batch:
+  """Gathers N frames and the flow of their N-1 pairs.
+
+  All three indices may be traced, so one compilation serves every batch.
+
+  Args:
+    clip: the clip on the device.
+    start: scalar int32, the batch's earliest frame.
+    stride_index: scalar int32, position of its stride among the clip's strides.
+    direction: scalar int32, 0 forward, 1 backward in time.
+    batch_size: N.
+
+  Returns:
+    The batch, in reversed order where it runs backward.
+  """
+  order = jnp.arange(batch_size)
+  if clip.flow is None:
+    stride = 1
+  else:
+    stride = clip.flow.strides[stride_index]
+    order = jnp.where(direction == 0, order, batch_size - 1 - order)
+  index = start + stride * order
+  batch = Batch(
+    noise=clip.noise[index], frames=clip.frames[index], hole_mask=clip.hole_mask[index]
+  )
+  if clip.flow is None:
+    return batch
+  known, source = clip.flow, index[:-1]
+  scale = known.scale[stride_index]
+  dtype = clip.frames.dtype
+  return batch._replace(
+    flow=known.flow[stride_index, direction, source] / scale,
+    flow_hole=known.hole[stride_index, direction, source].astype(dtype),
+    visible=known.visible[stride_index, direction, source].astype(dtype),
+    flow_scale=scale,
+    flow_channel=4 * stride_index + 2 * direction,
+  )

@@ -1,0 +1,55 @@
+"""A run's training states on disk, by orbax."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import orbax.checkpoint as ocp
+
+from dipvid_jax.step import TrainState
+
+
+class Checkpoints:
+  """The last few states of a run, each written whole or not at all."""
+
+  def __init__(self, folder: str | Path, *, keep: int = 2):
+    """Opens a folder of checkpoints, made where it is missing.
+
+    Args:
+      folder: where they are.
+      keep: how many of the latest to keep.
+    """
+    options = ocp.CheckpointManagerOptions(
+      max_to_keep=keep, enable_async_checkpointing=False
+    )
+    self._manager = ocp.CheckpointManager(Path(folder).resolve(), options=options)
+
+  def save(self, state: TrainState) -> None:
+    """Writes a state under its number of updates."""
+    self._manager.save(int(state.step), args=ocp.args.StandardSave(state))
+
+  def restore_latest(
+    self, like: TrainState, *, on_damaged: Callable[[int, Exception], None]
+  ) -> TrainState | None:
+    """Reads the latest state that can be read.
+
+    Args:
+      like: a state of the same shapes and dtypes.
+      on_damaged: called with the number of updates of a checkpoint that cannot be
+        read and the reason, before the one before it is tried.
+
+    Returns:
+      The state, or None where there is none.
+    """
+    target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+    for step in sorted(self._manager.all_steps(), reverse=True):
+      try:
+        return self._manager.restore(step, args=ocp.args.StandardRestore(target))
+      except (ValueError, KeyError, OSError) as error:
+        on_damaged(step, error)
+        self._manager.delete(step)
+    return None
+
+  def close(self) -> None:
+    """Waits for what is being written."""
+    self._manager.close()

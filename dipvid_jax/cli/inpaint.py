@@ -1,0 +1,132 @@
+"""`bin/inpaint`: removes what a mask marks from a video."""
+
+import argparse
+import sys
+
+from absl import flags
+from ml_collections import config_flags
+
+from dipvid_jax.cli.xla_flags import set_xla_flags
+from dipvid_jax.configuration import find_config
+from dipvid_jax.errors import DivergedError, InputError
+from dipvid_jax.run import run
+
+_EXAMPLES = """\
+examples:
+  bin/inpaint --config flow.py --video clip.mp4 --mask mask.mp4 --output out
+      the method of the paper; 102,000 updates, for a GPU
+  bin/inpaint --config flow.py --video clip.mp4 --mask mask.png --output out \\
+      --config.size=96,192 --config.levels=5 --config.max_updates=500
+      a quick look on a CPU: small frames, few updates, a blurred filling
+  bin/inpaint --config flow.py --video clip.mp4 --mask mask.mp4 --output out --resume
+      goes on after an interruption
+
+results in the output folder:
+  inpainted.mp4, frames/   the input with the hole filled
+  full.mp4                 the network's own frames everywhere
+  preview.png              input, flows, generated frames and result at a glance
+  metrics.jsonl            losses and updates per second, a line a batch
+  config.json, checkpoints/, flow/
+
+--config.KEY=VALUE sets any key of the config; the keys and what they mean stand in
+configs/flow.py. Exit code: 0 done, 1 the training diverged, 2 bad input, 130 Ctrl-C.
+"""
+
+# Flags that are short for a config key.
+_SHORT = ("video", "mask", "output", "seed", "dilate", "invert_mask", "mask_object")
+
+
+def make_parser() -> argparse.ArgumentParser:
+  """The flags of the command."""
+  parser = argparse.ArgumentParser(
+    prog="inpaint",
+    description="Removes what a mask marks from a video: trains a network on that one "
+    "video and fills the hole with what it learnt.",
+    epilog=_EXAMPLES,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+    allow_abbrev=False,
+  )
+  parser.add_argument("--config", default="flow.py", metavar="FILE",
+    help="a config's name in configs/ or a path (default: flow.py)")  # fmt: skip
+  parser.add_argument("--video", metavar="V",
+    help="a video file (mp4, mov, avi, mkv, webm) or a folder of images")  # fmt: skip
+  parser.add_argument("--mask", metavar="M",
+    help="white where to fill: a video, a folder of images, or one image for all frames")  # fmt: skip
+  parser.add_argument("--output", metavar="DIR", help="a folder for the results")
+  parser.add_argument("--seed", type=int, help="same seed, same machine, same result")
+  parser.add_argument("--dilate", type=int, metavar="PX",
+    help="grow the hole by so many pixels of the input")  # fmt: skip
+  parser.add_argument("--invert-mask", action="store_true", default=None,
+    help="the mask is black where to fill")  # fmt: skip
+  parser.add_argument("--object", type=int, dest="mask_object", metavar="K",
+    help="of an indexed annotation, fill only object K (default: all)")  # fmt: skip
+  parser.add_argument("--resume", action="store_true",
+    help="go on with the run in the output folder")  # fmt: skip
+  parser.add_argument("--overwrite", action="store_true",
+    help="replace the run in the output folder")  # fmt: skip
+  parser.add_argument("--deterministic", action="store_true",
+    help="repeatable bit for bit on a GPU too, slower (a CPU always is)")  # fmt: skip
+  return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Runs the command.
+
+  Args:
+    argv: the arguments; those of the process where None.
+
+  Returns:
+    The exit code.
+  """
+  parser = make_parser()
+  arguments, rest = parser.parse_known_args(argv)
+  set_xla_flags(deterministic=arguments.deterministic)
+  try:
+    if arguments.resume and arguments.overwrite:
+      raise InputError("--resume and --overwrite exclude each other")
+    config = read_config(arguments.config, rest)
+    for key in _SHORT:
+      value = getattr(arguments, key)
+      if value is not None:
+        config[key] = value
+    folder = run(config, overwrite=arguments.overwrite, resume=arguments.resume)
+  except InputError as error:
+    print(f"inpaint: {error}", file=sys.stderr)
+    return 2
+  except DivergedError as error:
+    print(f"inpaint: {error}; the checkpoints are kept", file=sys.stderr)
+    return 1
+  except KeyboardInterrupt:
+    print(
+      "inpaint: interrupted; the same command with --resume goes on", file=sys.stderr
+    )
+    return 130
+  print(f"done: {folder / 'inpainted.mp4'} (at a glance: {folder / 'preview.png'})")
+  return 0
+
+
+def read_config(name: str, overrides: list[str]):
+  """Loads a config file and sets `--config.KEY=VALUE` overrides in it.
+
+  Args:
+    name: see `find_config`.
+    overrides: what argparse left over.
+
+  Returns:
+    The config.
+
+  Raises:
+    InputError: an unknown flag or key, or a value of another type.
+  """
+  path = find_config(name)
+  values = flags.FlagValues()
+  holder = config_flags.DEFINE_config_file("config", flag_values=values)
+  try:
+    left = values(["inpaint", f"--config={path}", *overrides])
+  except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+    raise InputError(
+      f"{' '.join(str(error).split())}; see --help and {path}"
+    ) from error
+  if left[1:]:
+    raise InputError(f"unexpected {' '.join(left[1:])}; see --help")
+  return holder.value

@@ -1,0 +1,129 @@
+"""Configs: finding their files, loading them, checking their values."""
+
+import importlib.util
+import math
+from pathlib import Path
+from typing import get_args
+
+import ml_collections
+
+from dipvid_jax.errors import InputError
+from dipvid_jax.model import CHANNELS
+from dipvid_jax.prepare import Fit, check_size
+from dipvid_jax.schedule import SCHEDULES
+from dipvid_jax.vgg import INPUT_CONVENTIONS
+from flow.estimators import ESTIMATORS
+
+_POSITIVE = (
+  "rounds",
+  "batches_per_round",
+  "inner_steps",
+  "batch_size",
+  "learning_rate",
+)
+_WEIGHTS = ("image_weight", "flow_weight", "consistency_weight", "perceptual_weight")
+
+
+def config_folder() -> Path:
+  """The folder of the shipped configs: in the wheel, or in the checkout."""
+  package = Path(__file__).resolve().parent
+  installed = package / "configs"
+  return installed if installed.is_dir() else package.parent / "configs"
+
+
+def find_config(name: str) -> Path:
+  """Finds a config file.
+
+  Args:
+    name: a path, or the name of a shipped config with or without `.py`.
+
+  Returns:
+    The file's path.
+
+  Raises:
+    InputError: there is no such file; the line lists the shipped configs.
+  """
+  path = Path(name)
+  if path.parent == Path() and not name.startswith("."):
+    path = config_folder() / path.with_suffix(".py")
+  if path.is_file():
+    return path
+  shipped = ", ".join(sorted(p.name for p in config_folder().glob("*.py")))
+  raise InputError(f"--config {name}: no such config; there are {shipped}")
+
+
+def load_config(name: str = "flow") -> ml_collections.ConfigDict:
+  """Loads a config by name or path, for use with `inpaint_video`.
+
+  Args:
+    name: see `find_config`.
+
+  Returns:
+    A config whose keys are fixed and whose values can be set.
+
+  Raises:
+    InputError: there is no such file, or it has no `get_config`.
+  """
+  path = find_config(name)
+  spec = importlib.util.spec_from_file_location(f"dipvid_config_{path.stem}", path)
+  if spec is None or spec.loader is None:
+    raise InputError(f"--config {name}: not a Python file")
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  if not hasattr(module, "get_config"):
+    raise InputError(f"--config {path}: the file defines no get_config()")
+  return module.get_config()
+
+
+def check_config(config: ml_collections.ConfigDict) -> None:
+  """Checks every value before any work is done.
+
+  Args:
+    config: from `load_config`, with the user's values set.
+
+  Raises:
+    InputError: one line that names the key, its value and what it takes.
+  """
+  for key in _POSITIVE:
+    if not config[key] > 0:
+      raise InputError(f"config.{key}: must be above 0, got {config[key]}")
+  for key in _WEIGHTS:
+    if not (math.isfinite(config[key]) and config[key] >= 0):
+      raise InputError(f"config.{key}: must be 0 or more, got {config[key]}")
+  if not any(config[key] for key in _WEIGHTS):
+    raise InputError("config: every loss has weight 0; set image_weight")
+  if config.max_updates is not None and config.max_updates < 1:
+    raise InputError(f"config.max_updates: must be 1 or more, got {config.max_updates}")
+  if config.batch_size < 2:
+    raise InputError(
+      f"config.batch_size: flow needs 2 frames or more, got {config.batch_size}"
+    )
+  _check_sizes(config)
+  choices = {
+    "fit": (config.fit, get_args(Fit)),
+    "schedule": (config.schedule, SCHEDULES),
+    "vgg_input": (config.vgg_input, INPUT_CONVENTIONS),
+    "flow.estimator": (config.flow.estimator, ESTIMATORS),
+  }
+  for key, (value, allowed) in choices.items():
+    if value not in allowed:
+      raise InputError(f"config.{key}: {value!r} is not one of {', '.join(allowed)}")
+
+
+def _check_sizes(config):
+  if not 1 <= config.levels <= len(CHANNELS):
+    raise InputError(
+      f"config.levels: must be 1 to {len(CHANNELS)}, got {config.levels}"
+    )
+  size, strides = tuple(config.size), tuple(config.strides)
+  if len(size) != 2 or not all(isinstance(n, int) and n > 0 for n in size):
+    raise InputError(f"config.size: must be (height, width) in pixels, got {size}")
+  check_size(size, config.levels)
+  if (
+    not strides
+    or len(set(strides)) != len(strides)
+    or not all(isinstance(t, int) and t > 0 for t in strides)
+  ):
+    raise InputError(
+      f"config.strides: must be different numbers above 0, got {strides}"
+    )

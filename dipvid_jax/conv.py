@@ -1,0 +1,128 @@
+"""Convolution whose gradients stay fast inside `lax.scan` on the CPU.
+
+XLA:CPU has a fast convolution only for the canonical layout (NHWC, HWIO, no
+reversal), and inside a loop it no longer rewrites other layouts into it: JAX's own
+gradient convolutions then fall to a naive loop nest, two hundred times slower
+(jax-ml/jax issue 12868). Here both gradients are written as canonical convolutions.
+"""
+
+import functools
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+_LAYOUTS = {4: ("NHWC", "HWIO", "NHWC"), 5: ("NDHWC", "DHWIO", "NDHWC")}
+
+
+def convolve(
+  x: jax.Array,
+  kernel: jax.Array,
+  *,
+  strides: Sequence[int],
+  zero_padding: int = 0,
+) -> jax.Array:
+  """Convolution (cross-correlation), channels last.
+
+  Args:
+    x: `[N, H, W, I]` or `[N, D, H, W, I]` float.
+    kernel: `[h, w, I, O]` or `[d, h, w, I, O]` float.
+    strides: one step for each spatial axis.
+    zero_padding: zeros on both sides of each spatial axis, less than the kernel.
+
+  Returns:
+    `[N, H', W', O]` (or with D'), with H' = (H + 2 zero_padding - h) // stride + 1.
+
+  Raises:
+    ValueError: ranks, channels or strides disagree (raised while tracing).
+  """
+  spatial = x.ndim - 2
+  if x.ndim not in _LAYOUTS or kernel.ndim != x.ndim or len(strides) != spatial:
+    raise ValueError(
+      f"convolve needs x and kernel of equal rank 4 or 5 and a stride for each "
+      f"spatial axis, got {x.shape}, {kernel.shape}, {tuple(strides)}"
+    )
+  if x.shape[-1] != kernel.shape[-2]:
+    raise ValueError(
+      f"convolve: x has {x.shape[-1]} channels, the kernel takes {kernel.shape[-2]}"
+    )
+  strides = tuple(strides)
+  if all(size == 1 for size in (*kernel.shape[:spatial], *strides)):
+    return x @ kernel.reshape(kernel.shape[-2:])
+  if jax.default_backend() == "cpu":
+    return _canonical(x, kernel, strides, zero_padding)
+  return _forward(x, kernel, strides, zero_padding)
+
+
+def _forward(x, kernel, strides, padding, lhs_dilation=None, rhs_dilation=None):
+  if isinstance(padding, int):
+    padding = [(padding, padding)] * len(strides)
+  return lax.conv_general_dilated(
+    x,
+    kernel,
+    window_strides=strides,
+    padding=padding,
+    lhs_dilation=lhs_dilation,
+    rhs_dilation=rhs_dilation,
+    dimension_numbers=_LAYOUTS[x.ndim],
+  )
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _canonical(x, kernel, strides, padding):
+  return _forward(x, kernel, strides, padding)
+
+
+def _canonical_forward(x, kernel, strides, padding):
+  return _forward(x, kernel, strides, padding), (x, kernel)
+
+
+def _canonical_backward(strides, padding, residuals, cotangent):
+  x, kernel = residuals
+  return (
+    _input_gradient(cotangent, kernel, strides, padding, x.shape),
+    _kernel_gradient(cotangent, x, strides, padding, kernel.shape),
+  )
+
+
+_canonical.defvjp(_canonical_forward, _canonical_backward)
+
+
+def _input_gradient(cotangent, kernel, strides, padding, input_shape):
+  """The cotangent, spread by the strides, convolved with the turned kernel."""
+  axes = range(len(strides))
+  turned = jnp.swapaxes(jnp.flip(kernel, axis=tuple(axes)), -1, -2)
+  full = [kernel.shape[i] - 1 - padding for i in axes]
+  # Rows that the strided windows left over at the end have a zero gradient.
+  left_over = [
+    (input_shape[1 + i] + 2 * padding - kernel.shape[i]) % strides[i] for i in axes
+  ]
+  widths = [(low, low + rest) for low, rest in zip(full, left_over, strict=True)]
+  return _forward(cotangent, turned, (1,) * len(strides), widths, lhs_dilation=strides)
+
+
+def _kernel_gradient(cotangent, x, strides, padding, kernel_shape):
+  """The input convolved with the cotangent; batch and channels change places."""
+  inputs = jnp.swapaxes(x, 0, -1)  # [I, H, W, N]
+  filters = jnp.moveaxis(cotangent, 0, -2)  # [H', W', N, O]
+  ones = (1,) * len(strides)
+  gradient = _forward(inputs, filters, ones, padding, rhs_dilation=strides)
+  crop = tuple(slice(0, size) for size in kernel_shape[: len(strides)])
+  return jnp.moveaxis(gradient[(slice(None), *crop)], 0, -2)  # from [I, h, w, O]
+
+
+def upsample_nearest(x: jax.Array, *, factors: Sequence[int]) -> jax.Array:
+  """Repeats each element along the spatial axes.
+
+  Args:
+    x: `[N, H, W, C]` or `[N, D, H, W, C]`.
+    factors: how often, for each spatial axis.
+
+  Returns:
+    `x` with each spatial axis `factors` times as long.
+  """
+  for axis, factor in enumerate(factors, start=1):
+    if factor > 1:
+      x = jnp.repeat(x, factor, axis=axis)
+  return x

@@ -1,0 +1,127 @@
+"""The four losses: means over every element, hole pixels counted in the divisor.
+
+Images are RGB in [0, 1], flows (dx, dy) in network units, masks 0 or 1.
+Reference for all: Zhang et al., ICCV 2019, equations 3 to 6.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+
+def masked_l2_loss(
+  prediction: jax.Array, target: jax.Array, hole_mask: jax.Array
+) -> jax.Array:
+  """Mean squared error on the observed pixels of a batch of frames.
+
+  Hole pixels add nothing to the sum but stay in the divisor N*H*W*C, so the value
+  falls as the hole grows.
+
+  Args:
+    prediction: `[N, H, W, C]` float, RGB in [0, 1].
+    target: `[N, H, W, C]` float, the input frames, same range; finite in the hole
+      too (it is multiplied by zero, not skipped).
+    hole_mask: `[N, H, W, 1]` float, 1 in the hole, 0 elsewhere.
+
+  Returns:
+    Scalar, squared intensity in [0, 1].
+
+  Raises:
+    ValueError: the shapes disagree (raised while tracing).
+
+  Reference: equation 3.
+  """
+  _check_shapes("masked_l2_loss", prediction, target, hole_mask)
+  return jnp.mean(jnp.square((prediction - target) * (1 - hole_mask)))
+
+
+def flow_loss(
+  prediction: jax.Array, target: jax.Array, hole_mask: jax.Array, visible: jax.Array
+) -> jax.Array:
+  """Mean squared error of the generated flow where the known flow can be trusted.
+
+  Args:
+    prediction: `[P, H, W, 2]` float, generated flow in network units.
+    target: `[P, H, W, 2]` float, known flow in network units (pixels / flow_scale).
+    hole_mask: `[P, H, W, 1]` float, 1 where either frame of the pair is in the hole.
+    visible: `[P, H, W, 1]` float, 1 where the known flow passed the
+      forward-backward check.
+
+  Returns:
+    Scalar, squared network units.
+
+  Raises:
+    ValueError: the shapes disagree (raised while tracing).
+
+  Reference: equation 4.
+  """
+  _check_shapes("flow_loss", prediction, target, hole_mask, visible)
+  return jnp.mean(jnp.square((prediction - target) * (1 - hole_mask) * visible))
+
+
+def consistency_loss(
+  warped: jax.Array, reference: jax.Array, hole_mask: jax.Array, in_bounds: jax.Array
+) -> jax.Array:
+  """Mean squared difference, in the hole, of a warped frame and its neighbour.
+
+  Gradients reach the warped frame and the flow that warped it, not the reference:
+  the loss stops them itself.
+
+  Args:
+    warped: `[P, H, W, C]` float, generated frame j warped by the generated flow
+      i -> j.
+    reference: `[P, H, W, C]` float, generated frame i.
+    hole_mask: `[P, H, W, 1]` float, 1 where either frame of the pair is in the hole.
+    in_bounds: `[P, H, W, 1]` float, 1 where the warp sampled inside the frame.
+
+  Returns:
+    Scalar, squared intensity in [0, 1].
+
+  Raises:
+    ValueError: the shapes disagree (raised while tracing).
+
+  Reference: equation 5.
+  """
+  _check_shapes("consistency_loss", warped, reference, hole_mask, in_bounds)
+  difference = warped - jax.lax.stop_gradient(reference)
+  return jnp.mean(jnp.square(difference * hole_mask * in_bounds))
+
+
+def perceptual_loss(
+  prediction_features: Sequence[jax.Array],
+  target_features: Sequence[jax.Array],
+  hole_masks: Sequence[jax.Array],
+) -> jax.Array:
+  """Sum over layers of the mean squared feature difference outside the hole.
+
+  Args:
+    prediction_features: `[N, h, w, c]` for each layer, of the generated frames.
+    target_features: the same, of the input frames.
+    hole_masks: `[N, h, w, 1]` for each layer, 1 where a feature saw the hole.
+
+  Returns:
+    Scalar, squared feature units.
+
+  Raises:
+    ValueError: the layers' numbers or shapes disagree (raised while tracing).
+
+  Reference: equation 6.
+  """
+  if not len(prediction_features) == len(target_features) == len(hole_masks):
+    raise ValueError(
+      f"perceptual_loss needs as many layers from each side, got "
+      f"{len(prediction_features)}, {len(target_features)} and {len(hole_masks)}"
+    )
+  layers = zip(prediction_features, target_features, hole_masks, strict=True)
+  return sum((masked_l2_loss(*layer) for layer in layers), start=jnp.zeros(()))
+
+
+def _check_shapes(name, prediction, target, *masks):
+  mask_shape = (*prediction.shape[:-1], 1)
+  shapes = (target.shape, *(mask.shape for mask in masks))
+  if shapes != (prediction.shape, *(mask_shape for _ in masks)):
+    raise ValueError(
+      f"{name} needs a target of the prediction's shape {prediction.shape} and masks "
+      f"of {mask_shape}, got {shapes}"
+    )

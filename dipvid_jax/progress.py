@@ -1,0 +1,91 @@
+"""Progress on the terminal; quiet where there is none."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from tqdm import tqdm
+
+from dipvid_jax.schedule import Visit
+
+
+@contextlib.contextmanager
+def stage(label: str, total: int) -> Iterator[Callable[[int], None]]:
+  """A bar for a stage whose amount of work is known.
+
+  Args:
+    label: what is done.
+    total: how many pieces there are.
+
+  Yields:
+    A function to call with the number of pieces just done.
+  """
+  with tqdm(
+    total=total, desc=label, disable=None, leave=True, dynamic_ncols=True
+  ) as bar:
+    yield bar.update
+
+
+def say(line: str) -> None:
+  """Prints a line without breaking a bar."""
+  tqdm.write(line, file=sys.stdout)
+
+
+class FitProgress:
+  """The bar of the training: round, batch, updates/s, time left, losses."""
+
+  def __init__(self, *, total_updates: int, done: int, rounds: int):
+    """Starts the bar.
+
+    Args:
+      total_updates: of the whole run.
+      done: updates that a resumed run brings along.
+      rounds: of the whole run.
+    """
+    self._bar = tqdm(
+      total=total_updates,
+      initial=done,
+      desc="fit",
+      unit="up",
+      disable=None,
+      dynamic_ncols=True,
+    )
+    self._rounds = rounds
+    self._batch = 0
+    self._round = -1
+    self._last = time.monotonic()
+    self.update = done
+
+  def visit(self, visit: Visit, metrics: dict[str, np.ndarray]) -> float:
+    """Counts a visit.
+
+    Args:
+      visit: the batch just trained on.
+      metrics: its losses, `[updates]` each.
+
+    Returns:
+      Updates per second since the visit before.
+    """
+    now = time.monotonic()
+    rate = visit.updates / max(now - self._last, 1e-9)
+    self._last = now
+    self.update += visit.updates
+    self._batch = self._batch + 1 if visit.round == self._round else 1
+    self._round = visit.round
+    losses = {name: f"{values[-1]:.2e}" for name, values in metrics.items()}
+    self._bar.set_description(
+      f"fit round {visit.round + 1}/{self._rounds} batch {self._batch}", refresh=False
+    )
+    self._bar.set_postfix(losses, refresh=False)
+    self._bar.update(visit.updates)
+    return rate
+
+  def pause(self) -> None:
+    """Leaves out of the next rate what was not training since the last visit."""
+    self._last = time.monotonic()
+
+  def close(self) -> None:
+    """Ends the bar."""
+    self._bar.close()

@@ -1,0 +1,158 @@
+"""A whole run: files in, a folder of results out."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dipvid_jax.checkpoints import Checkpoints
+from dipvid_jax.configuration import check_config
+from dipvid_jax.errors import InputError
+from dipvid_jax.masks import dilate, read_mask
+from dipvid_jax.pipeline import Inpainted, build_visits, clip_strides, inpaint_video
+from dipvid_jax.prepare import prepare
+from dipvid_jax.preview import preview_image, to_levels
+from dipvid_jax.progress import FitProgress, say, stage
+from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.types import Video
+from dipvid_jax.video_io import read_video
+from flow import make_estimator, stored_video_flow
+
+
+def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
+  """Inpaints the config's video and writes the results into its output folder.
+
+  Everything that can be wrong with the input is found before the folder is touched.
+
+  Args:
+    config: from `load_config`, with video, mask and output set.
+    overwrite: replace another run in the folder.
+    resume: go on with the folder's run from its latest checkpoint.
+
+  Returns:
+    The output folder.
+
+  Raises:
+    InputError: bad input, in one line.
+    DivergedError: a loss is not finite; the checkpoints are kept.
+  """
+  for key in ("video", "mask", "output"):
+    if not config[key]:
+      raise InputError(f"--{key} is missing; see --help")
+  check_config(config)
+  folder = RunFolder(config.output)
+  folder.check(overwrite=overwrite, resume=resume)
+  video, frames, hole_masks = _read(config)
+  strides = clip_strides(len(frames), config=config)
+  dropped = sorted(set(config.strides) - set(strides))
+  if dropped:
+    say(
+      f"{len(frames)} frames have no batch at stride {', '.join(map(str, dropped))}: left out"
+    )
+  estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
+
+  folder.create(config.to_dict(), resume=resume)
+  flow_count = sum(2 * (len(frames) - t) for t in strides)
+  with stage(f"flow ({config.flow.estimator})", flow_count) as progress:
+    video_flow = stored_video_flow(
+      folder.flow, frames, strides=strides, estimator=estimator, on_progress=progress
+    )
+  result = _fit(config, folder, frames, hole_masks, video_flow, resume=resume)
+  folder.write_results(
+    to_levels(result.stitched), to_levels(result.full), video.frame_rate
+  )
+  return folder.path
+
+
+def _read(config) -> tuple[Video, np.ndarray, np.ndarray]:
+  with stage("read", 3) as progress:
+    video = read_video(config.video)
+    progress(1)
+    masks = read_mask(
+      config.mask,
+      frame_count=len(video.frames),
+      size=video.frames.shape[1:3],
+      object_id=config.mask_object,
+      invert=config.invert_mask,
+    )
+    progress(1)
+    frames, hole_masks = prepare(
+      video.frames,
+      dilate(masks, config.dilate),
+      size=tuple(config.size),
+      fit=config.fit,
+    )
+    progress(1)
+  return video, frames, hole_masks
+
+
+def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted:
+  """Fits with progress, metrics, a checkpoint and a preview after each round."""
+  visits = build_visits(len(frames), config=config)
+  checkpoints = Checkpoints(folder.checkpoints)
+  progress = None
+
+  def start(fresh):
+    """Starts the bar once the state that the run begins with is known."""
+    nonlocal progress
+    state = (
+      checkpoints.restore_latest(fresh, on_damaged=_say_damaged) if resume else None
+    )
+    done = int(state.step) if state is not None else 0
+    folder.keep_metrics(updates=done)
+    if done:
+      say(f"resumed after {done} updates")
+    total = sum(visit.updates for visit in visits)
+    progress = FitProgress(total_updates=total, done=done, rounds=visits[-1].round + 1)
+    return state
+
+  def on_visit(visit, metrics):
+    rate = progress.visit(visit, metrics)
+    row = {
+      "update": progress.update,
+      "round": visit.round + 1,
+      "start": visit.start,
+      "stride": video_flow[visit.stride_index].stride,
+      "direction": ("forward", "backward")[visit.direction],
+    }
+    row |= {name: float(values[-1]) for name, values in metrics.items()}
+    folder.append_metrics(row | {"updates_per_second": round(rate, 4)})
+
+  def on_round(_, state, result):
+    checkpoints.save(state)
+    folder.write_preview(_preview(frames, hole_masks, video_flow, result))
+    progress.pause()
+
+  try:
+    result = inpaint_video(
+      frames,
+      hole_masks,
+      config=config,
+      video_flow=video_flow,
+      resume_from=start,
+      on_visit=on_visit,
+      on_round=on_round,
+    )
+    # A resumed run that had ended has no round left to draw its preview.
+    folder.write_preview(_preview(frames, hole_masks, video_flow, result))
+    return result
+  finally:
+    checkpoints.close()
+    if progress:
+      progress.close()
+
+
+def _say_damaged(step, error):
+  reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+  say(f"checkpoint of {step} updates cannot be read ({reason}); trying the one before")
+
+
+def _preview(frames, hole_masks, video_flow, result):
+  return preview_image(
+    frames,
+    hole_masks,
+    result.full,
+    result.stitched,
+    known_flow=video_flow[0].forward,
+    generated_flow=result.flow,
+  )

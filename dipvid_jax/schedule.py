@@ -1,0 +1,120 @@
+"""Which batch is visited when, and for how many updates."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+FORWARD, BACKWARD = 0, 1
+SCHEDULES = ("rounds", "epochs")
+
+
+class Visit(NamedTuple):
+  """Some updates on one batch.
+
+  Attributes:
+    start: the batch's earliest frame.
+    stride_index: position of its stride among the run's strides.
+    direction: `FORWARD` or `BACKWARD` in time.
+    updates: how many.
+    round: the round it belongs to, from 0.
+    ends_round: inference and a checkpoint follow.
+  """
+
+  start: int
+  stride_index: int
+  direction: int
+  updates: int
+  round: int
+  ends_round: bool = False
+
+
+def usable_strides(
+  frame_count: int, *, strides: Sequence[int], batch_size: int
+) -> tuple[int, ...]:
+  """The strides at which a clip has at least one batch: T > (N-1) * t."""
+  return tuple(t for t in strides if frame_count > (batch_size - 1) * t)
+
+
+def make_schedule(
+  frame_count: int,
+  *,
+  strides: Sequence[int],
+  batch_size: int = 5,
+  rounds: int = 20,
+  batches_per_round: int = 50,
+  inner_steps: int = 100,
+  seed: int = 0,
+  schedule: str = "rounds",
+  max_updates: int | None = None,
+) -> list[Visit]:
+  """The visits of DIP-Vid-Flow, in order.
+
+  `rounds`, as the authors' program: all (start, stride, direction) are shuffled and
+  taken one after another, shuffled again when none is left; a round is
+  `batches_per_round` of them, then the median batch. `epochs`, as the paper's text:
+  a round is every batch once, shuffled.
+
+  Args:
+    frame_count: T.
+    strides: distances in frames, all usable.
+    batch_size: N.
+    rounds: rounds, or epochs.
+    batches_per_round: batches before the median batch; `rounds` only.
+    inner_steps: updates of each visit.
+    seed: decides the shuffling.
+    schedule: `rounds` or `epochs`.
+    max_updates: the schedule is cut exactly there; nothing is appended.
+
+  Returns:
+    The visits; the last one ends a round.
+
+  Raises:
+    ValueError: an unknown schedule, a stride without a batch, or no updates.
+  """
+  if schedule not in SCHEDULES:
+    raise ValueError(f"schedule must be one of {SCHEDULES}, got {schedule!r}")
+  if usable_strides(frame_count, strides=strides, batch_size=batch_size) != tuple(
+    strides
+  ):
+    raise ValueError(f"{frame_count} frames have no batch at some of strides {strides}")
+  generator = np.random.default_rng(seed)
+  triples = [
+    (start, stride_index, direction)
+    for stride_index, stride in enumerate(strides)
+    for start in range(frame_count - (batch_size - 1) * stride)
+    for direction in (FORWARD, BACKWARD)
+  ]
+  median_start = min(frame_count // 2, frame_count - 1 - (batch_size - 1) * strides[0])
+  median = (median_start, 0, FORWARD)
+  order = _shuffled_forever(triples, generator)
+  visits = []
+  for r in range(rounds):
+    count = len(triples) if schedule == "epochs" else batches_per_round
+    batches = [next(order) for _ in range(count)]
+    if schedule == "rounds":
+      batches.append(median)
+    visits += [Visit(*batch, inner_steps, r) for batch in batches]
+    visits[-1] = visits[-1]._replace(ends_round=True)
+  return _cut(visits, max_updates)
+
+
+def _shuffled_forever(triples, generator) -> Iterator[tuple[int, int, int]]:
+  while True:
+    for index in generator.permutation(len(triples)):
+      yield triples[index]
+
+
+def _cut(visits, max_updates):
+  """The visits up to exactly `max_updates` updates."""
+  if max_updates is not None:
+    kept, left = [], max_updates
+    for visit in visits:
+      if left <= 0:
+        break
+      kept.append(visit._replace(updates=min(visit.updates, left)))
+      left -= visit.updates
+    visits = kept
+  if not visits or any(visit.updates < 1 for visit in visits):
+    raise ValueError("the schedule has no updates")
+  return [*visits[:-1], visits[-1]._replace(ends_round=True)]

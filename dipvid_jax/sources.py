@@ -1,0 +1,115 @@
+"""What a path holds, told before anything is decoded."""
+
+import pathlib
+import stat
+import struct
+from typing import BinaryIO, Literal
+
+from dipvid_jax.errors import InputError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+
+_EBML_MAGIC = b"\x1a\x45\xdf\xa3"
+_MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
+_RIFF_SIZES_UNKNOWN = (0, 0xFFFFFFFF)
+
+
+def source_kind(path: pathlib.Path) -> Literal["folder", "image", "video"]:
+  """Tells a folder, an image file (by its suffix) and any other file apart.
+
+  Raises:
+    InputError: nothing readable is there, the file is empty, or it is no regular
+      file.
+  """
+  try:
+    status = path.stat()
+  except (OSError, ValueError) as error:
+    raise InputError(f"{path}: {os_reason(error)}") from error
+  if stat.S_ISDIR(status.st_mode):
+    return "folder"
+  if not stat.S_ISREG(status.st_mode):
+    raise InputError(f"{path}: is neither a file nor a folder")
+  if status.st_size == 0:
+    raise InputError(f"{path}: the file is empty (0 bytes)")
+  return "image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"
+
+
+def os_reason(error: Exception) -> str:
+  """The operating system's words for an error, without the path it repeats."""
+  return getattr(error, "strerror", None) or str(error)
+
+
+def missing_bytes(path: pathlib.Path) -> int:
+  """How much shorter a video file is than its container says.
+
+  Decoders end quietly where the data end, so a file that was cut off would pass for
+  a shorter clip. MP4/MOV, Matroska/WebM and AVI all declare their length.
+
+  Args:
+    path: a video file.
+
+  Returns:
+    Bytes that lie beyond the end of the file; 0 for a whole file, for one whose
+    length was left open (live recordings), and for other containers.
+  """
+  size = path.stat().st_size
+  with path.open("rb") as file:
+    head = file.read(12)
+    if head[:4] == _EBML_MAGIC:
+      end = _matroska_end(file)
+    elif head[:4] == b"RIFF":
+      end = _riff_end(head)
+    elif head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+      end = _mp4_end(file, size)
+    else:
+      end = 0
+  return max(0, end - size)
+
+
+def _riff_end(head: bytes) -> int:
+  """End of the first RIFF chunk (a long AVI has more, which only lie further on)."""
+  declared = struct.unpack("<I", head[4:8])[0]
+  return 0 if declared in _RIFF_SIZES_UNKNOWN else 8 + declared
+
+
+def _mp4_end(file: BinaryIO, size: int) -> int:
+  """End of the last top-level box of an MP4 or MOV file of `size` bytes."""
+  position = 0
+  while position + 8 <= size:
+    file.seek(position)
+    head = file.read(16)
+    length = struct.unpack(">I", head[:4])[0]
+    header = 8
+    if length == 1 and len(head) == 16:
+      length, header = struct.unpack(">Q", head[8:])[0], 16
+    if length == 0:
+      return size  # this box runs to the end of the file, whatever that is
+    if length < header:
+      return 0  # not a box: trailing bytes of another kind
+    position += length
+  return position
+
+
+def _matroska_end(file: BinaryIO) -> int:
+  """End of the segment of a Matroska or WebM file; 0 where it was left open."""
+  file.seek(4)
+  header_length = _ebml_size(file)
+  if header_length is None:
+    return 0
+  file.seek(header_length, 1)
+  if file.read(4) != _MATROSKA_SEGMENT:
+    return 0
+  length = _ebml_size(file)
+  return 0 if length is None else file.tell() + length
+
+
+def _ebml_size(file: BinaryIO) -> int | None:
+  """Reads one EBML length; None where it is unknown or cannot be read."""
+  first = file.read(1)
+  if not first or not first[0]:
+    return None
+  width = 9 - first[0].bit_length()
+  rest = file.read(width - 1)
+  value = int.from_bytes(first + rest, "big") & ((1 << 7 * width) - 1)
+  unknown = len(rest) < width - 1 or value == (1 << 7 * width) - 1
+  return None if unknown else value

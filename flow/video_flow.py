@@ -1,0 +1,96 @@
+"""The flow of a whole clip: every pair of frames at each stride, both ways."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+
+from flow.consistency import visible_mask
+from flow.estimators import DISEstimator, Estimator
+
+
+@dataclasses.dataclass(frozen=True)
+class PairFlow:
+  """Flow between all pairs of frames at one stride t.
+
+  Attributes:
+    stride: t, in frames.
+    forward: `[T-t, H, W, 2]` float32, entry i from frame i to frame i + t, pixels.
+    backward: `[T-t, H, W, 2]` float32, entry i from frame i + t to frame i, pixels.
+    forward_visible: `[T-t, H, W, 1]` bool, where `forward` can be trusted.
+    backward_visible: `[T-t, H, W, 1]` bool, where `backward` can be trusted.
+  """
+
+  stride: int
+  forward: np.ndarray
+  backward: np.ndarray
+  forward_visible: np.ndarray
+  backward_visible: np.ndarray
+
+
+VideoFlow = tuple[PairFlow, ...]
+
+
+def estimate_video_flow(
+  frames: np.ndarray,
+  *,
+  strides: Sequence[int] = (1, 3, 5),
+  estimator: Estimator | None = None,
+  on_progress: Callable[[int], None] | None = None,
+) -> VideoFlow:
+  """Estimates flow and visibility for all pairs of a clip.
+
+  Args:
+    frames: `[T, H, W, 3]` float, RGB in [0, 1].
+    strides: distances in frames, each from 1 to T-1.
+    estimator: from `make_estimator`; DIS where None.
+    on_progress: called with the number of flows just computed.
+
+  Returns:
+    A `PairFlow` for each stride.
+
+  Raises:
+    ValueError: frames of another shape, or a stride outside 1 to T-1.
+  """
+  frames = np.asarray(frames)
+  if frames.ndim != 4 or frames.shape[-1] != 3:
+    raise ValueError(f"frames must be [T, H, W, 3], got {frames.shape}")
+  for stride in strides:
+    if not 1 <= stride < len(frames):
+      raise ValueError(
+        f"stride {stride} needs 1 to {len(frames) - 1} for {len(frames)} frames"
+      )
+  estimator = estimator or DISEstimator()
+  report = on_progress or (lambda _: None)
+  return tuple(_pair_flow(frames, stride, estimator, report) for stride in strides)
+
+
+def _pair_flow(frames, stride, estimator, report):
+  earlier, later = frames[:-stride], frames[stride:]
+  forward = _estimate(earlier, later, estimator, report)
+  backward = _estimate(later, earlier, estimator, report)
+  return PairFlow(
+    stride, forward, backward, _visible(forward, backward), _visible(backward, forward)
+  )
+
+
+def _estimate(first, second, estimator, report):
+  step = estimator.pairs_per_call
+  flows = []
+  for i in range(0, len(first), step):
+    flow = estimator(first[i : i + step], second[i : i + step])
+    flows.append(np.asarray(flow, np.float32))
+    report(len(flow))
+  return np.concatenate(flows)
+
+
+def _visible(flow_ij, flow_ji):
+  visible = [
+    np.asarray(_visible_pair(a[None], b[None])[0]) > 0
+    for a, b in zip(flow_ij, flow_ji, strict=True)
+  ]
+  return np.stack(visible)
+
+
+_visible_pair = jax.jit(visible_mask)
