@@ -10,6 +10,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import av
 import cv2
@@ -19,7 +20,8 @@ from dipvid_jax import atomic, sources
 from dipvid_jax.errors import InputError
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-_JPEG_MAGIC = b"\xff\xd8"
+_JPEG_MAGIC, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_JPEG_PICTURE, _JPEG_FILL = 0xFFDA, 0xFFFF
 _PNG_PALETTE = 3  # the colour type in a PNG's header
 
 
@@ -127,27 +129,27 @@ def read_indexed_png(path: pathlib.Path) -> IndexedImage | None:
   return IndexedImage(indices=np.array(indices), palette=palette)
 
 
-def read_folder(folder: pathlib.Path) -> np.ndarray:
-  """Reads a folder of images as a clip.
+def iter_folder(folder: pathlib.Path) -> Iterator[np.ndarray]:
+  """Reads a folder of images as the frames of a clip.
 
-  Returns:
-    `[T, H, W, 3]` uint8 RGB; grey images become RGB.
+  Yields:
+    `[H, W, 3]` uint8 RGB, all of one size; grey images become RGB.
 
   Raises:
     InputError: as `list_images` and `read_image`, or the images differ in size.
   """
-  frames: list[np.ndarray] = []
+  shape = None
   for path in list_images(folder):
     image = read_image(path)
     if image.ndim == 2:
       image = np.repeat(image[:, :, None], 3, axis=2)
-    if frames and image.shape != frames[0].shape:
+    shape = shape or image.shape
+    if image.shape != shape:
       raise InputError(
         f"{path}: is {format_size(image.shape)}, the images before it are"
-        f" {format_size(frames[0].shape)} (width x height)"
+        f" {format_size(shape)} (width x height)"
       )
-    frames.append(image)
-  return np.stack(frames)
+    yield image
 
 
 def write_images(folder: pathlib.Path | str, frames: np.ndarray) -> None:
@@ -218,6 +220,8 @@ def _decode(path: pathlib.Path, data: bytes) -> np.ndarray:
     _png_chunks(path, data)
   # IMREAD_UNCHANGED alone shows an alpha channel, and alone ignores the orientation.
   if data.startswith(_JPEG_MAGIC):
+    if not _jpeg_ends(data):
+      raise _damaged(path)
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
   else:
     flags = cv2.IMREAD_UNCHANGED
@@ -255,12 +259,28 @@ def _png_chunks(path: pathlib.Path, data: bytes) -> dict[bytes, bytes]:
   return chunks
 
 
+def _jpeg_ends(data: bytes) -> bool:
+  """Whether the picture data of a JPEG have an end marker.
+
+  Older OpenCV fills up with grey what is missing.
+  """
+  position = len(_JPEG_MAGIC)
+  while position + 4 <= len(data):
+    marker, length = struct.unpack_from(">HH", data, position)
+    if marker == _JPEG_PICTURE:
+      return data.find(_JPEG_END, position) >= 0
+    # A thumbnail, with an end marker of its own, lies within one of these segments.
+    position += 1 if marker == _JPEG_FILL else 2 + length
+  return False
+
+
 @contextlib.contextmanager
 def _quiet_opencv() -> Iterator[None]:
   """Keeps OpenCV's own words about a bad file off the terminal: ours say it."""
-  log = cv2.utils.logging
+  # OpenCV 5 moved these two functions.
+  log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
   level = log.getLogLevel()
-  log.setLogLevel(log.LOG_LEVEL_SILENT)
+  log.setLogLevel(0)
   try:
     yield
   finally:

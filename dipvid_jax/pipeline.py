@@ -193,20 +193,8 @@ def inpaint_video(
     video_flow = estimate_video_flow(frames, strides=strides, estimator=estimator)
   _check_flow(video_flow, strides, frames.shape)
 
-  key = jax.random.key(config.seed)
-  noise_shape = (*frames.shape[:3], 1)
-  clip = DeviceClip(
-    noise=draw_noise(jax.random.fold_in(key, _NOISE_KEY), noise_shape),
-    frames=jnp.asarray(frames),
-    hole_mask=jnp.asarray(hole_masks),
-    flow=put_flow(video_flow, hole_masks),
-  )
-  state = create_train_state(
-    jax.random.fold_in(key, _PARAMS_KEY),
-    model=program.model,
-    optimizer=program.optimizer,
-    sample=clip.noise[: config.batch_size],
-  )
+  clip = put_clip(frames, hole_masks, video_flow, seed=config.seed)
+  state = start_state(program, clip, seed=config.seed)
   if resume_from:
     state = resume_from(state) or state
   return _run(
@@ -216,6 +204,48 @@ def inpaint_video(
     flow_scale=clip.flow.scale[0],
     on_visit=on_visit,
     on_round=on_round,
+  )
+
+
+def put_clip(
+  frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, seed: int
+) -> DeviceClip:
+  """Draws the noise and puts all that a run reads on the device.
+
+  Args:
+    frames: `[T, H, W, 3]` float32 RGB in [0, 1].
+    hole_masks: `[T, H, W, 1]` float32.
+    video_flow: known flow at the program's strides.
+    seed: decides the noise.
+
+  Returns:
+    The clip on the device.
+  """
+  key = jax.random.fold_in(jax.random.key(seed), _NOISE_KEY)
+  return DeviceClip(
+    noise=draw_noise(key, (*frames.shape[:3], 1)),
+    frames=jnp.asarray(frames),
+    hole_mask=jnp.asarray(hole_masks),
+    flow=put_flow(video_flow, hole_masks),
+  )
+
+
+def start_state(program: Program, clip: DeviceClip, *, seed: int) -> TrainState:
+  """The state before the first update.
+
+  Args:
+    program: from `build_program`.
+    clip: from `put_clip`.
+    seed: decides the parameters.
+
+  Returns:
+    A fresh state.
+  """
+  return create_train_state(
+    jax.random.fold_in(jax.random.key(seed), _PARAMS_KEY),
+    model=program.model,
+    optimizer=program.optimizer,
+    sample=clip.noise[:1],
   )
 
 

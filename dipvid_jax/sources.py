@@ -11,6 +11,10 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".
 
 _EBML_MAGIC = b"\x1a\x45\xdf\xa3"
 _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
+# What may stand at the top of an MP4 or MOV file.
+_MP4_BOXES = frozenset(
+  b"ftyp styp moov moof mdat mfra free skip wide meta uuid sidx ssix prft pdin".split()
+)
 _RIFF_SIZES_UNKNOWN = (0, 0xFFFFFFFF)
 
 
@@ -59,7 +63,7 @@ def missing_bytes(path: pathlib.Path) -> int:
       end = _matroska_end(file)
     elif head[:4] == b"RIFF":
       end = _riff_end(head)
-    elif head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+    elif head[4:8] in _MP4_BOXES:
       end = _mp4_end(file, size)
     else:
       end = 0
@@ -78,6 +82,8 @@ def _mp4_end(file: BinaryIO, size: int) -> int:
   while position + 8 <= size:
     file.seek(position)
     head = file.read(16)
+    if head[4:8] not in _MP4_BOXES:
+      return position  # cameras append data of their own behind the last box
     length = struct.unpack(">I", head[:4])[0]
     header = 8
     if length == 1 and len(head) == 16:
@@ -85,7 +91,7 @@ def _mp4_end(file: BinaryIO, size: int) -> int:
     if length == 0:
       return size  # this box runs to the end of the file, whatever that is
     if length < header:
-      return 0  # not a box: trailing bytes of another kind
+      return 0  # damaged: FFmpeg will say how
     position += length
   return position
 

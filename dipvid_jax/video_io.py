@@ -7,7 +7,7 @@ holds.
 import contextlib
 import fractions
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import av
@@ -32,7 +32,12 @@ _HDR_CURVES = {16: "PQ", 18: "HLG"}
 _PRECISE = 0x4 | 0x2000 | 0x4000 | 0x40000
 
 
-def read_video(path: pathlib.Path | str, *, folder_frame_rate: int = 24) -> Video:
+def read_video(
+  path: pathlib.Path | str,
+  *,
+  folder_frame_rate: fractions.Fraction | int = 24,
+  on_progress: Callable[[int], None] | None = None,
+) -> Video:
   """Reads every frame of a video file or of a folder of images.
 
   Colours follow the stream's tags (BT.601, 709 or 2020; limited or full range);
@@ -44,6 +49,7 @@ def read_video(path: pathlib.Path | str, *, folder_frame_rate: int = 24) -> Vide
     path: a file that FFmpeg decodes, or a folder of 8-bit images, which are taken
       in natural order.
     folder_frame_rate: frames per second of a folder, which has none of its own.
+    on_progress: called with the number of frames just read.
 
   Returns:
     The clip and its frame rate.
@@ -59,13 +65,25 @@ def read_video(path: pathlib.Path | str, *, folder_frame_rate: int = 24) -> Vide
       f"{path}: is one image; a video file or a folder of images is needed"
     )
   if kind == "folder":
-    return Video(images.read_folder(path), fractions.Fraction(folder_frame_rate))
+    frames = _stack(images.iter_folder(path), on_progress)
+    return Video(frames, fractions.Fraction(folder_frame_rate))
   with _open_stream(path) as (container, stream):
     rate = stream.average_rate or stream.guessed_rate
-    frames = list(_decode(path, container, stream))
+    frames = _stack(_decode(path, container, stream), on_progress)
   if not rate:
     raise InputError(f"{path}: the file does not say its frame rate")
-  return Video(np.stack(frames), fractions.Fraction(rate))
+  return Video(frames, fractions.Fraction(rate))
+
+
+def _stack(
+  frames: Iterator[np.ndarray], on_progress: Callable[[int], None] | None
+) -> np.ndarray:
+  clip = []
+  for frame in frames:
+    clip.append(frame)
+    if on_progress:
+      on_progress(1)
+  return np.stack(clip)
 
 
 def iter_frames(path: pathlib.Path) -> Iterator[np.ndarray]:

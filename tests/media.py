@@ -106,3 +106,10 @@ def cut_off(path, share):
   data = path.read_bytes()
   path.write_bytes(data[: int(len(data) * share)])
   return path
+
+
+def assert_one_line(error, path):
+  """Every error that a user sees is one line that begins with the path."""
+  line = str(error.value)
+  assert line.startswith(f"{path}: "), line
+  assert "\n" not in line

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks.pytorch import pwc_names
+from flow.correlation import cost_volume
 from flow.pwc_checkpoints import pwcnet_variables
-from flow.pwc_net import PWCNet
+from flow.pwc_net import DECODER_CHANNELS, PWCNet, _Decoder
 from tests.goldens import make_pwc_net
 
 TOLERANCE = 1e-3  # pixels
@@ -99,6 +100,24 @@ def test_the_second_frame_matters(estimate):
 def test_flat_frames_give_finite_flow(estimate):
   flat = np.zeros((*GOLDEN_SHAPES[0], 3), np.float32)
   assert np.isfinite(estimate(flat, flat)).all()
+
+
+@pytest.mark.parametrize("level", [6, 5])
+def test_costs_pass_a_leaky_relu(level):
+  # The random weights above give positive costs alone, on which it does nothing.
+  random = np.random.default_rng(0)
+  first, second = random.standard_normal((2, 1, 4, 6, 8)).astype(np.float32)
+  coarser = None if level == 6 else (np.zeros((1, 2, 3, 2)), np.zeros((1, 2, 3, 5)))
+  decoder = _Decoder(level)
+  shapes = jax.eval_shape(decoder.init, jax.random.key(0), first, second, coarser)
+  zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), shapes)
+  _, dense = jax.jit(decoder.apply)(zeros, first, second, coarser)
+  costs = np.asarray(jax.jit(cost_volume)(first, second))
+  assert (costs < -0.1).any()
+  added = sum(DECODER_CHANNELS)
+  np.testing.assert_allclose(
+    dense[..., added : added + 81], np.where(costs > 0, costs, 0.1 * costs), atol=1e-6
+  )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ compiled: tuned, through `torch.compile` and, on a GPU, CUDA graphs.
 import dataclasses
 from collections.abc import Callable
 
-import numpy as np
 import torch
 
 from benchmarks.pytorch.generator import EncoderDecoder, generate
@@ -249,7 +248,7 @@ class Trainer:
       weighted_sum(losses).backward()
       self.optimizer.step()
       history.append([losses[name].item() for name in self.names])
-      np.array(raw.detach().cpu())
+      raw.detach().cpu().numpy().copy()
       if self.device.type == "cuda":
         torch.cuda.empty_cache()
     return torch.tensor(history, dtype=torch.float64)

@@ -5,9 +5,13 @@ import contextlib
 import jax
 import jax.numpy as jnp
 import numpy as np
+from parity_scene import Scene
 
+from dipvid_jax.batching import DeviceClip, put_flow, take_batch
 from dipvid_jax.model import EncoderDecoder
-from dipvid_jax.types import Outputs
+from dipvid_jax.schedule import BACKWARD, FORWARD
+from dipvid_jax.types import Batch, Outputs
+from flow import estimate_video_flow
 
 
 @contextlib.contextmanager
@@ -41,6 +45,54 @@ def make_model(*, levels: int, out_channels: int, ndim: int = 2) -> EncoderDecod
   """The generator by the number of its head's channels."""
   return EncoderDecoder(
     flow_channels=out_channels - 3, levels=levels, temporal=ndim == 3
+  )
+
+
+def make_clip(scene: Scene) -> DeviceClip:
+  """The scene on the device, its flow as if an estimator had found it."""
+  strides = tuple(scene.flow_scale)
+  known = estimate_video_flow(
+    scene.frames, strides=strides, estimator=_KnownFlow(scene)
+  )
+  flow = put_flow(known, scene.hole_mask)
+  # A run stores flow as float32, which holds the scene's to the last bit; dividing
+  # by the scale is to happen in the scene's type.
+  dtype = scene.frames.dtype
+  flow = flow._replace(flow=flow.flow.astype(dtype), scale=flow.scale.astype(dtype))
+  return DeviceClip(
+    noise=jnp.asarray(scene.noise),
+    frames=jnp.asarray(scene.frames),
+    hole_mask=jnp.asarray(scene.hole_mask),
+    flow=flow,
+  )
+
+
+class _KnownFlow:
+  """An estimator that recognises the scene's frames."""
+
+  pairs_per_call = 1
+
+  def __init__(self, scene: Scene):
+    self.scene = scene
+
+  def __call__(self, first, second):
+    pair = tuple(
+      next(t for t, known in enumerate(self.scene.frames) if (known == frame[0]).all())
+      for frame in (first, second)
+    )
+    return self.scene.flow[pair][None]
+
+
+def make_batch(
+  scene: Scene, *, start: int, stride: int, forward: bool, size: int = 5
+) -> Batch:
+  """The batch that a run would gather from the scene."""
+  return take_batch(
+    make_clip(scene),
+    start,
+    list(scene.flow_scale).index(stride),
+    FORWARD if forward else BACKWARD,
+    batch_size=size,
   )
 
 

@@ -1,0 +1,117 @@
+"""Hole PSNR over updates on a clip whose hole hides known content.
+
+The rider's mask of DAVIS bmx-trees, moved aside by 96 pixels, hides background that
+the clip shows. First 20 frames; cropped and resized to 192 x 384, then to 96 x 192,
+both by area; five levels; known flow by DIS on the frames as they are.
+
+  python benchmarks/shifted_mask.py --clip ../shared/data/bmx-trees --rows rows.jsonl
+
+A row is a line of JSON, written as soon as it is measured; rows already there are
+not measured again.
+"""
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from dipvid_jax.cli.xla_flags import set_xla_flags
+from dipvid_jax.configuration import load_config
+from dipvid_jax.fit import fit
+from dipvid_jax.masks import read_mask
+from dipvid_jax.metrics import hole_psnr
+from dipvid_jax.pipeline import build_program, clip_strides, put_clip, start_state
+from dipvid_jax.prepare import prepare
+from dipvid_jax.preview import to_levels
+from dipvid_jax.video_io import read_video
+from dipvid_jax.yardsticks import telea
+from flow import estimate_video_flow
+
+_FRAMES = 20
+_SHIFT = 96
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+  """One run: its seed and VGG's input convention."""
+
+  seed: int
+  vgg_input: str
+
+
+def read_clip(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+  """Frames `[20, 96, 192, 3]` and the moved hole `[20, 96, 192, 1]`."""
+  video = read_video(folder / "frames")
+  masks = read_mask(
+    folder / "masks", frame_count=len(video.frames), size=video.frames.shape[1:3]
+  )
+  frames, hole_masks = prepare(
+    video.frames[:_FRAMES], masks[:_FRAMES], size=(192, 384), fit="crop"
+  )
+  moved = np.roll(hole_masks, -_SHIFT, axis=2)
+  return prepare(
+    to_levels(frames), (moved * 255).astype(np.uint8), size=(96, 192), fit="crop"
+  )
+
+
+def measure(frames, hole_masks, video_flow, case, updates):
+  """Trains once and yields a row at each number of updates."""
+  config = load_config("flow")
+  config.update({"seed": case.seed, "vgg_input": case.vgg_input, "levels": 5})
+  config.max_updates = updates[-1]
+  program = build_program(len(frames), config=config)
+  clip = put_clip(frames, hole_masks, video_flow, seed=case.seed)
+  state = start_state(program, clip, seed=case.seed)
+  done, seconds, visits = 0, 0.0, program.visits
+  for target in updates:
+    count = (target - done) // config.inner_steps
+    began = time.monotonic()
+    state = fit(state, clip, visits=visits[:count], fit_visit=program.fit_visit)
+    seconds += time.monotonic() - began
+    done, visits = target, visits[count:]
+    outputs = program.render(state.params, clip.noise)
+    yield {
+      **dataclasses.asdict(case),
+      "updates": done,
+      "hole_psnr": round(hole_psnr(outputs.image, frames, hole_masks), 3),
+      "frame_psnr": round(hole_psnr(outputs.image, frames, 1 - hole_masks), 3),
+      "seconds": round(seconds, 1),
+    }
+
+
+def main() -> None:
+  """Measures what is missing and prints all rows."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--clip", type=Path, required=True, help="folder with frames/ and masks/")
+  parser.add_argument("--rows", type=Path, required=True, help="file of rows, continued")
+  parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+  parser.add_argument("--updates", type=int, nargs="+", default=[500, 1000])
+  parser.add_argument("--vgg-inputs", nargs="+", default=["authors", "imagenet"])
+  arguments = parser.parse_args()
+  set_xla_flags()
+  frames, hole_masks = read_clip(arguments.clip)
+  rows = []
+  if arguments.rows.exists():
+    rows = [json.loads(line) for line in arguments.rows.read_text().splitlines()]
+  strides = clip_strides(len(frames), config=load_config("flow"))
+  video_flow = estimate_video_flow(frames, strides=strides)
+  print(f"Telea: {hole_psnr(telea(frames, hole_masks), frames, hole_masks):.2f} dB")
+  for vgg_input in arguments.vgg_inputs:
+    for seed in arguments.seeds:
+      case = Case(seed, vgg_input)
+      measured = {
+        row["updates"] for row in rows if dataclasses.asdict(case).items() <= row.items()
+      }
+      if measured >= set(arguments.updates):
+        continue
+      for row in measure(frames, hole_masks, video_flow, case, sorted(arguments.updates)):
+        with arguments.rows.open("a") as file:
+          file.write(json.dumps(row) + "\n")
+        print(row, flush=True)
+
+
+if __name__ == "__main__":
+  main()
