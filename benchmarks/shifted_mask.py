@@ -85,8 +85,12 @@ def measure(frames, hole_masks, video_flow, case, updates):
 def main() -> None:
   """Measures what is missing and prints all rows."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--clip", type=Path, required=True, help="folder with frames/ and masks/")
-  parser.add_argument("--rows", type=Path, required=True, help="file of rows, continued")
+  parser.add_argument(
+    "--clip", type=Path, required=True, help="folder with frames/ and masks/"
+  )
+  parser.add_argument(
+    "--rows", type=Path, required=True, help="file of rows, continued"
+  )
   parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
   parser.add_argument("--updates", type=int, nargs="+", default=[500, 1000])
   parser.add_argument("--vgg-inputs", nargs="+", default=["authors", "imagenet"])
@@ -103,11 +107,15 @@ def main() -> None:
     for seed in arguments.seeds:
       case = Case(seed, vgg_input)
       measured = {
-        row["updates"] for row in rows if dataclasses.asdict(case).items() <= row.items()
+        row["updates"]
+        for row in rows
+        if dataclasses.asdict(case).items() <= row.items()
       }
       if measured >= set(arguments.updates):
         continue
-      for row in measure(frames, hole_masks, video_flow, case, sorted(arguments.updates)):
+      for row in measure(
+        frames, hole_masks, video_flow, case, sorted(arguments.updates)
+      ):
         with arguments.rows.open("a") as file:
           file.write(json.dumps(row) + "\n")
         print(row, flush=True)

@@ -1,0 +1,72 @@
+"""Video inpainting by internal learning (Zhang et al., ICCV 2019) in JAX.
+
+Three doors: `inpaint_video` for a clip in memory; `train_step`, `fit_batch` and the
+losses for other research code; `bin/inpaint` for files.
+"""
+
+from dipvid_jax.batching import DeviceClip, DeviceFlow, draw_noise, put_flow, take_batch
+from dipvid_jax.configuration import load_config
+from dipvid_jax.errors import DivergedError, InputError
+from dipvid_jax.losses import (
+  consistency_loss,
+  flow_loss,
+  masked_l2_loss,
+  perceptual_loss,
+)
+from dipvid_jax.masks import read_mask
+from dipvid_jax.metrics import hole_psnr
+from dipvid_jax.model import EncoderDecoder
+from dipvid_jax.objective import Loss, add_known_features, make_losses
+from dipvid_jax.pipeline import Inpainted, inpaint_video
+from dipvid_jax.prepare import prepare
+from dipvid_jax.render import make_render
+from dipvid_jax.schedule import make_schedule
+from dipvid_jax.step import (
+  TrainState,
+  create_train_state,
+  fit_batch,
+  make_train_step,
+)
+from dipvid_jax.types import Batch, Outputs, Video
+from dipvid_jax.vgg import feature_hole_masks, load_vgg16, vgg16_features
+from dipvid_jax.video_io import read_video, write_video
+
+__version__ = "0.1.0"
+
+__all__ = [
+  "Batch",
+  "DeviceClip",
+  "DeviceFlow",
+  "DivergedError",
+  "EncoderDecoder",
+  "Inpainted",
+  "InputError",
+  "Loss",
+  "Outputs",
+  "TrainState",
+  "Video",
+  "add_known_features",
+  "consistency_loss",
+  "create_train_state",
+  "draw_noise",
+  "feature_hole_masks",
+  "fit_batch",
+  "flow_loss",
+  "hole_psnr",
+  "inpaint_video",
+  "load_config",
+  "load_vgg16",
+  "make_losses",
+  "make_render",
+  "make_schedule",
+  "make_train_step",
+  "masked_l2_loss",
+  "perceptual_loss",
+  "prepare",
+  "put_flow",
+  "read_mask",
+  "read_video",
+  "take_batch",
+  "vgg16_features",
+  "write_video",
+]

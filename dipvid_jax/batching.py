@@ -157,11 +157,10 @@ def take_batch(
   """
   order = jnp.arange(batch_size)
   if clip.flow is None:
-    stride = 1
+    index = start + order
   else:
-    stride = clip.flow.strides[stride_index]
     order = jnp.where(direction == 0, order, batch_size - 1 - order)
-  index = start + stride * order
+    index = start + clip.flow.strides[stride_index] * order
   batch = Batch(
     noise=clip.noise[index], frames=clip.frames[index], hole_mask=clip.hole_mask[index]
   )

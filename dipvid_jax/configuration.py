@@ -92,6 +92,9 @@ def check_config(config: ml_collections.ConfigDict) -> None:
       raise InputError(f"config.{key}: must be 0 or more, got {config[key]}")
   if not any(config[key] for key in _WEIGHTS):
     raise InputError("config: every loss has weight 0; set image_weight")
+  for key in ("seed", "dilate"):
+    if config[key] < 0:
+      raise InputError(f"config.{key}: must be 0 or more, got {config[key]}")
   if config.max_updates is not None and config.max_updates < 1:
     raise InputError(f"config.max_updates: must be 1 or more, got {config.max_updates}")
   if config.batch_size < 2:

@@ -39,10 +39,12 @@ class BatchNorm(nn.Module):
     offset = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
     axes = tuple(range(x.ndim - 1))
     mean = jnp.mean(x, axis=axes)
-    variance = jnp.mean(jnp.square(x - mean.reshape(_broadcast(x))), axis=axes)
+    # Centred first: folding the mean into the offset would cancel where it is many
+    # times the deviation, as after the first convolutions.
+    centred = x - mean.reshape(_broadcast(x))
+    variance = jnp.mean(jnp.square(centred), axis=axes)
     factor = scale * jax.lax.rsqrt(variance + _BATCH_NORM_EPSILON)
-    shift = offset - mean * factor
-    return x * factor.reshape(_broadcast(x)) + shift.reshape(_broadcast(x))
+    return centred * factor.reshape(_broadcast(x)) + offset.reshape(_broadcast(x))
 
 
 def _broadcast(x):
@@ -138,7 +140,8 @@ class EncoderDecoder(nn.Module):
   random_scale: bool = False
 
   def _block(self, features, space, *, strides=1, time=1, name):
-    kernel, steps = (space, space), (strides, strides)
+    kernel: Sequence[int] = (space, space)
+    steps: Sequence[int] = (strides, strides)
     if self.temporal:
       kernel, steps = (time, *kernel), (1, *steps)
     return ConvBlock(features, kernel, steps, self.random_scale, name=name)

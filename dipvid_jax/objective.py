@@ -38,20 +38,29 @@ def image_term(outputs: Outputs, batch: Batch) -> jax.Array:
 
 def flow_term(outputs: Outputs, batch: Batch) -> jax.Array:
   """Equation 4 on the batch's pairs; see `flow_loss`."""
-  generated = pair_flow(outputs, batch)
-  return flow_loss(generated, batch.flow, batch.flow_hole, batch.visible)
+  known = (batch.flow, batch.flow_hole, batch.visible)
+  return flow_loss(pair_flow(outputs, batch), *map(_known, known))
 
 
 def consistency_term(outputs: Outputs, batch: Batch) -> jax.Array:
   """Equation 5 on the batch's pairs; see `consistency_loss`."""
-  pixels = pair_flow(outputs, batch) * batch.flow_scale
+  pixels = pair_flow(outputs, batch) * _known(batch.flow_scale)
   warped, in_bounds = backward_warp(outputs.image[1:], pixels)
-  return consistency_loss(warped, outputs.image[:-1], batch.flow_hole, in_bounds)
+  return consistency_loss(
+    warped, outputs.image[:-1], _known(batch.flow_hole), in_bounds
+  )
 
 
 def pair_flow(outputs: Outputs, batch: Batch) -> jax.Array:
   """Generated flow of the batch's stride and direction, `[N-1, H, W, 2]`."""
-  return jax.lax.dynamic_slice_in_dim(outputs.flow[:-1], batch.flow_channel, 2, axis=-1)
+  channel = _known(batch.flow_channel)
+  return jax.lax.dynamic_slice_in_dim(outputs.flow[:-1], channel, 2, axis=-1)
+
+
+def _known(value: jax.Array | None) -> jax.Array:
+  if value is None:
+    raise ValueError("the batch has no known flow, which the flow losses need")
+  return value
 
 
 def make_losses(
@@ -77,12 +86,14 @@ def make_losses(
     ValueError: a perceptual weight without VGG16's weights.
   """
 
-  def perceptual_term(outputs: Outputs, batch: Batch) -> jax.Array:
-    features = vgg16_features(vgg, outputs.image, convention=vgg_input)
-    return perceptual_loss(features, batch.features, batch.feature_holes)
-
   if perceptual_weight and vgg is None:
     raise ValueError("the perceptual loss needs VGG16's weights: vgg=load_vgg16()")
+  weights = vgg or ()
+
+  def perceptual_term(outputs: Outputs, batch: Batch) -> jax.Array:
+    features = vgg16_features(weights, outputs.image, convention=vgg_input)
+    return perceptual_loss(features, batch.features, batch.feature_holes)
+
   losses = {
     "image": Loss(image_weight, image_term),
     "flow": Loss(flow_weight, flow_term),

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dipvid_jax.batching import DeviceClip, draw_noise, put_flow
+from dipvid_jax.batching import DeviceClip, draw_noise, flow_scale, put_flow
 from dipvid_jax.configuration import check_config
 from dipvid_jax.fit import FitVisit, fit, make_fit_visit
 from dipvid_jax.model import EncoderDecoder
@@ -201,7 +201,7 @@ def inpaint_video(
     program,
     state,
     clip,
-    flow_scale=clip.flow.scale[0],
+    generated_scale=flow_scale(video_flow[0].forward, video_flow[0].backward),
     on_visit=on_visit,
     on_round=on_round,
   )
@@ -249,14 +249,14 @@ def start_state(program: Program, clip: DeviceClip, *, seed: int) -> TrainState:
   )
 
 
-def _run(program, state, clip, *, flow_scale, on_visit, on_round):
+def _run(program, state, clip, *, generated_scale, on_visit, on_round):
   """Fits what is left of the schedule; each round renders, the last is the result."""
   latest = None
 
   def render(state):
     outputs = program.render(state.params, clip.noise)
     stitched = np.where(np.asarray(clip.hole_mask) > 0, outputs.image, clip.frames)
-    return Inpainted(outputs.image, stitched, outputs.flow * float(flow_scale))
+    return Inpainted(outputs.image, stitched, outputs.flow * generated_scale)
 
   def finish_round(visit, state):
     nonlocal latest

@@ -36,18 +36,16 @@ def say(line: str) -> None:
 class FitProgress:
   """The bar of the training: round, batch, updates/s, time left, losses."""
 
-  def __init__(self, *, total_updates: int, done: int, rounds: int):
+  def __init__(self, *, total_updates: int, rounds: int):
     """Starts the bar.
 
     Args:
       total_updates: of the whole run.
-      done: updates that a resumed run brings along.
       rounds: of the whole run.
     """
     self._bar = tqdm(
       total=total_updates,
-      initial=done,
-      desc="fit",
+      desc="fit (compiling)",
       unit="up",
       disable=None,
       dynamic_ncols=True,
@@ -56,7 +54,11 @@ class FitProgress:
     self._batch = 0
     self._round = -1
     self._last = time.monotonic()
-    self.update = done
+    self.update = 0
+
+  def resume(self, done: int) -> None:
+    """Begins at so many updates, which an earlier run did."""
+    self.update = self._bar.initial = self._bar.n = done
 
   def visit(self, visit: Visit, metrics: dict[str, np.ndarray]) -> float:
     """Counts a visit.

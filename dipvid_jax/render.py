@@ -1,6 +1,7 @@
 """Inference: each frame from the window in whose middle it stands."""
 
 from collections.abc import Callable
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -32,7 +33,7 @@ def make_render(model: nn.Module, *, batch_size: int, flow_channels: int = 0) ->
   @jax.jit
   def render_window(params, noise, start):
     window = jax.lax.dynamic_slice_in_dim(noise, start, batch_size)
-    outputs = model.apply({"params": params}, window)
+    outputs = cast(Outputs, model.apply({"params": params}, window))
     return outputs._replace(flow=outputs.flow[..., :flow_channels])
 
   def render(params: Params, noise: jax.Array) -> Outputs:

@@ -90,20 +90,19 @@ def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted
   """Fits with progress, metrics, a checkpoint and a preview after each round."""
   visits = build_visits(len(frames), config=config)
   checkpoints = Checkpoints(folder.checkpoints)
-  progress = None
+  progress = FitProgress(
+    total_updates=sum(visit.updates for visit in visits), rounds=visits[-1].round + 1
+  )
 
-  def start(fresh):
-    """Starts the bar once the state that the run begins with is known."""
-    nonlocal progress
+  def resume_from(fresh):
     state = (
       checkpoints.restore_latest(fresh, on_damaged=_say_damaged) if resume else None
     )
-    done = int(state.step) if state is not None else 0
+    done = 0 if state is None else int(state.step)
     folder.keep_metrics(updates=done)
     if done:
+      progress.resume(done)
       say(f"resumed after {done} updates")
-    total = sum(visit.updates for visit in visits)
-    progress = FitProgress(total_updates=total, done=done, rounds=visits[-1].round + 1)
     return state
 
   def on_visit(visit, metrics):
@@ -129,17 +128,16 @@ def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted
       hole_masks,
       config=config,
       video_flow=video_flow,
-      resume_from=start,
+      resume_from=resume_from,
       on_visit=on_visit,
       on_round=on_round,
     )
-    # A resumed run that had ended has no round left to draw its preview.
-    folder.write_preview(_preview(frames, hole_masks, video_flow, result))
-    return result
   finally:
     checkpoints.close()
-    if progress:
-      progress.close()
+    progress.close()
+  # Once more: a run resumed after its end has had no round to draw it.
+  folder.write_preview(_preview(frames, hole_masks, video_flow, result))
+  return result
 
 
 def _say_damaged(step, error):

@@ -1,7 +1,7 @@
 """One update, and the scan over the updates of a batch."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
 import jax
@@ -76,7 +76,7 @@ def make_train_step(
 
   def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
     def loss_fn(params):
-      outputs: Outputs = model.apply({"params": params}, batch.noise)
+      outputs = cast(Outputs, model.apply({"params": params}, batch.noise))
       values = {name: loss.function(outputs, batch) for name, loss in losses.items()}
       total = sum(losses[name].weight * value for name, value in values.items())
       return total, values | {"loss": total}

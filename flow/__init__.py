@@ -3,6 +3,9 @@
 from flow.consistency import visible_mask
 from flow.errors import InputError
 from flow.estimators import Estimator, make_estimator
+from flow.flo_files import end_point_error, read_flo
+from flow.pwc_checkpoints import load_pwcnet
+from flow.pwc_net import PWCNet
 from flow.store import stored_video_flow
 from flow.video_flow import PairFlow, VideoFlow, estimate_video_flow
 from flow.warp import backward_warp
@@ -10,11 +13,15 @@ from flow.warp import backward_warp
 __all__ = [
   "Estimator",
   "InputError",
+  "PWCNet",
   "PairFlow",
   "VideoFlow",
   "backward_warp",
+  "end_point_error",
   "estimate_video_flow",
+  "load_pwcnet",
   "make_estimator",
+  "read_flo",
   "stored_video_flow",
   "visible_mask",
 ]

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from flow.errors import InputError
+from flow.pwc_checkpoints import load_pwcnet
+from flow.pwc_net import PWCNet
 
 ESTIMATORS = ("dis", "pwcnet")
 
@@ -44,7 +46,7 @@ class DISEstimator:
     """See `Estimator`."""
     return np.stack(
       [
-        self._search.calc(_grey(a), _grey(b), None)
+        self._search.calc(_grey(a), _grey(b), None)  # type: ignore[call-overload]
         for a, b in zip(first, second, strict=True)
       ]
     )
@@ -61,9 +63,6 @@ class PWCNetEstimator:
   pairs_per_call = 8
 
   def __init__(self, weights: str | Path):
-    from flow.pwc_checkpoints import load_pwcnet
-    from flow.pwc_net import PWCNet
-
     self._variables = jax.tree.map(jnp.asarray, load_pwcnet(weights))
     digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
     self.identity = f"PWC-Net, weights sha256 {digest}"

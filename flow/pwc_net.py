@@ -191,6 +191,7 @@ class PWCNet(nn.Module):
     for level in range(COARSEST_LEVEL, FINEST_LEVEL - 1, -1):
       decoder = _Decoder(level, precision=self.precision, name=f"decoder{level}")
       result = decoder(first_features[level - 1], second_features[level - 1], result)
+    assert result is not None  # for the type checker: there are levels
     flow, dense = result
     flow += _ContextNetwork(precision=self.precision, name="context")(dense)
 

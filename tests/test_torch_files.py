@@ -257,6 +257,13 @@ def test_attributes_that_a_pickle_sets_are_dropped(tmp_path):
   np.testing.assert_array_equal(read_torch_file(tmp_path / "f.pt")["w"], WEIGHT)
 
 
+@pytest.mark.parametrize("module", [r"c\x6fllections", r"collections\d", r"\x"])
+def test_refuses_names_with_escapes(tmp_path, module):
+  # pickletools decodes them, the unpickler does not: only the plain name will do.
+  content = Call(Global(module, "OrderedDict"), ())
+  refusal_of(tmp_path, "zip", content)
+
+
 def test_refuses_a_huge_memo(tmp_path):
   bomb = Raw(pickle.NONE + pickle.LONG_BINPUT + struct.pack("<I", 2**31 - 1))
   assert "memo entry" in refusal_of(tmp_path, "zip", {"w": bomb})

@@ -7,7 +7,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from dipvid_jax.cli.xla_flags import set_xla_flags
-from dipvid_jax.configuration import find_config
+from dipvid_jax.configuration import find_config, load_config
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.run import run
 
@@ -118,15 +118,15 @@ def read_config(name: str, overrides: list[str]):
   Raises:
     InputError: an unknown flag or key, or a value of another type.
   """
-  path = find_config(name)
+  config = load_config(name)
   values = flags.FlagValues()
-  holder = config_flags.DEFINE_config_file("config", flag_values=values)
+  argv = ["inpaint", *overrides]
+  config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=argv)
   try:
-    left = values(["inpaint", f"--config={path}", *overrides])
+    left = values(argv)
   except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-    raise InputError(
-      f"{' '.join(str(error).split())}; see --help and {path}"
-    ) from error
+    reason = " ".join(str(error).split())
+    raise InputError(f"{reason}; see --help and {find_config(name)}") from error
   if left[1:]:
     raise InputError(f"unexpected {' '.join(left[1:])}; see --help")
-  return holder.value
+  return config

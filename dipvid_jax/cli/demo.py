@@ -1,0 +1,69 @@
+"""Makes the demo's input, and scores its result: `python -m dipvid_jax.cli.demo`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from dipvid_jax.configuration import load_config
+from dipvid_jax.demo import FRAME_RATE, draw_ball, read_demo_clip
+from dipvid_jax.errors import InputError
+from dipvid_jax.masks import read_mask
+from dipvid_jax.metrics import hole_psnr
+from dipvid_jax.prepare import prepare
+from dipvid_jax.video_io import read_video, write_images, write_video
+from dipvid_jax.yardsticks import telea
+
+
+def make(folder: Path) -> None:
+  """Writes clip.mp4, mask.mp4 and, for the score alone, truth/."""
+  folder.mkdir(parents=True, exist_ok=True)
+  truth = read_demo_clip()
+  clip, masks = draw_ball(truth)
+  write_video(folder / "clip.mp4", clip, FRAME_RATE)
+  write_video(folder / "mask.mp4", masks, FRAME_RATE)
+  write_images(folder / "truth", truth)
+  print(f"{folder / 'clip.mp4'}: Big Buck Bunny (c) Blender Foundation, CC BY 3.0,")
+  print("  with a ball drawn into it; mask.mp4 marks the ball")
+
+
+def score(folder: Path) -> str:
+  """Compares the result in `folder`/result with what the ball hid.
+
+  Args:
+    folder: where `make` wrote and the run's output stands.
+
+  Returns:
+    A line with the hole PSNR of the result and of Telea.
+  """
+  config = load_config("demo")
+  truth = read_video(folder / "truth").frames
+  clip = read_video(folder / "clip.mp4").frames
+  masks = read_mask(folder / "mask.mp4", frame_count=len(clip), size=clip.shape[1:3])
+  place = {"size": tuple(config.size), "fit": config.fit}
+  true_frames, _ = prepare(truth, masks, **place)
+  frames, hole_masks = prepare(clip, masks, **place)
+  result = read_video(folder / "result" / "frames").frames / 255
+  ours = hole_psnr(result, true_frames, hole_masks)
+  yardstick = hole_psnr(telea(frames, hole_masks), true_frames, hole_masks)
+  return f"hole PSNR: ours {ours:.1f} dB, Telea {yardstick:.1f} dB"
+
+
+def main() -> int:
+  """Runs `make` or `score`; returns the exit code."""
+  parser = argparse.ArgumentParser(description=__doc__)
+  parser.add_argument("action", choices=["make", "score"])
+  parser.add_argument("folder", type=Path)
+  arguments = parser.parse_args()
+  try:
+    if arguments.action == "make":
+      make(arguments.folder)
+    else:
+      print(score(arguments.folder))
+  except InputError as error:
+    print(f"demo: {error}", file=sys.stderr)
+    return 2
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())
