@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dipvid_jax.cli.xla_flags import set_xla_flags
+from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.configuration import load_config
 from dipvid_jax.fit import fit
 from dipvid_jax.masks import read_mask
@@ -95,7 +95,7 @@ def main() -> None:
   parser.add_argument("--updates", type=int, nargs="+", default=[500, 1000])
   parser.add_argument("--vgg-inputs", nargs="+", default=["authors", "imagenet"])
   arguments = parser.parse_args()
-  set_xla_flags()
+  set_up_jax()
   frames, hole_masks = read_clip(arguments.clip)
   rows = []
   if arguments.rows.exists():

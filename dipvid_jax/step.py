@@ -50,7 +50,11 @@ def create_train_state(
   Returns:
     The state before the first update.
   """
-  params = model.init(key, sample)["params"]
+  options = {}
+  if jax.default_backend() == "cpu":
+    # Dozens of random generators that run once: compiling them well takes longer.
+    options["xla_backend_optimization_level"] = 0
+  params = jax.jit(model.init, compiler_options=options)(key, sample)["params"]
   return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
 
 

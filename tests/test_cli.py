@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dipvid_jax.cli import inpaint, xla_flags
+from dipvid_jax.cli import inpaint, jax_setup
 from dipvid_jax.configuration import load_config
 from dipvid_jax.video_io import read_video, write_images, write_video
 
@@ -73,7 +73,7 @@ def _run(clip, tmp_path, *extra, video="clip.mp4", mask="mask.mp4"):
     ({"mask": "black.png"}, ("black.png", "no hole")),
     ({"mask": "white.png"}, ("white.png", "--invert-mask")),
     ({"video": "few.mp4", "mask": "mask.png"}, ("3 frames", "needs 5")),
-    ({"extra": "--config.size=20,48"}, ("size=20x48", "multiples of 4")),
+    ({"extra": "--config.levels=4"}, ("size=24x48", "multiples of 16")),
     ({"extra": "--config.levels=9"}, ("config.levels", "9")),
     ({"extra": "--config.rounds=0"}, ("config.rounds",)),
     ({"extra": "--config.rounds=many"}, ("rounds", "many")),
@@ -283,26 +283,26 @@ def test_the_script_says_how_to_install(tmp_path):
 def test_xla_flags_are_set_where_they_are_known(monkeypatch, platforms, version, before, after):
   monkeypatch.setenv("JAX_PLATFORMS", platforms)
   monkeypatch.setenv("XLA_FLAGS", before)
-  monkeypatch.setattr(xla_flags.jaxlib.version, "__version_info__", version)
-  xla_flags.set_xla_flags()
+  monkeypatch.setattr(jax_setup.jaxlib.version, "__version_info__", version)
+  jax_setup.set_xla_flags()
   assert os.environ["XLA_FLAGS"] == (before if after is None else after)
 
 
 def test_deterministic_is_a_flag_for_gpus_alone(monkeypatch):
   monkeypatch.setenv("XLA_FLAGS", "")
   monkeypatch.setenv("JAX_PLATFORMS", "cuda")
-  xla_flags.set_xla_flags(deterministic=True)
+  jax_setup.set_xla_flags(deterministic=True)
   assert os.environ["XLA_FLAGS"] == "--xla_gpu_deterministic_ops=true"
   monkeypatch.setenv("XLA_FLAGS", "")
   monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-  xla_flags.set_xla_flags(deterministic=True)
+  jax_setup.set_xla_flags(deterministic=True)
   assert "deterministic" not in os.environ["XLA_FLAGS"]
 
 
 def test_this_jaxlib_knows_the_flag_that_is_set():
   """XLA ends the process at a flag that it does not know."""
   code = (
-    "from dipvid_jax.cli.xla_flags import set_xla_flags; set_xla_flags();"
+    "from dipvid_jax.cli.jax_setup import set_xla_flags; set_xla_flags();"
     "import os; assert 'ynn' in os.environ['XLA_FLAGS'];"
     "import jax.numpy as jnp; print(jnp.ones(3).sum())"
   )

@@ -6,7 +6,7 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from dipvid_jax.cli.xla_flags import set_xla_flags
+from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.configuration import find_config, load_config
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.run import run
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
   """
   parser = make_parser()
   arguments, rest = parser.parse_known_args(argv)
-  set_xla_flags(deterministic=arguments.deterministic)
+  set_up_jax(deterministic=arguments.deterministic)
   try:
     if arguments.resume and arguments.overwrite:
       raise InputError("--resume and --overwrite exclude each other")
@@ -121,10 +121,13 @@ def read_config(name: str, overrides: list[str]):
   config = load_config(name)
   values = flags.FlagValues()
   argv = ["inpaint", *overrides]
-  config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=argv)
   try:
+    config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=argv)
     left = values(argv)
-  except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+  except (AttributeError, KeyError) as error:
+    reason = str(error).strip("\"'").replace("\\n", " ").replace("\\'", "'")
+    raise InputError(f"unknown config key {reason} See {find_config(name)}") from error
+  except (flags.Error, TypeError, ValueError) as error:
     reason = " ".join(str(error).split())
     raise InputError(f"{reason}; see --help and {find_config(name)}") from error
   if left[1:]:

@@ -124,7 +124,7 @@ def _our_gradients(params, batch):
   )
   train_step = make_train_step(_model(), recorder, losses=make_losses(vgg=vgg))
 
-  @jax.jit
+  @functools.partial(jax.jit, compiler_options=parity_jax.QUICK_COMPILE)
   def run(params, batch):
     batch = add_known_features(batch, vgg=vgg)
     return train_step(TrainState(params, params, jnp.int32(0)), batch)

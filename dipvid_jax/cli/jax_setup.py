@@ -1,8 +1,10 @@
-"""XLA flags that a command sets before JAX starts its backend."""
+"""What a command settles before JAX starts: XLA's flags, the compilation cache."""
 
 import importlib.metadata
 import os
+from pathlib import Path
 
+import jax
 import jaxlib
 
 # This fusion library makes the convolutions of this program 1.5 to 1.8 times slower
@@ -12,6 +14,22 @@ _NO_FUSION_LIBRARY = "--xla_cpu_experimental_ynn_fusion_type="
 _KNOWN_TO = ((0, 10), (0, 11))
 _DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 _GPU_PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin")
+
+
+def set_up_jax(*, deterministic: bool = False) -> None:
+  """Sets XLA's flags and keeps compiled programs on disk for the next run.
+
+  The cache is in `$XDG_CACHE_HOME/dipvid_jax` or `~/.cache/dipvid_jax`;
+  `JAX_COMPILATION_CACHE_DIR` names another folder, or none if it is empty.
+
+  Args:
+    deterministic: see `set_xla_flags`.
+  """
+  set_xla_flags(deterministic=deterministic)
+  if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    jax.config.update("jax_compilation_cache_dir", str(caches / "dipvid_jax"))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
 def set_xla_flags(*, deterministic: bool = False) -> None:

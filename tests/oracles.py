@@ -1,0 +1,79 @@
+"""Slow, readable loops in float64 NumPy that the fast code must agree with."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def in_float64(function, *arrays):
+  """Calls JAX code in double precision; trees of NumPy arrays in and out."""
+  with jax.enable_x64():
+    result = jax.jit(function)(*jax.tree.map(jnp.asarray, arrays))
+    return jax.tree.map(np.asarray, result)
+
+
+def warp(image, flow):
+  """`(warped [B, H, W, C], weights [B, H, W, 1])`: bilinear, zeros outside.
+
+  The weights are the sums of the bilinear weights of the taps inside the frame.
+  """
+  warped = np.zeros(image.shape)
+  weights = np.zeros((*image.shape[:3], 1))
+  _, height, width, _ = image.shape
+  for b, y, x in np.ndindex(image.shape[:3]):
+    source_x, source_y = x + flow[b, y, x, 0], y + flow[b, y, x, 1]
+    for tap_y in (math.floor(source_y), math.floor(source_y) + 1):
+      for tap_x in (math.floor(source_x), math.floor(source_x) + 1):
+        if 0 <= tap_y < height and 0 <= tap_x < width:
+          weight = (1 - abs(source_x - tap_x)) * (1 - abs(source_y - tap_y))
+          warped[b, y, x] += weight * image[b, tap_y, tap_x]
+          weights[b, y, x] += weight
+  return warped, weights
+
+
+def visible(flow_ij, flow_ji):
+  """1 where the way there and back ends within sqrt(2 ln 2) pixels of its start."""
+  returned, _ = warp(flow_ji, flow_ij)
+  distance = np.linalg.norm(flow_ij + returned, axis=-1, keepdims=True)
+  return (distance < math.sqrt(2 * math.log(2))).astype(float)
+
+
+def pair_hole(hole_i, hole_j, flow_ij):
+  """1 where frame i, or a tap of frame j that the flow points to, is in the hole."""
+  result = (hole_i > 0).astype(float)
+  warped, _ = warp(hole_j, flow_ij)
+  for index in np.ndindex(result.shape):
+    if warped[index] > 0:
+      result[index] = 1
+  return result
+
+
+def convolve(x, kernel, *, stride=1):
+  """`[N, H, W, I]` with `[h, w, I, O]`, no padding: one kernel tap after another."""
+  rows = (x.shape[1] - kernel.shape[0]) // stride + 1
+  columns = (x.shape[2] - kernel.shape[1]) // stride + 1
+  result = np.zeros((len(x), rows, columns, kernel.shape[-1]))
+  for dy, dx in np.ndindex(kernel.shape[:2]):
+    bottom, right = dy + stride * (rows - 1) + 1, dx + stride * (columns - 1) + 1
+    result += x[:, dy:bottom:stride, dx:right:stride] @ kernel[dy, dx]
+  return result
+
+
+def dilate(mask):
+  """`[N, H, W, 1]`: 1 where a pixel or one of its eight neighbours is 1."""
+  result = np.zeros(mask.shape)
+  for n, y, x, _ in np.ndindex(mask.shape):
+    around = mask[n, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
+    result[n, y, x] = float((around > 0).any())
+  return result
+
+
+def max_pool(x):
+  """`[N, H, W, C]` to `[N, H // 2, W // 2, C]`: the largest of 2 x 2."""
+  result = np.zeros((len(x), x.shape[1] // 2, x.shape[2] // 2, x.shape[3]))
+  for n, y, x_ in np.ndindex(result.shape[:3]):
+    window = x[n, 2 * y : 2 * y + 2, 2 * x_ : 2 * x_ + 2]
+    result[n, y, x_] = window.max(axis=(0, 1))
+  return result

@@ -1,0 +1,112 @@
+"""JAX against numbers that PyTorch left in a file; needs no PyTorch."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import parity_goldens as goldens
+import parity_jax
+import pytest
+
+from dipvid_jax.batching import take_batch
+from dipvid_jax.fit import make_fit_visit
+from dipvid_jax.objective import add_known_features, make_losses
+from dipvid_jax.schedule import BACKWARD, FORWARD
+from dipvid_jax.step import TrainState, make_train_step
+from dipvid_jax.vgg import feature_hole_masks, load_vgg16, vgg16_features
+from flow import backward_warp
+
+
+@pytest.fixture(scope="module")
+def golden():
+  """`(arrays, settings)` of the file."""
+  return goldens.load()
+
+
+def test_provenance(golden):
+  """The file tells how it was made, and is what the current script would make."""
+  _, settings = golden
+  made_with = settings.pop("made_with")
+  assert {"python", "numpy", "torch", "dtype"} <= made_with.keys()
+  assert settings == goldens.SETTINGS, "run tests/goldens/make_parity.py"
+  assert goldens.PATH.stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("name", ["generator", "volume"])
+def test_generator(compare, golden, name):
+  arrays, settings = golden
+  sizes, params, noise, cotangent = goldens.network_inputs(settings[name])
+  with parity_jax.precision(64):
+    outputs, gradients, _ = parity_jax.forward_and_gradients(
+      parity_jax.make_model(**sizes), params, noise, cotangent
+    )
+  compare("outputs", outputs, arrays[f"{name}/outputs"], 1e-12)
+  _compare_digests(compare, arrays, f"{name}/gradient/", gradients, 1e-10)
+
+
+def test_warp(compare, golden):
+  arrays, settings = golden
+  with parity_jax.precision(64):
+    outputs = jax.jit(backward_warp)(*goldens.warp_inputs(settings["warp"]))
+  warped, in_bounds = parity_jax.as_numpy(outputs)
+  compare("warped", warped, arrays["warp/warped"], 1e-12)
+  np.testing.assert_array_equal(in_bounds, arrays["warp/in_bounds"])
+
+
+@pytest.mark.parametrize("convention", ["authors", "imagenet"])
+def test_vgg16(compare, golden, convention):
+  arrays, settings = golden
+  images, hole_mask = goldens.vgg_inputs(settings["vgg"])
+  with parity_jax.precision(64):
+    features = vgg16_features(load_vgg16(), jnp.asarray(images), convention=convention)
+    masks = feature_hole_masks(jnp.asarray(hole_mask))
+  for index, feature in enumerate(features):
+    values = goldens.thin(feature, settings["vgg"]["every"])
+    compare(f"feature {index}", values, arrays[f"vgg/{convention}/{index}"], 1e-12)
+  for index, mask in enumerate(masks):
+    np.testing.assert_array_equal(mask, arrays[f"vgg/mask/{index}"])
+
+
+def test_twenty_updates(compare, golden):
+  """A batch's masks, the losses of 20 updates on it, the parameters after them."""
+  arrays, settings = golden
+  where, training = settings["batch"], settings["training"]
+  scene, params = goldens.training_inputs(settings)
+  vgg, optimizer = load_vgg16(), optax.adam(training["learning_rate"])
+  model = parity_jax.make_model(levels=training["levels"], out_channels=15)
+  fit_visit = make_fit_visit(
+    make_train_step(model, optimizer, losses=make_losses(vgg=vgg)),
+    batch_size=where["size"],
+    prepare_batch=functools.partial(add_known_features, vgg=vgg),
+  )
+  stride_index = list(scene.flow_scale).index(where["stride"])
+  direction = FORWARD if where["forward"] else BACKWARD
+  with parity_jax.precision(64):
+    params = parity_jax.as_jax(params)
+    state = TrainState(params, optimizer.init(params), jnp.int32(0))
+    clip = parity_jax.make_clip(scene)
+    indices = [np.int32(i) for i in (where["start"], stride_index, direction)]
+    batch = take_batch(clip, *indices, batch_size=where["size"])
+    state, metrics = fit_visit(state, clip, *indices, inner_steps=training["updates"])
+    batch, state, metrics = parity_jax.as_numpy((batch, state, metrics))
+  order = slice(None) if where["forward"] else slice(None, None, -1)
+  np.testing.assert_array_equal(batch.visible[order], arrays["training/visible"])
+  np.testing.assert_array_equal(batch.flow_hole[order], arrays["training/hole_flow"])
+  for name in ("image", "flow", "consistency", "perceptual"):
+    expected = arrays[f"training/loss/{name}"]
+    np.testing.assert_allclose(metrics[name], expected, rtol=1e-8, err_msg=name)
+    compare(name, metrics[name], expected, 1e-8)
+  _compare_digests(compare, arrays, "training/params/", state.params, 1e-8)
+
+
+def _compare_digests(compare, arrays, prefix, tree, limit):
+  """Compares every golden digest under a prefix with the array of that path."""
+  names = [name for name in arrays if name.startswith(prefix)]
+  assert names
+  for name in names:
+    value = tree
+    for key in name.removeprefix(prefix).split("/"):
+      value = value[key]
+    compare(name, goldens.digest(value), arrays[name], limit)
