@@ -69,6 +69,11 @@ def _path(folder, stride, name):
   return folder / f"stride_{stride}_{name}.npy"
 
 
+def _read(path):
+  with path.open("rb") as file:
+    return np.lib.format.read_array(file, allow_pickle=False)
+
+
 def _load(folder, made_from):
   """The stored flow, or None where it is missing, damaged or made from other input."""
   count, height, width = made_from["frames"][:3]
@@ -77,7 +82,7 @@ def _load(folder, made_from):
       return None
     video_flow = []
     for stride in made_from["strides"]:
-      arrays = [np.load(_path(folder, stride, name)) for name in _ARRAYS]
+      arrays = [_read(_path(folder, stride, name)) for name in _ARRAYS]
       area = (count - stride, height, width)
       expected = [((*area, 2), np.float32)] * 2 + [((*area, 1), np.bool_)] * 2
       if [(array.shape, array.dtype) for array in arrays] != expected:

@@ -1,13 +1,16 @@
 """What every test needs: JAX on the CPU, as the command sets it up, and strict."""
 
+# ruff: noqa: E402  (JAX reads its platform when it is imported)
+
 import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
 import pytest
 
 from dipvid_jax.cli.jax_setup import set_xla_flags
 
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
 set_xla_flags()
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -137,7 +137,11 @@ def test_a_run_writes_every_file(finished):
   assert names == [f"{i:05d}.png" for i in range(7)]
   assert cv2.imread(str(finished / "preview.png")).shape[1] == 5 * 48
   config = json.loads((finished / "config.json").read_text())
-  assert (config["seed"], config["levels"], config["flow"]["estimator"]) == (3, 2, "dis")
+  assert (config["seed"], config["levels"], config["flow"]["estimator"]) == (
+    3,
+    2,
+    "dis",
+  )
 
 
 @pytest.mark.parametrize("name", ["inpainted.mp4", "full.mp4"])
@@ -159,11 +163,16 @@ def test_frames_outside_the_hole_are_the_input(clip, finished):
   hole = np.zeros((24, 48), bool)
   hole[7:17, 19:31] = True  # the hole, and a pixel for the mask's soft edge
   np.testing.assert_array_equal(result[:, ~hole], np.stack(shrunk)[:, ~hole])
-  assert np.abs(result[:, 9:15, 21:29].astype(int) - np.stack(shrunk)[:, 9:15, 21:29]).max() > 0
+  assert (
+    np.abs(result[:, 9:15, 21:29].astype(int) - np.stack(shrunk)[:, 9:15, 21:29]).max()
+    > 0
+  )
 
 
 def test_metrics_have_a_line_a_batch(finished):
-  rows = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
+  rows = [
+    json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()
+  ]
   # Two rounds of one batch and the median one, two updates each.
   assert [row["update"] for row in rows] == [2, 4, 6, 8]
   assert [row["round"] for row in rows] == [1, 1, 2, 2]
@@ -190,7 +199,9 @@ def test_same_seed_same_bytes_and_stored_flow_is_reused(clip, finished, tmp_path
     assert (tmp_path / "out/frames" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_an_interrupted_run_resumes_to_the_same_frames(clip, finished, tmp_path, capsys):
+def test_an_interrupted_run_resumes_to_the_same_frames(
+  clip, finished, tmp_path, capsys
+):
   """The second round is cut off; the resumed run ends as if nothing had been."""
   from dipvid_jax import run_folder
 
@@ -233,13 +244,21 @@ def test_help_speaks_to_a_newcomer(capsys):
     inpaint.main(["--help"])
   assert exit_info.value.code == 0
   text = capsys.readouterr().out
-  for words in ("--video", "--mask", "--output", "examples:", "inpainted.mp4", "--config.KEY"):
+  for words in (
+    "--video",
+    "--mask",
+    "--output",
+    "examples:",
+    "inpainted.mp4",
+    "--config.KEY",
+  ):
     assert words in text
 
 
 def test_config_overrides_reach_every_kind_of_key():
   config = inpaint.read_config(
-    "flow.py", ["--config.size=96,192", "--config.flow.weights=x.pth", "--config.seed", "7"]
+    "flow.py",
+    ["--config.size=96,192", "--config.flow.weights=x.pth", "--config.seed", "7"],
   )
   assert tuple(config.size) == (96, 192)
   assert (config.flow.weights, config.seed) == ("x.pth", 7)
@@ -251,7 +270,8 @@ def test_the_script_runs_from_any_folder(tmp_path):
   done = subprocess.run(
     [str(_ROOT / "bin/inpaint"), "--config", "nothing.py"],
     cwd=tmp_path,
-    env=os.environ | {"PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"},
+    env=os.environ
+    | {"PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"},
     capture_output=True,
     text=True,
   )
@@ -262,9 +282,13 @@ def test_the_script_runs_from_any_folder(tmp_path):
 def test_the_script_says_how_to_install(tmp_path):
   script = tmp_path / "checkout/bin/inpaint"
   script.parent.mkdir(parents=True)
-  script.write_bytes((_ROOT / "bin/inpaint").read_bytes())
+  for name in ("inpaint", "_checkout.py"):
+    (script.parent / name).write_bytes((_ROOT / "bin" / name).read_bytes())
   done = subprocess.run(
-    [sys.executable, "-S", "-E", str(script)], capture_output=True, text=True, cwd=tmp_path
+    [sys.executable, "-S", "-E", str(script)],
+    capture_output=True,
+    text=True,
+    cwd=tmp_path,
   )
   assert done.returncode == 2
   assert done.stderr.count("\n") == 1 and "make -C" in done.stderr
@@ -277,10 +301,17 @@ def test_the_script_says_how_to_install(tmp_path):
     ("cpu", (0, 12, 0), "", ""),
     ("cuda", (0, 10, 2), "", ""),
     ("cpu", (0, 10, 2), "--xla_cpu_experimental_ynn_fusion_type=x", None),
-    ("cpu", (0, 10, 2), "--other=1", "--other=1 --xla_cpu_experimental_ynn_fusion_type="),
+    (
+      "cpu",
+      (0, 10, 2),
+      "--other=1",
+      "--other=1 --xla_cpu_experimental_ynn_fusion_type=",
+    ),
   ],
 )
-def test_xla_flags_are_set_where_they_are_known(monkeypatch, platforms, version, before, after):
+def test_xla_flags_are_set_where_they_are_known(
+  monkeypatch, platforms, version, before, after
+):
   monkeypatch.setenv("JAX_PLATFORMS", platforms)
   monkeypatch.setenv("XLA_FLAGS", before)
   monkeypatch.setattr(jax_setup.jaxlib.version, "__version_info__", version)
@@ -308,6 +339,10 @@ def test_this_jaxlib_knows_the_flag_that_is_set():
   )
   environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
   done = subprocess.run(
-    [sys.executable, "-c", code], env=environment, cwd=_ROOT, capture_output=True, text=True
+    [sys.executable, "-c", code],
+    env=environment,
+    cwd=_ROOT,
+    capture_output=True,
+    text=True,
   )
   assert done.stdout.strip() == "3.0", done.stderr

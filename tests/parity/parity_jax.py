@@ -49,7 +49,7 @@ def make_model(*, levels: int, out_channels: int, ndim: int = 2) -> EncoderDecod
   )
 
 
-# Half of the parity tests' time is LLVM's; XLA's own passes, layouts and convolutions
+# Most of these tests' time would be LLVM's; XLA's passes, layouts and convolutions
 # stay as they are.
 QUICK_COMPILE = {"xla_backend_optimization_level": 0}
 
@@ -100,6 +100,13 @@ def make_batch(
     FORWARD if forward else BACKWARD,
     batch_size=size,
   )
+
+
+def run_visit(fit_visit, state, clip, *, start, stride_index, forward, updates):
+  """Runs the updates of one visit; `(state, metrics)` in NumPy."""
+  indices = (start, stride_index, FORWARD if forward else BACKWARD)
+  indices = (np.int32(index) for index in indices)
+  return as_numpy(fit_visit(state, clip, *indices, inner_steps=updates))
 
 
 def forward_and_gradients(model, params, noise, cotangent):

@@ -28,9 +28,7 @@ SEED = 5
 
 def _values(*, bits, ndim):
   """Parameters, noise and cotangent; equal to the last bit for both types."""
-  sizes = {"levels": 3, "out_channels": 15, "ndim": 2}
-  if ndim == 3:
-    sizes = {"levels": 2, "out_channels": 3, "ndim": 3}
+  sizes = {"levels": 2, "out_channels": 15 if ndim == 2 else 3, "ndim": ndim}
   params = make_params(SEED, **sizes)
   draw = np.random.RandomState(SEED + 100)
   noise = draw.uniform(0, 0.1, size=(3, 24, 24, 1))

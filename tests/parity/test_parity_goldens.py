@@ -10,10 +10,8 @@ import parity_goldens as goldens
 import parity_jax
 import pytest
 
-from dipvid_jax.batching import take_batch
 from dipvid_jax.fit import make_fit_visit
 from dipvid_jax.objective import add_known_features, make_losses
-from dipvid_jax.schedule import BACKWARD, FORWARD
 from dipvid_jax.step import TrainState, make_train_step
 from dipvid_jax.vgg import feature_hole_masks, load_vgg16, vgg16_features
 from flow import backward_warp
@@ -81,16 +79,18 @@ def test_twenty_updates(compare, golden):
     batch_size=where["size"],
     prepare_batch=functools.partial(add_known_features, vgg=vgg),
   )
-  stride_index = list(scene.flow_scale).index(where["stride"])
-  direction = FORWARD if where["forward"] else BACKWARD
   with parity_jax.precision(64):
+    batch = parity_jax.as_numpy(parity_jax.make_batch(scene, **where))
     params = parity_jax.as_jax(params)
-    state = TrainState(params, optimizer.init(params), jnp.int32(0))
-    clip = parity_jax.make_clip(scene)
-    indices = [np.int32(i) for i in (where["start"], stride_index, direction)]
-    batch = take_batch(clip, *indices, batch_size=where["size"])
-    state, metrics = fit_visit(state, clip, *indices, inner_steps=training["updates"])
-    batch, state, metrics = parity_jax.as_numpy((batch, state, metrics))
+    state, metrics = parity_jax.run_visit(
+      fit_visit,
+      TrainState(params, optimizer.init(params), jnp.int32(0)),
+      parity_jax.make_clip(scene),
+      start=where["start"],
+      stride_index=list(scene.flow_scale).index(where["stride"]),
+      forward=where["forward"],
+      updates=training["updates"],
+    )
   order = slice(None) if where["forward"] else slice(None, None, -1)
   np.testing.assert_array_equal(batch.visible[order], arrays["training/visible"])
   np.testing.assert_array_equal(batch.flow_hole[order], arrays["training/hole_flow"])

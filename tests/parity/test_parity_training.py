@@ -21,7 +21,6 @@ from benchmarks.pytorch.convert import has_no_gradient, to_torch
 from benchmarks.pytorch.vgg import VGG16Features
 from dipvid_jax.fit import make_fit_visit
 from dipvid_jax.objective import add_known_features, make_losses
-from dipvid_jax.schedule import BACKWARD, FORWARD
 from dipvid_jax.step import TrainState, make_train_step
 from dipvid_jax.vgg import load_vgg16
 
@@ -170,12 +169,15 @@ def _our_updates(where, losses, *, bits):
   with parity_jax.precision(bits):
     params = parity_jax.as_jax(_params(bits))
     state = TrainState(params, OPTIMIZER.init(params), jnp.int32(0))
-    index = STRIDES.index(where["stride"])
-    direction = FORWARD if where["forward"] else BACKWARD
-    indices = (np.int32(i) for i in (where["start"], index, direction))
-    clip = parity_jax.make_clip(_scene(bits))
-    state, metrics = fit_visit(state, clip, *indices, inner_steps=UPDATES)
-    state, metrics = parity_jax.as_numpy((state, metrics))
+    state, metrics = parity_jax.run_visit(
+      fit_visit,
+      state,
+      parity_jax.make_clip(_scene(bits)),
+      start=where["start"],
+      stride_index=STRIDES.index(where["stride"]),
+      forward=where["forward"],
+      updates=UPDATES,
+    )
   by_name = to_torch(state.params, levels=LEVELS)
   return metrics, {name: value.numpy() for name, value in by_name.items()}
 

