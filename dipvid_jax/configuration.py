@@ -14,14 +14,13 @@ from dipvid_jax.schedule import SCHEDULES
 from dipvid_jax.vgg import INPUT_CONVENTIONS
 from flow.estimators import ESTIMATORS
 
-_POSITIVE = (
-  "rounds",
-  "batches_per_round",
-  "inner_steps",
-  "batch_size",
-  "learning_rate",
-)
 _WEIGHTS = ("image_weight", "flow_weight", "consistency_weight", "perceptual_weight")
+_SMALLEST = {
+  **dict.fromkeys(("rounds", "batches_per_round", "inner_steps", "max_updates"), 1),
+  **dict.fromkeys(("seed", "dilate", *_WEIGHTS), 0),
+  "levels": 1,
+  "batch_size": 2,  # flow needs a pair
+}
 
 
 def config_folder() -> Path:
@@ -84,28 +83,22 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   Raises:
     InputError: one line that names the key, its value and what it takes.
   """
-  for key in _POSITIVE:
-    if not config[key] > 0:
-      raise InputError(f"config.{key}: must be above 0, got {config[key]}")
-  for key in _WEIGHTS:
-    if not (math.isfinite(config[key]) and config[key] >= 0):
-      raise InputError(f"config.{key}: must be 0 or more, got {config[key]}")
+  for key, smallest in _SMALLEST.items():
+    value = config[key]
+    if value is not None and not (math.isfinite(value) and value >= smallest):
+      raise InputError(f"config.{key}: must be {smallest} or more, got {value}")
+  if not (math.isfinite(config.learning_rate) and config.learning_rate > 0):
+    raise InputError(
+      f"config.learning_rate: must be above 0, got {config.learning_rate}"
+    )
   if not any(config[key] for key in _WEIGHTS):
     raise InputError("config: every loss has weight 0; set image_weight")
-  for key in ("seed", "dilate"):
-    if config[key] < 0:
-      raise InputError(f"config.{key}: must be 0 or more, got {config[key]}")
-  if config.max_updates is not None and config.max_updates < 1:
-    raise InputError(f"config.max_updates: must be 1 or more, got {config.max_updates}")
-  if config.batch_size < 2:
-    raise InputError(
-      f"config.batch_size: flow needs 2 frames or more, got {config.batch_size}"
-    )
   _check_sizes(config)
   choices = {
     "fit": (config.fit, get_args(Fit)),
     "schedule": (config.schedule, SCHEDULES),
     "vgg_input": (config.vgg_input, INPUT_CONVENTIONS),
+    "vgg_dtype": (config.vgg_dtype, ("float32", "bfloat16")),
     "flow.estimator": (config.flow.estimator, ESTIMATORS),
   }
   for key, (value, allowed) in choices.items():
@@ -114,7 +107,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
 
 
 def _check_sizes(config):
-  if not 1 <= config.levels <= len(CHANNELS):
+  if config.levels > len(CHANNELS):
     raise InputError(
       f"config.levels: must be 1 to {len(CHANNELS)}, got {config.levels}"
     )

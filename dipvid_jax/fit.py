@@ -84,11 +84,18 @@ def fit(
 
 
 def _check_finite(metrics, visit):
-  for name, values in metrics.items():
-    if not np.isfinite(values).all():
-      update = int(np.flatnonzero(~np.isfinite(values))[0])
-      raise DivergedError(
-        f"the {name} loss became {values[update]} at update {update + 1} of the batch "
-        f"that starts at frame {visit.start} (round {visit.round + 1}); try a smaller "
-        f"learning_rate or another seed"
-      )
+  broken = {
+    name: int(np.flatnonzero(~np.isfinite(values))[0])
+    for name, values in metrics.items()
+    if not np.isfinite(values).all()
+  }
+  if not broken:
+    return
+  # The sum, named "loss", breaks with its terms: they come first.
+  name = min(broken, key=lambda name: (broken[name], name == "loss"))
+  update = broken[name]
+  raise DivergedError(
+    f"the {name} loss became {metrics[name][update]} at update {update + 1} of the "
+    f"batch that starts at frame {visit.start} (round {visit.round + 1}); try a "
+    f"smaller learning_rate or another seed"
+  )

@@ -71,13 +71,14 @@ def make_losses(
   perceptual_weight: float = 0.01,
   vgg: VGGParams | None = None,
   vgg_input: str = "authors",
+  vgg_dtype: str | None = None,
 ) -> dict[str, Loss]:
   """The paper's objective; a term of weight zero is left out.
 
   Args:
     image_weight, flow_weight, consistency_weight, perceptual_weight: multipliers.
     vgg: VGG16's weights, needed by the perceptual term.
-    vgg_input: see `vgg16_features`.
+    vgg_input, vgg_dtype: convention and dtype of `vgg16_features`.
 
   Returns:
     Losses by name: image, flow, consistency, perceptual.
@@ -91,7 +92,9 @@ def make_losses(
   weights = vgg or ()
 
   def perceptual_term(outputs: Outputs, batch: Batch) -> jax.Array:
-    features = vgg16_features(weights, outputs.image, convention=vgg_input)
+    features = vgg16_features(
+      weights, outputs.image, convention=vgg_input, dtype=vgg_dtype
+    )
     return perceptual_loss(features, batch.features, batch.feature_holes)
 
   losses = {
@@ -104,19 +107,23 @@ def make_losses(
 
 
 def add_known_features(
-  batch: Batch, *, vgg: VGGParams, vgg_input: str = "authors"
+  batch: Batch,
+  *,
+  vgg: VGGParams,
+  vgg_input: str = "authors",
+  vgg_dtype: str | None = None,
 ) -> Batch:
   """Puts the known frames' features and their holes into a batch, once for all updates.
 
   Args:
     batch: N frames.
     vgg: VGG16's weights.
-    vgg_input: see `vgg16_features`.
+    vgg_input, vgg_dtype: convention and dtype of `vgg16_features`.
 
   Returns:
     The batch with `features` and `feature_holes`.
   """
   return batch._replace(
-    features=vgg16_features(vgg, batch.frames, convention=vgg_input),
+    features=vgg16_features(vgg, batch.frames, convention=vgg_input, dtype=vgg_dtype),
     feature_holes=feature_hole_masks(batch.hole_mask),
   )

@@ -134,12 +134,15 @@ def build_program(frame_count: int, *, config: Any) -> Program:
     perceptual_weight=config.perceptual_weight,
     vgg=vgg,
     vgg_input=config.vgg_input,
+    vgg_dtype=config.vgg_dtype,
   )
 
   def prepare_batch(batch):
     if vgg is None:
       return batch
-    return add_known_features(batch, vgg=vgg, vgg_input=config.vgg_input)
+    return add_known_features(
+      batch, vgg=vgg, vgg_input=config.vgg_input, vgg_dtype=config.vgg_dtype
+    )
 
   train_step = make_train_step(model, optimizer, losses=losses)
   return Program(
@@ -162,6 +165,7 @@ def inpaint_video(
   resume_from: Callable[[TrainState], TrainState | None] | None = None,
   on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
   on_round: Callable[[Visit, TrainState, Inpainted], None] | None = None,
+  on_window: Callable[[int, int], None] | None = None,
 ) -> Inpainted:
   """Trains a network on a clip and fills its hole (DIP-Vid-Flow).
 
@@ -174,6 +178,7 @@ def inpaint_video(
     resume_from: given the fresh state, returns the one to go on from, or None.
     on_visit: called after each batch with the visit and its metrics, `[updates]` each.
     on_round: called after each round with its last visit, the state, the result.
+    on_window: called during inference with the windows done and all windows.
 
   Returns:
     The result after the last round.
@@ -204,6 +209,7 @@ def inpaint_video(
     generated_scale=flow_scale(video_flow[0].forward, video_flow[0].backward),
     on_visit=on_visit,
     on_round=on_round,
+    on_window=on_window,
   )
 
 
@@ -249,12 +255,12 @@ def start_state(program: Program, clip: DeviceClip, *, seed: int) -> TrainState:
   )
 
 
-def _run(program, state, clip, *, generated_scale, on_visit, on_round):
+def _run(program, state, clip, *, generated_scale, on_visit, on_round, on_window):
   """Fits what is left of the schedule; each round renders, the last is the result."""
   latest = None
 
   def render(state):
-    outputs = program.render(state.params, clip.noise)
+    outputs = program.render(state.params, clip.noise, on_window)
     stitched = np.where(np.asarray(clip.hole_mask) > 0, outputs.image, clip.frames)
     return Inpainted(outputs.image, stitched, outputs.flow * generated_scale)
 

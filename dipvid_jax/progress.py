@@ -84,6 +84,10 @@ class FitProgress:
     self._bar.update(visit.updates)
     return rate
 
+  def window(self, done: int, total: int) -> None:
+    """Shows how far an inference is."""
+    self._bar.set_description(f"render {done}/{total}")
+
   def pause(self) -> None:
     """Leaves out of the next rate what was not training since the last visit."""
     self._last = time.monotonic()

@@ -10,7 +10,7 @@ import numpy as np
 from dipvid_jax.step import Params
 from dipvid_jax.types import Outputs
 
-Render = Callable[[Params, jax.Array], Outputs]
+Render = Callable[..., Outputs]
 
 
 def make_render(model: nn.Module, *, batch_size: int, flow_channels: int = 0) -> Render:
@@ -26,8 +26,9 @@ def make_render(model: nn.Module, *, batch_size: int, flow_channels: int = 0) ->
     flow_channels: how many of the generated flow channels to keep.
 
   Returns:
-    `render(params, noise)`, noise `[T, H, W, C]`, to `Outputs` of NumPy arrays:
-    image `[T, H, W, 3]` and flow `[T, H, W, flow_channels]`.
+    `render(params, noise, on_window=None)`, noise `[T, H, W, C]`, to `Outputs` of
+    NumPy arrays: image `[T, H, W, 3]` and flow `[T, H, W, flow_channels]`;
+    `on_window` is called with the windows done and all windows.
   """
 
   @jax.jit
@@ -36,11 +37,14 @@ def make_render(model: nn.Module, *, batch_size: int, flow_channels: int = 0) ->
     outputs = cast(Outputs, model.apply({"params": params}, window))
     return outputs._replace(flow=outputs.flow[..., :flow_channels])
 
-  def render(params: Params, noise: jax.Array) -> Outputs:
+  def render(params: Params, noise: jax.Array, on_window=None) -> Outputs:
     kept = []
-    for start, rows in inference_windows(len(noise), batch_size):
+    windows = inference_windows(len(noise), batch_size)
+    for start, rows in windows:
       outputs = jax.device_get(render_window(params, noise, np.int32(start)))
       kept.append(jax.tree.map(lambda x, rows=rows: x[rows], outputs))
+      if on_window:
+        on_window(len(kept), len(windows))
     return jax.tree.map(lambda *parts: np.concatenate(parts), *kept)
 
   return render

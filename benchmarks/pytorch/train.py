@@ -8,6 +8,9 @@ repaired: the known frames' features once a batch, no gradients of VGG's weights
   everything resident, nothing read back.
 tuned: repaired, with channels-last memory, cuDNN's search and fused Adam.
 compiled: tuned, through `torch.compile` and, on a GPU, CUDA graphs.
+
+The batch's masks are computed once in all of them. Threads, TF32 and the like are
+the caller's to set.
 """
 
 import dataclasses
@@ -170,11 +173,11 @@ class Trainer:
       raise ValueError("the losses `all` need `vgg`")
     self.model, self.vgg, self.variant = model, vgg, variant
     self.device = next(model.parameters()).device
-    tuned = variant in ("tuned", "compiled")
-    self.layout = self._tune() if tuned else torch.contiguous_format
+    self.tuned = variant in ("tuned", "compiled")
+    self.layout = self._use_channels_last() if self.tuned else torch.contiguous_format
     if vgg is not None:
       vgg.requires_grad_(variant == "authors")
-    options = {"fused": True, "capturable": cuda_graph} if tuned else {}
+    options = {"fused": True, "capturable": cuda_graph} if self.tuned else {}
     self.optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, **options)
     self.loss_fn = self._losses
     if variant == "compiled" and compile_mode != "none":
@@ -193,6 +196,7 @@ class Trainer:
       `[updates, len(names)]` unweighted losses, each before its update; on the
       device, except for `authors`.
     """
+    torch.backends.cudnn.benchmark = self.tuned
     if self.variant == "authors":
       return self._fit_as_authors(batch, updates)
     batch = batch.map(self._place)
@@ -201,8 +205,7 @@ class Trainer:
       return self._replay(batch, known, updates)
     return torch.stack([self._update(batch, known).clone() for _ in range(updates)])
 
-  def _tune(self) -> torch.memory_format:
-    torch.backends.cudnn.benchmark = True
+  def _use_channels_last(self) -> torch.memory_format:
     layout = torch.channels_last if self.model.ndim == 2 else torch.channels_last_3d
     self.model.to(memory_format=layout)
     if self.vgg is not None:

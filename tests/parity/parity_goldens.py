@@ -21,7 +21,7 @@ SETTINGS = {
   },
   "volume": {"seed": 6, "levels": 2, "out_channels": 3, "ndim": 3, "size": [3, 12, 12]},
   "warp": {"seed": 7, "size": [2, 12, 16]},
-  "vgg": {"seed": 8, "size": [2, 16, 24], "every": 41},
+  "vgg": {"seed": 8, "size": [2, 12, 16], "every": 23},
   "scene": {"seed": 9, "length": 11, "height": 12, "width": 16},
   "batch": {"start": 0, "stride": 3, "forward": False, "size": 3},
   "training": {"seed": 10, "levels": 2, "updates": 20, "learning_rate": 0.01},

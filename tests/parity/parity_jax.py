@@ -6,12 +6,18 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
+import parity_goldens as goldens
 from parity_scene import Scene
 
 from dipvid_jax.batching import DeviceClip, put_flow, take_batch
+from dipvid_jax.fit import make_fit_visit
 from dipvid_jax.model import EncoderDecoder
+from dipvid_jax.objective import add_known_features, make_losses
 from dipvid_jax.schedule import BACKWARD, FORWARD
+from dipvid_jax.step import TrainState, make_train_step
 from dipvid_jax.types import Batch, Outputs
+from dipvid_jax.vgg import load_vgg16
 from flow import estimate_video_flow
 
 
@@ -107,6 +113,32 @@ def run_visit(fit_visit, state, clip, *, start, stride_index, forward, updates):
   indices = (start, stride_index, FORWARD if forward else BACKWARD)
   indices = (np.int32(index) for index in indices)
   return as_numpy(fit_visit(state, clip, *indices, inner_steps=updates))
+
+
+@functools.cache
+def golden_updates():
+  """The updates of the goldens: `(metrics, params after them)` in NumPy, float64."""
+  where, training = goldens.SETTINGS["batch"], goldens.SETTINGS["training"]
+  scene, params = goldens.training_inputs(goldens.SETTINGS)
+  vgg, optimizer = load_vgg16(), optax.adam(training["learning_rate"])
+  model = make_model(levels=training["levels"], out_channels=15)
+  fit_visit = make_fit_visit(
+    make_train_step(model, optimizer, losses=make_losses(vgg=vgg)),
+    batch_size=where["size"],
+    prepare_batch=functools.partial(add_known_features, vgg=vgg),
+  )
+  with precision(64):
+    params = as_jax(params)
+    state, metrics = run_visit(
+      fit_visit,
+      TrainState(params, optimizer.init(params), jnp.int32(0)),
+      make_clip(scene),
+      start=where["start"],
+      stride_index=list(scene.flow_scale).index(where["stride"]),
+      forward=where["forward"],
+      updates=training["updates"],
+    )
+  return metrics, state.params
 
 
 def forward_and_gradients(model, params, noise, cotangent):

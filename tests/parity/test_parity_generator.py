@@ -21,18 +21,18 @@ from dipvid_jax.model import BatchNorm, Conv
 
 COUNTS = {(15, 2): 3_072_139, (3, 2): 3_071_935, (3, 3): 9_089_119}
 # In float32 a LeakyReLU whose input rounds to the other side of zero changes the
-# gradients by 1e-3; with this seed no input comes closer to zero than this.
-KINK_MARGIN = 3e-5
-SEED = 5
+# gradients by 1e-3; with these seeds no input comes closer to zero than this.
+KINK_MARGIN = 1e-4
+SEEDS = {2: 28, 3: 22}
 
 
 def _values(*, bits, ndim):
   """Parameters, noise and cotangent; equal to the last bit for both types."""
   sizes = {"levels": 2, "out_channels": 15 if ndim == 2 else 3, "ndim": ndim}
-  params = make_params(SEED, **sizes)
-  draw = np.random.RandomState(SEED + 100)
-  noise = draw.uniform(0, 0.1, size=(3, 24, 24, 1))
-  cotangent = draw.normal(size=(3, 24, 24, sizes["out_channels"]))
+  params = make_params(SEEDS[ndim], **sizes)
+  draw = np.random.RandomState(SEEDS[ndim] + 100)
+  noise = draw.uniform(0, 0.1, size=(3, 12, 16, 1))
+  cotangent = draw.normal(size=(3, 12, 16, sizes["out_channels"]))
   values = parity_jax.cast((params, noise, cotangent), np.float32)
   return sizes, parity_jax.cast(values, np.float64 if bits == 64 else np.float32)
 
@@ -106,7 +106,7 @@ def test_six_levels(compare):
   """The whole network at the smallest size that it takes."""
   sizes = {"levels": 6, "out_channels": 15}
   params = make_params(1, **sizes)
-  noise = np.random.RandomState(4).uniform(0, 0.1, (2, 192, 192, 1))
+  noise = np.random.RandomState(4).uniform(0, 0.1, (1, 192, 192, 1))
   with parity_jax.precision(64):
     apply = jax.jit(parity_jax.make_model(**sizes).apply)
     ours = apply({"params": parity_jax.as_jax(params)}, noise)
@@ -177,7 +177,7 @@ def test_batch_norm(compare, ndim, spread):
 
 @pytest.mark.parametrize(
   ("kernel", "inputs", "features"),
-  [((5, 5), 16, 32), ((1, 1), 1, 4), ((3, 5, 5), 4, 16), ((3, 3, 3), 8, 4)],
+  [((5, 5), 16, 32), ((1, 1), 1, 4), ((3, 5, 5), 4, 16)],
 )
 def test_initial_distribution(kernel, inputs, features):
   """Both draw kernels and biases uniformly within 1 / sqrt(fan_in)."""

@@ -12,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import parity_goldens as goldens
 import parity_jax
 import parity_torch
 from parity_scene import STRIDES, make_params, make_scene
@@ -24,9 +25,9 @@ from dipvid_jax.objective import add_known_features, make_losses
 from dipvid_jax.step import TrainState, make_train_step
 from dipvid_jax.vgg import load_vgg16
 
-LEARNING_RATE = 0.01
-LEVELS = 2
-UPDATES = 20
+LEVELS, UPDATES, LEARNING_RATE = (
+  goldens.SETTINGS["training"][key] for key in ("levels", "updates", "learning_rate")
+)
 OPTIMIZER = optax.adam(LEARNING_RATE)
 SCENE_SEED, PARAMS_SEED = 11, 7
 # With these seeds no LeakyReLU's input comes closer to zero: see the generator's test.
@@ -133,29 +134,43 @@ def _our_gradients(params, batch):
   return {name: value.numpy() for name, value in by_name.items()}, metrics
 
 
-@pytest.mark.parametrize(
-  ("losses", "forward", "stride", "size"),
-  [("no_vgg", True, 3, 5), ("no_vgg", False, 1, 5), ("all", False, 3, 3)],
-)
-def test_twenty_updates_in_float64(compare, losses, forward, stride, size):
+@pytest.mark.parametrize(("forward", "stride"), [(True, 3), (False, 1)])
+def test_twenty_updates_without_vgg(compare, forward, stride):
   """The gate: the same losses at every update and the same parameters after them."""
-  where = {"start": 1, "stride": stride, "forward": forward, "size": size}
-  ours, params = _our_updates(where, losses, bits=64)
-  trainer, batch = _torch_side(where, losses, bits=64)
+  where = {"start": 1, "stride": stride, "forward": forward}
+  trainer, batch = _torch_side(where, "no_vgg", bits=64)
+  _compare_updates(compare, *_our_updates(where, bits=64), trainer, batch)
+
+
+def test_twenty_updates_with_all_losses(compare):
+  """The gate again, on the run that the goldens hold."""
+  scene, params = goldens.training_inputs(goldens.SETTINGS)
+  trainer = reference.Trainer(
+    parity_torch.make_model(params, levels=LEVELS, out_channels=15),
+    losses="all",
+    vgg=VGG16Features(dtype=torch.float64),
+    learning_rate=LEARNING_RATE,
+  )
+  batch = parity_torch.make_batch(scene, **goldens.SETTINGS["batch"])
+  _compare_updates(compare, *parity_jax.golden_updates(), trainer, batch)
+
+
+def _compare_updates(compare, metrics, params, trainer, batch):
   expected = trainer.fit_batch(batch, UPDATES).numpy()
   for name, column in zip(trainer.names, expected.T, strict=True):
     for update, value in enumerate(column):
-      compare(f"{name} at update {update}", ours[name][update], value, 1e-8)
+      compare(f"{name} at update {update}", metrics[name][update], value, 1e-8)
+  params = to_torch(params, levels=LEVELS)
   for name, value in trainer.model.named_parameters():
     if not has_no_gradient(name):
-      compare(name, params[name], value.detach().numpy(), 1e-8)
-  assert expected[-1, 0] < 0.9 * expected[0, 0], "nothing was learnt"
+      compare(name, params[name].numpy(), value.detach().numpy(), 1e-8)
+  assert expected[-1, 0] < 0.95 * expected[0, 0], "nothing was learnt"
 
 
 def test_twenty_updates_in_float32(compare):
   """Reported, not a gate: Adam's first steps follow the sign of rounding errors."""
   where = {"start": 1, "stride": 3, "forward": True}
-  ours, _ = _our_updates(where, "no_vgg", bits=32)
+  ours, _ = _our_updates(where, bits=32)
   trainer, batch = _torch_side(where, "no_vgg", bits=32)
   expected = trainer.fit_batch(batch, UPDATES).numpy()
   for name, column in zip(trainer.names, expected.T, strict=True):
@@ -163,35 +178,27 @@ def test_twenty_updates_in_float32(compare):
   compare("image loss over all updates", ours["image"], expected[:, 0], 0.1)
 
 
-def _our_updates(where, losses, *, bits):
-  """Runs the updates as a run does; losses by name, parameters by PyTorch's names."""
-  fit_visit = _fit_visit(losses, where.get("size", 5))
+def _our_updates(where, *, bits):
+  """Runs the updates as a run does, without VGG16: metrics, parameters after them."""
   with parity_jax.precision(bits):
     params = parity_jax.as_jax(_params(bits))
-    state = TrainState(params, OPTIMIZER.init(params), jnp.int32(0))
     state, metrics = parity_jax.run_visit(
-      fit_visit,
-      state,
+      _fit_visit(),
+      TrainState(params, OPTIMIZER.init(params), jnp.int32(0)),
       parity_jax.make_clip(_scene(bits)),
       start=where["start"],
       stride_index=STRIDES.index(where["stride"]),
       forward=where["forward"],
       updates=UPDATES,
     )
-  by_name = to_torch(state.params, levels=LEVELS)
-  return metrics, {name: value.numpy() for name, value in by_name.items()}
+  return metrics, state.params
 
 
 @functools.cache
-def _fit_visit(losses, batch_size):
-  if losses == "no_vgg":
-    terms = make_losses(perceptual_weight=0.0)
-    train_step = make_train_step(_model(), OPTIMIZER, losses=terms)
-    return make_fit_visit(train_step, batch_size=batch_size)
-  vgg = load_vgg16()
-  train_step = make_train_step(_model(), OPTIMIZER, losses=make_losses(vgg=vgg))
-  prepare = functools.partial(add_known_features, vgg=vgg)
-  return make_fit_visit(train_step, batch_size=batch_size, prepare_batch=prepare)
+def _fit_visit():
+  terms = make_losses(perceptual_weight=0.0)
+  train_step = make_train_step(_model(), OPTIMIZER, losses=terms)
+  return make_fit_visit(train_step, batch_size=5)
 
 
 def _torch_side(where, losses, *, bits, variant="repaired"):

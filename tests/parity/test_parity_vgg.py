@@ -49,7 +49,7 @@ def test_gradient_of_the_images(compare, convention):
 
 
 def test_running_to_the_end_changes_nothing():
-  images = parity_torch.to_tensor(_images(32))
+  images = torch.rand(1, 3, 16, 24, generator=torch.Generator().manual_seed(0))
   features = [
     reference.VGG16Features(to_the_end=to_the_end)(images)
     for to_the_end in (False, True)
@@ -73,13 +73,13 @@ def test_feature_hole_masks(size):
 
 
 def _images(bits):
-  images = np.random.RandomState(0).uniform(size=(2, 16, 24, 3)).astype(np.float32)
+  images = np.random.RandomState(0).uniform(size=(2, 12, 16, 3)).astype(np.float32)
   return images.astype(np.float64) if bits == 64 else images
 
 
 def _cotangents():
   draw = np.random.RandomState(1)
-  shapes = [(2, 16, 24, 64), (2, 8, 12, 128), (2, 4, 6, 256)]
+  shapes = [(2, 12, 16, 64), (2, 6, 8, 128), (2, 3, 4, 256)]
   return [draw.normal(size=shape) for shape in shapes]
 
 

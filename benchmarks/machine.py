@@ -1,0 +1,85 @@
+"""What a benchmark ran on: names, versions, and the device's measured peaks."""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+_PACKAGES = (
+  "jax",
+  "jaxlib",
+  "flax",
+  "optax",
+  "numpy",
+  "torch",
+  "opencv-python-headless",
+)
+
+
+def describe() -> dict:
+  """Names the machine, the date and the versions.
+
+  Returns:
+    Plain values, as JSON.
+  """
+  device = jax.devices()[0]
+  return {
+    "date": datetime.date.today().isoformat(),
+    "device": device.device_kind if device.platform != "cpu" else _processor(),
+    "platform": device.platform,
+    "cores": len(os.sched_getaffinity(0)),
+    "python": platform.python_version(),
+    "versions": {name: _version(name) for name in _PACKAGES},
+    "xla_flags": os.environ.get("XLA_FLAGS", ""),
+    "matmul_precision": str(jax.config.jax_default_matmul_precision),
+  }
+
+
+def _processor():
+  for line in Path("/proc/cpuinfo").read_text().splitlines():
+    if line.startswith("model name"):
+      return line.split(":", 1)[1].strip()
+  return platform.processor()
+
+
+def _version(package):
+  try:
+    return importlib.metadata.version(package)
+  except importlib.metadata.PackageNotFoundError:
+    return None
+
+
+def measure_peaks(*, repeats: int = 5) -> dict[str, float]:
+  """Times a large matrix product and a large copy on the default device.
+
+  Args:
+    repeats: timed calls of each; the fastest counts, as it is the device's limit.
+
+  Returns:
+    `matmul_gflops` (float32) and `copy_gbytes` a second, read and written counted.
+  """
+  on_cpu = jax.default_backend() == "cpu"
+  side, words = (3072, 2**26) if on_cpu else (8192, 2**30)
+  matrix = jax.random.normal(jax.random.key(0), (side, side))
+  vector = jnp.ones(words)
+  product = _fastest(jax.jit(lambda x: x @ x), matrix, repeats)
+  copy = _fastest(jax.jit(lambda x: x + 1), vector, repeats)
+  return {
+    "matmul_gflops": round(2 * side**3 / product / 1e9, 1),
+    "copy_gbytes": round(2 * 4 * words / copy / 1e9, 1),
+  }
+
+
+def _fastest(function, argument, repeats):
+  jax.block_until_ready(function(argument))
+  times = []
+  for _ in range(repeats):
+    began = time.perf_counter()
+    jax.block_until_ready(function(argument))
+    times.append(time.perf_counter() - began)
+  return min(times)

@@ -1,0 +1,55 @@
+"""How time and memory of an update grow with size, batch and length."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.updates import measure as measure_updates
+from benchmarks.workers import Way
+
+COLUMNS = {
+  "frames": "frames",
+  "height": "height",
+  "width": "width",
+  "batch_size": "N",
+  "seconds_per_update": "s an update",
+  "frames_per_second": "frames/s",
+  "peak_memory_mib": "peak MiB",
+}
+_USUAL = Way("jax", "scan", "all", "cpu")
+
+
+def ways(device: str, updates: int) -> list[Way]:
+  """Sizes, batches and lengths around the usual ones, one changed at a time."""
+  usual = dataclasses.replace(_USUAL, device=device, updates=updates)
+  changes = [
+    {"height": 96, "width": 192, "levels": 5},
+    {},
+    {"height": 384, "width": 768},
+    {"batch_size": 10},
+    {"frames": 80},
+    {"frames": 320},
+  ]
+  return [dataclasses.replace(usual, **change) for change in changes]
+
+
+def measure(
+  *, device: str, updates: int, repeats: int, peaks: dict[str, float]
+) -> Iterator[dict[str, Any]]:
+  """Measures each way by itself: memory is what it is alone.
+
+  Args:
+    device: `cpu` or `gpu`.
+    updates: of a timed call.
+    repeats: timed calls.
+    peaks: from `measure_peaks`.
+
+  Yields:
+    A row for each way.
+  """
+  for way in ways(device, updates):
+    for row in measure_updates([way], warm_ups=1, repeats=repeats, peaks=peaks):
+      if "updates_per_second" in row:
+        rate = row["updates_per_second"] * way.batch_size
+        row["frames_per_second"] = round(rate, 2)
+      yield row

@@ -1,0 +1,77 @@
+"""Where the time of a whole run goes, stage by stage."""
+
+import fractions
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scene import draw_clip
+from dipvid_jax.configuration import load_config
+from dipvid_jax.fit import fit
+from dipvid_jax.masks import read_mask
+from dipvid_jax.pipeline import build_program, clip_strides, put_clip, start_state
+from dipvid_jax.prepare import prepare
+from dipvid_jax.preview import to_levels
+from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.video_io import read_video, write_video
+from flow import estimate_video_flow
+
+COLUMNS = {"stage": "stage", "seconds": "s", "frames": "frames", "updates": "updates"}
+_FRAMES = 80
+_INNER_STEPS = {True: 2, False: 100}
+_RATE = fractions.Fraction(25)
+
+
+def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]]:
+  """Goes down the road of a run on a drawn clip of 80 frames.
+
+  Args:
+    height, width: of the clip and the working size.
+    on_cpu: two updates a batch instead of 100.
+
+  Yields:
+    A row for each stage.
+  """
+  began = time.perf_counter()
+
+  def lap(stage, updates=None):
+    nonlocal began
+    seconds = round(time.perf_counter() - began, 2)
+    began = time.perf_counter()
+    return {"stage": stage, "seconds": seconds, "frames": _FRAMES, "updates": updates}
+
+  frames, hole_masks = draw_clip(_FRAMES, height=height, width=width)
+  config = load_config("flow")
+  config.update(size=(height, width), inner_steps=_INNER_STEPS[on_cpu])
+  with tempfile.TemporaryDirectory() as scratch:
+    folder = Path(scratch)
+    write_video(folder / "clip.mp4", to_levels(frames), _RATE)
+    write_video(folder / "mask.mp4", to_levels(hole_masks.repeat(3, axis=-1)), _RATE)
+    lap("draw")
+    video = read_video(folder / "clip.mp4")
+    size = video.frames.shape[1:3]
+    masks = read_mask(folder / "mask.mp4", frame_count=_FRAMES, size=size)
+    frames, hole_masks = prepare(video.frames, masks, size=size, fit="crop")
+    yield lap("read")
+    video_flow = estimate_video_flow(
+      frames, strides=clip_strides(_FRAMES, config=config)
+    )
+    yield lap("flow (DIS) and visibility")
+    clip = put_clip(frames, hole_masks, video_flow, seed=0)
+    yield lap("pair holes, to the device")
+    program = build_program(_FRAMES, config=config)
+    state = start_state(program, clip, seed=0)
+    yield lap("parameters")
+    for stage in ("first batch, with compilation", "second batch"):
+      visits = program.visits[:1]
+      state = fit(state, clip, visits=visits, fit_visit=program.fit_visit)
+      yield lap(stage, config.inner_steps)
+    outputs = program.render(state.params, clip.noise)
+    yield lap("render, with compilation")
+    levels = to_levels(outputs.image)
+    output = RunFolder(folder / "out")
+    output.create(config.to_dict(), resume=False)
+    output.write_results(levels, levels, _RATE)
+    yield lap("write")

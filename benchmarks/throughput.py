@@ -1,0 +1,85 @@
+"""More than one batch of five at a time: which way uses a device best.
+
+Larger batches, several networks in one program, several processes.
+"""
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.workers import Way, Worker
+
+COLUMNS = {
+  "way": "way",
+  "at_a_time": "at a time",
+  "batch_size": "N",
+  "updates_per_second": "updates/s, all together",
+  "frames_per_second": "frames/s",
+  "spread": "spread",
+}
+_USUAL = Way("jax", "scan", "all", "gpu")
+# Name, how many at a time, in how many processes, what differs from the usual way.
+_WAYS = (
+  ("one", 1, 1, {}),
+  ("larger batch", 1, 1, {"batch_size": 10}),
+  ("larger batch", 1, 1, {"batch_size": 20}),
+  ("states, looped", 2, 1, {"variant": "states_loop", "states": 2}),
+  ("states, vmap", 2, 1, {"variant": "states_vmap", "states": 2}),
+  ("states, vmap", 4, 1, {"variant": "states_vmap", "states": 4}),
+  ("processes", 2, 2, {}),
+  ("processes", 4, 4, {}),
+)
+
+
+def measure(
+  *, device: str, updates: int, repeats: int, **shape: int
+) -> Iterator[dict[str, Any]]:
+  """Times each way by itself.
+
+  Args:
+    device: `cpu` or `gpu`.
+    updates: of a timed call of one network.
+    repeats: timed calls.
+    **shape: height, width and levels where they are not the usual ones.
+
+  Yields:
+    A row for each way; one that fails has `error`.
+  """
+  usual = dataclasses.replace(_USUAL, device=device, updates=updates, **shape)
+  for name, at_a_time, processes, change in _WAYS:
+    way = dataclasses.replace(usual, **change)
+    row = {"way": name, "at_a_time": at_a_time, **dataclasses.asdict(way)}
+    try:
+      yield row | _rates(way, at_a_time, processes, repeats)
+    except (RuntimeError, EOFError) as error:
+      yield row | {"error": str(error)}
+
+
+def _rates(way, at_a_time, processes, repeats):
+  workers = [Worker(way) for _ in range(processes)]
+  try:
+    for worker in workers:
+      worker.ask("build")
+    seconds = [_time_together(workers) for _ in range(repeats + 1)][1:]
+  finally:
+    for worker in workers:
+      worker.close()
+  rates = [at_a_time * way.updates / duration for duration in seconds]
+  median = statistics.median(rates)
+  return {
+    "updates_per_second": round(median, 4),
+    "frames_per_second": round(median * way.batch_size, 3),
+    "spread": [round(min(rates), 4), round(max(rates), 4)],
+    "repeats": repeats,
+  }
+
+
+def _time_together(workers):
+  began = time.perf_counter()
+  for worker in workers:
+    worker.send("time")
+  for worker in workers:
+    worker.receive()
+  return time.perf_counter() - began

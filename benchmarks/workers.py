@@ -1,0 +1,133 @@
+"""Ways to run updates, each in a process of its own, measured in turn.
+
+A worker builds its program once and then times a call whenever it is told to, so
+that all ways meet the same state of a shared and noisy machine.
+"""
+
+import dataclasses
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+  """One row of the comparison.
+
+  Attributes:
+    framework: `jax` or `pytorch`.
+    variant: how the updates are run.
+    losses: `all` or `no_vgg`.
+    device: `cpu` or `gpu`.
+    height, width: the working size.
+    batch_size: N.
+    updates: of one timed call.
+    levels: of the network.
+    frames: of the clip on the device; what a batch needs where None.
+    states: networks that one program trains at a time.
+  """
+
+  framework: str
+  variant: str
+  losses: str
+  device: str
+  height: int = 192
+  width: int = 384
+  batch_size: int = 5
+  updates: int = 100
+  levels: int = 6
+  frames: int | None = None
+  states: int = 1
+
+
+@dataclasses.dataclass
+class Program:
+  """What a worker's builder returns.
+
+  Attributes:
+    call: runs `updates` updates and waits for the end.
+    facts: what else the row should tell (precision, FLOP).
+    peak_memory: bytes in use at the most so far; the process's own where None.
+  """
+
+  call: Callable[[], None]
+  facts: dict
+  peak_memory: Callable[[], int] | None = None
+
+
+class Worker:
+  """A process that holds one program."""
+
+  def __init__(self, way: Way):
+    """Starts the process; the program is built at the first `build`.
+
+    Args:
+      way: what it runs.
+    """
+    self.way = way
+    context = multiprocessing.get_context("spawn")
+    self._connection, child = context.Pipe()
+    self._process = context.Process(target=_serve, args=(child, way), daemon=True)
+    self._process.start()
+
+  def ask(self, question: str):
+    """Sends a question and waits for the answer; see `send` and `receive`."""
+    self.send(question)
+    return self.receive()
+
+  def send(self, question: str) -> None:
+    """Sends `build`, `time` or `memory`."""
+    self._connection.send(question)
+
+  def receive(self):
+    """Waits for the answer.
+
+    Raises:
+      RuntimeError: the worker failed; the message is its error.
+    """
+    kind, answer = self._connection.recv()
+    if kind == "error":
+      raise RuntimeError(answer)
+    return answer
+
+  def close(self) -> None:
+    """Ends the process."""
+    self._process.terminate()
+    self._process.join()
+
+
+def _serve(connection: Connection, way: Way) -> None:
+  program = None
+  while True:
+    question = connection.recv()
+    try:
+      if question == "build":
+        began = time.perf_counter()
+        program = _builder(way)(way)
+        program.call()
+        answer = program.facts | {"first_call_s": round(time.perf_counter() - began, 1)}
+      elif question == "time":
+        began = time.perf_counter()
+        program.call()
+        answer = time.perf_counter() - began
+      else:
+        peak = program.peak_memory or _process_peak
+        answer = peak()
+      connection.send(("answer", answer))
+    except Exception as error:
+      connection.send(("error", f"{type(error).__name__}: {str(error)[:500]}"))
+
+
+def _builder(way):
+  """The builder of a way's framework, imported in the worker alone."""
+  if way.framework == "jax":
+    from benchmarks.jax_updates import build
+  else:
+    from benchmarks.torch_updates import build
+  return build
+
+
+def _process_peak():
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

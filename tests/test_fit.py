@@ -1,0 +1,234 @@
+"""Training over visits: compiled once, nothing crosses to the host, stops at NaN."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from test_conv import convolutions, is_canonical
+
+from dipvid_jax.batching import take_batch
+from dipvid_jax.errors import DivergedError
+from dipvid_jax.fit import fit, make_fit_visit
+from dipvid_jax.model import EncoderDecoder
+from dipvid_jax.objective import Loss, image_term, make_losses
+from dipvid_jax.schedule import FORWARD, Visit
+from dipvid_jax.step import TrainState, create_train_state, make_train_step
+from dipvid_jax.types import Outputs
+from tests.synthetic import PixelGenerator, device_clip
+
+COUNT, SIZE, STRIDES, BATCH_SIZE = 9, (8, 12), (1, 2), 4
+OPTIMIZER = optax.adam(0.01)
+MODEL = PixelGenerator(flow_channels=8)
+LOSSES = make_losses(perceptual_weight=0.0)
+
+
+@pytest.fixture(scope="module")
+def clip():
+  return device_clip(COUNT, SIZE, STRIDES)
+
+
+def start(model=MODEL):
+  return create_train_state(
+    jax.random.key(0), model=model, optimizer=OPTIMIZER, sample=jnp.zeros((1, *SIZE, 1))
+  )
+
+
+def program(losses=LOSSES, **settings):
+  step = make_train_step(MODEL, OPTIMIZER, losses=losses)
+  return make_fit_visit(step, batch_size=BATCH_SIZE, **settings)
+
+
+@pytest.fixture(scope="module")
+def fit_visit():
+  return program()
+
+
+def on_device(*indices):
+  return [jnp.int32(index) for index in indices]
+
+
+def test_one_compilation_serves_every_batch(clip):
+  traced = []
+
+  def counting(outputs, batch):
+    traced.append(batch)
+    return image_term(outputs, batch)
+
+  fit_visit = program({**LOSSES, "image": Loss(1.0, counting)})
+  visits = [
+    Visit(first, index, direction, 2, 0)
+    for index, t in enumerate(STRIDES)
+    for first in (0, COUNT - 1 - (BATCH_SIZE - 1) * t)
+    for direction in (0, 1)
+  ]
+  state = fit(start(), clip, visits=visits, fit_visit=fit_visit)
+  assert state.step == 2 * len(visits)
+  assert fit_visit._cache_size() == 1 and len(traced) == 1
+
+
+def test_a_visit_needs_nothing_from_the_host(clip, fit_visit):
+  state = start()
+  where = on_device(0, 1, 1)
+  with jax.transfer_guard("disallow"):
+    state, metrics = fit_visit(state, clip, *where, inner_steps=3)
+    jax.block_until_ready(metrics)
+  assert metrics["loss"].shape == (3,)
+
+
+def test_a_visit_is_one_program_without_callbacks_and_with_fast_convolutions(clip):
+  """Of the real network: in the scan no convolution may leave the canonical form."""
+  model = EncoderDecoder(flow_channels=8, levels=1)
+  step = make_train_step(model, OPTIMIZER, losses=LOSSES)
+  fit_visit = make_fit_visit(step, batch_size=BATCH_SIZE)
+  shapes = jax.eval_shape(lambda: start(model))
+  lowered = fit_visit.lower(shapes, clip, *on_device(0, 0, 0), inner_steps=3)
+  text = lowered.compile().as_text()
+  found = convolutions(text)
+  # Two 5x5 down and one 3x3 up: each a value, a kernel's and two inputs' gradients.
+  assert len(found) >= 3 + 3 + 2
+  assert all(map(is_canonical, found)), found
+  assert " while(" in text
+  for word in ("callback", "infeed", "outfeed", " send(", " recv("):
+    assert word not in text
+
+
+def test_the_state_is_donated(clip, fit_visit):
+  state = start()
+  after, _ = fit_visit(state, clip, *on_device(0, 0, 0), inner_steps=3)
+  assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+  assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((after, clip)))
+
+
+def test_a_visit_trains_on_the_batch_of_its_indices(clip, fit_visit):
+  where = (1, 1, 1)
+  step = make_train_step(MODEL, OPTIMIZER, losses=LOSSES)
+  batch = take_batch(clip, *where, batch_size=BATCH_SIZE)
+  _, expected = jax.jit(step)(start(), batch)
+  _, metrics = fit_visit(start(), clip, *on_device(*where), inner_steps=3)
+  for name, value in expected.items():
+    np.testing.assert_allclose(metrics[name][0], value, rtol=1e-5)
+
+
+def test_what_prepares_a_batch_runs_once_for_all_its_updates(clip):
+  def halve(batch):
+    return batch._replace(features=(batch.frames / 2,))
+
+  def compare(outputs, batch):
+    return jnp.mean(jnp.square(outputs.image - batch.features[0]))
+
+  fit_visit = program({"half": Loss(1.0, compare)}, prepare_batch=halve)
+  _, metrics = fit_visit(start(), clip, *on_device(0, 0, 0), inner_steps=3)
+  batch = take_batch(clip, 0, 0, 0, batch_size=BATCH_SIZE)
+  outputs = MODEL.apply({"params": start().params}, batch.noise)
+  expected = compare(outputs, halve(batch))
+  np.testing.assert_allclose(metrics["half"][0], expected, rtol=1e-5)
+
+
+def test_fit_reports_visits_and_rounds_in_order(clip, fit_visit):
+  visits = [
+    Visit(0, 0, 0, 3, 0),
+    Visit(1, 1, 1, 3, 0, ends_round=True),
+    Visit(2, 0, 1, 3, 1, ends_round=True),
+  ]
+  events, losses = [], []
+
+  def on_visit(visit, metrics):
+    events.append(("visit", visit))
+    assert isinstance(metrics["loss"], np.ndarray)
+    losses.append(metrics["loss"])
+
+  def on_round(visit, state):
+    events.append(("round", visit, int(state.step)))
+
+  state = fit(
+    start(),
+    clip,
+    visits=visits,
+    fit_visit=fit_visit,
+    on_visit=on_visit,
+    on_round=on_round,
+  )
+  assert events == [
+    ("visit", visits[0]),
+    ("visit", visits[1]),
+    ("round", visits[1], 6),
+    ("visit", visits[2]),
+    ("round", visits[2], 9),
+  ]
+  assert state.step == 9
+  assert all(values.shape == (3,) for values in losses)
+
+
+def test_no_visits_leave_the_state_as_it_is(clip, fit_visit):
+  state = start()
+  assert fit(state, clip, visits=[], fit_visit=fit_visit) is state
+
+
+class Counter(nn.Module):
+  """One parameter that grows by one in each update, under the loss below."""
+
+  @nn.compact
+  def __call__(self, noise):
+    """The parameter as every pixel."""
+    value = self.param("value", nn.initializers.zeros, ())
+    image = jnp.broadcast_to(value, (*noise.shape[:3], 3))
+    return Outputs(image=image, flow=image[..., :2])
+
+
+def counting_losses(**breaks_after):
+  """Losses by name that are not finite once so many updates are done."""
+
+  def broken(limit, value):
+    return lambda outputs, batch: jnp.where(
+      outputs.image[0, 0, 0, 0] < limit, 1.0, value
+    )
+
+  falling = Loss(1.0, lambda outputs, batch: -outputs.image[0, 0, 0, 0])
+  return {"growth": falling} | {
+    name: Loss(1.0, broken(limit, value))
+    for name, (limit, value) in breaks_after.items()
+  }
+
+
+def fit_counter(clip, losses, *, updates=4, **callbacks):
+  step = make_train_step(Counter(), optax.sgd(1.0), losses=losses)
+  state = create_train_state(
+    jax.random.key(0), model=Counter(), optimizer=optax.sgd(1.0), sample=clip.noise
+  )
+  visits = [
+    Visit(1, 0, FORWARD, updates, 0, ends_round=True),
+    Visit(2, 1, FORWARD, updates, 1),
+    Visit(3, 0, FORWARD, updates, 1),
+  ]
+  fit_visit = make_fit_visit(step, batch_size=BATCH_SIZE)
+  return fit(state, clip, visits=visits, fit_visit=fit_visit, **callbacks)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+# "perceptual" comes after "loss" in the alphabet, "flow" before it.
+@pytest.mark.parametrize("name", ["flow", "perceptual"])
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(clip, name, value):
+  seen, rounds = [], []
+  with pytest.raises(DivergedError) as error:
+    fit_counter(
+      clip,
+      counting_losses(**{name: (6, value)}),
+      on_visit=lambda visit, _: seen.append(visit.start),
+      on_round=lambda visit, _: rounds.append(visit.start),
+    )
+  line = str(error.value)
+  assert f"the {name} loss became {value} at update 3 of the batch" in line
+  assert "starts at frame 2 (round 2)" in line and "learning_rate" in line
+  assert seen == rounds == [1]
+
+
+def test_the_first_loss_to_break_is_named(clip):
+  with pytest.raises(DivergedError, match="the image loss became nan at update 2 "):
+    fit_counter(clip, counting_losses(consistency=(3, np.inf), image=(1, np.nan)))
+
+
+def test_losses_that_stay_finite_do_not_stop_it(clip):
+  state = fit_counter(clip, counting_losses(image=(100, np.nan)))
+  assert isinstance(state, TrainState) and state.params["value"] == 12
