@@ -1,5 +1,6 @@
 """A run's training states on disk, by orbax."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,10 @@ class Checkpoints:
     options = ocp.CheckpointManagerOptions(
       max_to_keep=keep, enable_async_checkpointing=False
     )
-    self._manager = ocp.CheckpointManager(Path(folder).resolve(), options=options)
+    self._folder = Path(folder).resolve()
+    self._manager = ocp.CheckpointManager(
+      self._folder, options=options, item_handlers=ocp.StandardCheckpointHandler()
+    )
 
   def save(self, state: TrainState) -> None:
     """Writes a state under its number of updates."""
@@ -32,6 +36,8 @@ class Checkpoints:
     self, like: TrainState, *, on_damaged: Callable[[int, Exception], None]
   ) -> TrainState | None:
     """Reads the latest state that can be read.
+
+    A checkpoint that cannot is put aside under the name `<updates>.unreadable`.
 
     Args:
       like: a state of the same shapes and dtypes.
@@ -47,8 +53,15 @@ class Checkpoints:
         return self._manager.restore(step, args=ocp.args.StandardRestore(target))
       except (ValueError, KeyError, OSError) as error:
         on_damaged(step, error)
-        self._manager.delete(step)
+        self._put_aside(step)
     return None
+
+  def _put_aside(self, step):
+    """Frees the number of a checkpoint, but keeps what is in it."""
+    aside = self._folder / f"{step}.unreadable"
+    shutil.rmtree(aside, ignore_errors=True)
+    (self._folder / str(step)).rename(aside)
+    self._manager.reload()
 
   def close(self) -> None:
     """Waits for what is being written."""

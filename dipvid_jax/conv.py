@@ -7,6 +7,7 @@ gradient convolutions then fall to a naive loop nest, two hundred times slower
 """
 
 import functools
+import math
 from collections.abc import Sequence
 
 import jax
@@ -99,7 +100,15 @@ def _input_gradient(cotangent, kernel, strides, padding, input_shape):
     (input_shape[1 + i] + 2 * padding - kernel.shape[i]) % strides[i] for i in axes
   ]
   widths = [(low, low + rest) for low, rest in zip(full, left_over, strict=True)]
-  return _forward(cotangent, turned, (1,) * len(strides), widths, lhs_dilation=strides)
+  ones = (1,) * len(strides)
+  if math.prod(cotangent.shape[1:-1]) >= math.prod(kernel.shape[: len(strides)]):
+    return _forward(cotangent, turned, ones, widths, lhs_dilation=strides)
+  # XLA would let a map and a larger kernel change places, and leave the canonical
+  # form: it must see the spread map as it is.
+  spread = [(*width, step - 1) for width, step in zip(widths, strides, strict=True)]
+  edges = [(0, 0, 0), *spread, (0, 0, 0)]
+  cotangent = lax.pad(cotangent, jnp.zeros((), cotangent.dtype), edges)
+  return _forward(lax.optimization_barrier(cotangent), turned, ones, 0)
 
 
 def _kernel_gradient(cotangent, x, strides, padding, kernel_shape):

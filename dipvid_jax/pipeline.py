@@ -13,6 +13,7 @@ from dipvid_jax.configuration import check_config
 from dipvid_jax.fit import FitVisit, fit, make_fit_visit
 from dipvid_jax.model import EncoderDecoder
 from dipvid_jax.objective import add_known_features, make_losses
+from dipvid_jax.prepare import check_size
 from dipvid_jax.render import Render, make_render
 from dipvid_jax.schedule import Visit, make_schedule, usable_strides
 from dipvid_jax.step import TrainState, create_train_state, make_train_step
@@ -191,6 +192,7 @@ def inpaint_video(
   """
   check_config(config)
   frames, hole_masks = _check_clip(frames, hole_masks)
+  check_size(frames.shape[1:3], config.levels)
   program = build_program(len(frames), config=config)
   strides = clip_strides(len(frames), config=config)
   if video_flow is None:

@@ -29,6 +29,10 @@ CASES = [
   ((5, 8, 9), (3, 5, 5), (1, 2, 2), 0),
   ((5, 7, 6), (3, 5, 5), (1, 1, 1), 1),
   ((3, 4, 5), (1, 1, 1), (1, 1, 1), 0),
+  # Results smaller than the kernel.
+  ((7, 8), (5, 5), (1, 1), 0),
+  ((8, 9), (5, 5), (2, 2), 1),
+  ((3, 7, 8), (3, 5, 5), (1, 2, 2), 0),
 ]
 
 
@@ -68,6 +72,28 @@ def test_value_and_gradients_equal_jax(size, kernel_size, strides, padding):
   for actual, other in zip(*map(jax.tree.leaves, (ours, expected)), strict=True):
     assert actual.shape == other.shape and actual.dtype == np.float64
     np.testing.assert_allclose(actual, other, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("size", "stride"), [((9, 10), 2), ((7, 8), 1)])
+def test_second_derivatives_equal_jax(size, stride):
+  """For those who differentiate through an update."""
+
+  def curvature(function):
+    def energy(x, kernel):
+      return jnp.sum(jnp.tanh(function(x, kernel, strides=(stride, stride))))
+
+    def length(x, kernel):
+      gradients = jax.grad(energy, argnums=(0, 1))(x, kernel)
+      return sum(jnp.sum(jnp.sin(gradient)) for gradient in gradients)
+
+    return jax.grad(length, argnums=(0, 1))
+
+  ours, expected = (
+    oracles.in_float64(curvature(function), *draw(size, (5, 5)))
+    for function in (convolve, plain)
+  )
+  for actual, other in zip(ours, expected, strict=True):
+    np.testing.assert_allclose(actual, other, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -131,6 +157,9 @@ GRADIENT_CASES = [
   ((12, 16), (3, 3), (1, 1)),
   ((12, 16), (5, 5), (2, 2)),
   ((5, 12, 16), (3, 5, 5), (1, 2, 2)),
+  # The deepest map of the network, 3 x 6, is smaller than its kernel.
+  ((5, 8), (5, 5), (1, 1)),
+  ((8, 14), (5, 5), (2, 2)),
 ]
 
 

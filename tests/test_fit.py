@@ -1,5 +1,7 @@
 """Training over visits: compiled once, nothing crosses to the host, stops at NaN."""
 
+import re
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -77,7 +79,7 @@ def test_a_visit_needs_nothing_from_the_host(clip, fit_visit):
   assert metrics["loss"].shape == (3,)
 
 
-def test_a_visit_is_one_program_without_callbacks_and_with_fast_convolutions(clip):
+def test_a_visit_never_leaves_the_device_nor_the_fast_convolutions(clip):
   """Of the real network: in the scan no convolution may leave the canonical form."""
   model = EncoderDecoder(flow_channels=8, levels=1)
   step = make_train_step(model, OPTIMIZER, losses=LOSSES)
@@ -86,12 +88,12 @@ def test_a_visit_is_one_program_without_callbacks_and_with_fast_convolutions(cli
   lowered = fit_visit.lower(shapes, clip, *on_device(0, 0, 0), inner_steps=3)
   text = lowered.compile().as_text()
   found = convolutions(text)
-  # Two 5x5 down and one 3x3 up: each a value, a kernel's and two inputs' gradients.
+  # 5x5, 5x5 and 3x3: three values, three kernels' and two inputs' gradients.
   assert len(found) >= 3 + 3 + 2
   assert all(map(is_canonical, found)), found
   assert " while(" in text
-  for word in ("callback", "infeed", "outfeed", " send(", " recv("):
-    assert word not in text
+  assert not re.search(r"custom_call_target=\"[^\"]*callback", text)
+  assert not re.search(r" (infeed|outfeed|send|recv)\(", text)
 
 
 def test_the_state_is_donated(clip, fit_visit):

@@ -78,6 +78,13 @@ def test_a_clip_shorter_than_a_window_is_refused():
     make_render(WindowNamer(), batch_size=5)({}, numbered_noise(4))
 
 
+def test_reports_each_window():
+  seen = []
+  render = make_render(WindowNamer(), batch_size=5)
+  render({}, numbered_noise(7), lambda done, total: seen.append((done, total)))
+  assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_one_compilation_serves_all_windows():
   traced = []
 

@@ -16,7 +16,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.vgg import load_vgg16
 
 feature_hole_masks = jax.jit(vgg.feature_hole_masks)
-vgg16_features = jax.jit(vgg.vgg16_features, static_argnames="convention")
+vgg16_features = jax.jit(vgg.vgg16_features, static_argnames=("convention", "dtype"))
 
 BLOCKS = (2, 2, 3)
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
@@ -67,6 +67,17 @@ def test_agrees_with_the_plain_rendering(convention, size):
   for layer, expected in zip(actual, features(params, seen), strict=True):
     assert layer.shape == expected.shape and expected.std() > 0.1
     np.testing.assert_allclose(layer, expected, rtol=0, atol=1e-10)
+
+
+def test_bfloat16_is_for_the_inside_alone():
+  images = np.random.default_rng(1).random((1, 8, 12, 3)).astype(np.float32)
+  params = jax.tree.map(np.float32, small_params())
+  exact = vgg16_features(params, images)
+  rounded = vgg16_features(params, images, dtype="bfloat16")
+  for a, b in zip(exact, rounded, strict=True):
+    assert b.dtype == jnp.float32
+    difference = np.abs(a - b).max() / np.abs(a).max()
+    assert 1e-4 < difference < 0.05
 
 
 def test_the_default_is_what_the_authors_feed():

@@ -196,11 +196,18 @@ class Trainer:
       `[updates, len(names)]` unweighted losses, each before its update; on the
       device, except for `authors`.
     """
-    torch.backends.cudnn.benchmark = self.tuned
     if self.variant == "authors":
       return self._fit_as_authors(batch, updates)
+    return self.fit_prepared(*self.prepare(batch), updates)
+
+  def prepare(self, batch: Batch) -> tuple[Batch, Known]:
+    """Uploads a batch and computes, once for all updates, what is known of it."""
     batch = batch.map(self._place)
-    known = self._known(batch) if "perceptual" in self.names else Known()
+    return batch, self._known(batch) if "perceptual" in self.names else Known()
+
+  def fit_prepared(self, batch: Batch, known: Known, updates: int) -> torch.Tensor:
+    """Runs updates on what `prepare` gave; see `fit_batch`. Not for `authors`."""
+    torch.backends.cudnn.benchmark = self.tuned
     if self.graphs is not None:
       return self._replay(batch, known, updates)
     return torch.stack([self._update(batch, known).clone() for _ in range(updates)])
