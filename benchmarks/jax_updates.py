@@ -90,6 +90,7 @@ def _draw_clip(way) -> DeviceClip:
     noise=draw_noise(jax.random.key(0), (*frames.shape[:3], 1)),
     frames=jnp.asarray(frames),
     hole_mask=jnp.asarray(hole_masks),
+    strides=jnp.asarray(strides),
     flow=put_flow(video_flow, hole_masks),
   )
 

@@ -23,9 +23,10 @@ from dipvid_jax.configuration import load_config
 from dipvid_jax.fit import fit
 from dipvid_jax.masks import read_mask
 from dipvid_jax.metrics import hole_psnr
-from dipvid_jax.pipeline import build_program, clip_strides, put_clip, start_state
-from dipvid_jax.prepare import prepare
+from dipvid_jax.pipeline import put_clip
+from dipvid_jax.preparation import prepare
 from dipvid_jax.preview import to_levels
+from dipvid_jax.program import build_program, clip_strides, start_state
 from dipvid_jax.video_io import read_video
 from dipvid_jax.yardsticks import telea
 from flow import estimate_video_flow
@@ -63,13 +64,13 @@ def measure(frames, hole_masks, video_flow, case, updates):
   config.update({"seed": case.seed, "vgg_input": case.vgg_input, "levels": 5})
   config.max_updates = updates[-1]
   program = build_program(len(frames), config=config)
-  clip = put_clip(frames, hole_masks, video_flow, seed=case.seed)
+  clip = put_clip(frames, hole_masks, video_flow, config=config)
   state = start_state(program, clip, seed=case.seed)
   done, seconds, visits = 0, 0.0, program.visits
   for target in updates:
     count = (target - done) // config.inner_steps
     began = time.monotonic()
-    state = fit(state, clip, visits=visits[:count], fit_visit=program.fit_visit)
+    state = fit(state, clip, visits=visits[:count], fit_visits=program.fit_visits)
     seconds += time.monotonic() - began
     done, visits = target, visits[count:]
     outputs = program.render(state.params, clip.noise)

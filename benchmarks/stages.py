@@ -11,9 +11,10 @@ from benchmarks.scene import draw_clip
 from dipvid_jax.configuration import load_config
 from dipvid_jax.fit import fit
 from dipvid_jax.masks import read_mask
-from dipvid_jax.pipeline import build_program, clip_strides, put_clip, start_state
-from dipvid_jax.prepare import prepare
+from dipvid_jax.pipeline import put_clip
+from dipvid_jax.preparation import prepare
 from dipvid_jax.preview import to_levels
+from dipvid_jax.program import build_program, clip_strides, start_state
 from dipvid_jax.run_folder import RunFolder
 from dipvid_jax.video_io import read_video, write_video
 from flow import estimate_video_flow
@@ -59,14 +60,14 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
       frames, strides=clip_strides(_FRAMES, config=config)
     )
     yield lap("flow (DIS) and visibility")
-    clip = put_clip(frames, hole_masks, video_flow, seed=0)
+    clip = put_clip(frames, hole_masks, video_flow, config=config)
     yield lap("pair holes, to the device")
     program = build_program(_FRAMES, config=config)
     state = start_state(program, clip, seed=0)
     yield lap("parameters")
     for stage in ("first batch, with compilation", "second batch"):
       visits = program.visits[:1]
-      state = fit(state, clip, visits=visits, fit_visit=program.fit_visit)
+      state = fit(state, clip, visits=visits, fit_visits=program.fit_visits)
       yield lap(stage, config.inner_steps)
     outputs = program.render(state.params, clip.noise)
     yield lap("render, with compilation")

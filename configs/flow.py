@@ -35,17 +35,26 @@ def get_config() -> ml_collections.ConfigDict:
   config.flow.estimator = "dis"  # or "pwcnet", as the authors; needs weights
   config.flow.weights = config_dict.placeholder(str)
 
+  # Not of the paper: see configs/fast.py.
+  config.hide_hole = False  # True shows nothing of the hole's content to anything
+  config.carry = False  # True carries known pixels into the hole along the flow
+  config.network_input = "noise"  # "moving_noise" moves with the scene
+  config.noise_channels = 1
+
   config.levels = 6
   config.random_norm_scale = False  # True draws BatchNorm's scale as PyTorch 1.0 did
 
   config.strides = (1, 3, 5)
   config.batch_size = 5
-  config.schedule = "rounds"  # "epochs": each round is every batch once
+  # "epochs": a round is every batch once; "shuffled": no median batch in a round
+  config.schedule = "rounds"
   config.rounds = 20
   config.batches_per_round = 50
-  config.inner_steps = 100
+  config.inner_steps = 100  # updates of a batch before the next one
+  config.batches_per_call = 1  # batches on the device before the losses are read
   config.max_updates = config_dict.placeholder(int)
   config.learning_rate = 0.01
+  config.learning_rate_schedule = "constant"  # "cosine" falls to 0 at the end
 
   config.image_weight = 1.0
   config.flow_weight = 0.1

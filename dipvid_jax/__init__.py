@@ -18,7 +18,7 @@ from dipvid_jax.metrics import hole_psnr
 from dipvid_jax.model import EncoderDecoder
 from dipvid_jax.objective import Loss, add_known_features, make_losses
 from dipvid_jax.pipeline import Inpainted, inpaint_video
-from dipvid_jax.prepare import prepare
+from dipvid_jax.preparation import prepare
 from dipvid_jax.render import make_render
 from dipvid_jax.schedule import make_schedule
 from dipvid_jax.step import (

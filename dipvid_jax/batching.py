@@ -22,14 +22,12 @@ class DeviceFlow(NamedTuple):
     visible: `[S, 2, T, H, W, 1]` bool.
     hole: `[S, 2, T, H, W, 1]` bool, either frame of the pair is in the hole.
     scale: `[S]` float32, pixels per network unit.
-    strides: `[S]` int32.
   """
 
   flow: jax.Array
   visible: jax.Array
   hole: jax.Array
   scale: jax.Array
-  strides: jax.Array
 
 
 class DeviceClip(NamedTuple):
@@ -38,13 +36,16 @@ class DeviceClip(NamedTuple):
   Attributes:
     noise: `[T, H, W, C]` float32, the fixed network input.
     frames: `[T, H, W, 3]` float32, RGB in [0, 1].
-    hole_mask: `[T, H, W, 1]` float32.
-    flow: the known flow, None for methods without.
+    hole_mask: `[T, H, W, 1]` float32; between 0 and 1 where a carried pixel is
+      trusted in part.
+    strides: `[S]` int32, distances in frames at which batches are taken.
+    flow: the known flow at these strides, None for methods without.
   """
 
   noise: jax.Array
   frames: jax.Array
   hole_mask: jax.Array
+  strides: jax.Array
   flow: DeviceFlow | None = None
 
 
@@ -96,7 +97,6 @@ def put_flow(video_flow: VideoFlow, hole_masks: np.ndarray) -> DeviceFlow:
     visible=jnp.asarray(np.stack(visibles)),
     hole=jnp.asarray(np.stack(holes)),
     scale=jnp.asarray(scales, jnp.float32),
-    strides=jnp.asarray([pairs.stride for pairs in video_flow], jnp.int32),
   )
 
 
@@ -156,11 +156,8 @@ def take_batch(
     The batch, in reversed order where it runs backward.
   """
   order = jnp.arange(batch_size)
-  if clip.flow is None:
-    index = start + order
-  else:
-    order = jnp.where(direction == 0, order, batch_size - 1 - order)
-    index = start + clip.flow.strides[stride_index] * order
+  order = jnp.where(direction == 0, order, batch_size - 1 - order)
+  index = start + clip.strides[stride_index] * order
   batch = Batch(
     noise=clip.noise[index], frames=clip.frames[index], hole_mask=clip.hole_mask[index]
   )

@@ -9,14 +9,18 @@ import ml_collections
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.model import CHANNELS
-from dipvid_jax.prepare import Fit, check_size
+from dipvid_jax.preparation import Fit, check_size
 from dipvid_jax.schedule import SCHEDULES
 from dipvid_jax.vgg import INPUT_CONVENTIONS
 from flow.estimators import ESTIMATORS
 
 _WEIGHTS = ("image_weight", "flow_weight", "consistency_weight", "perceptual_weight")
+_COUNTS = (
+  *("rounds", "batches_per_round", "inner_steps", "max_updates"),
+  *("batches_per_call", "noise_channels"),
+)
 _SMALLEST = {
-  **dict.fromkeys(("rounds", "batches_per_round", "inner_steps", "max_updates"), 1),
+  **dict.fromkeys(_COUNTS, 1),
   **dict.fromkeys(("seed", "dilate", *_WEIGHTS), 0),
   "levels": 1,
   "batch_size": 2,  # flow needs a pair
@@ -97,6 +101,8 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   choices = {
     "fit": (config.fit, get_args(Fit)),
     "schedule": (config.schedule, SCHEDULES),
+    "learning_rate_schedule": (config.learning_rate_schedule, ("constant", "cosine")),
+    "network_input": (config.network_input, ("noise", "moving_noise")),
     "vgg_input": (config.vgg_input, INPUT_CONVENTIONS),
     "vgg_dtype": (config.vgg_dtype, ("float32", "bfloat16")),
     "flow.estimator": (config.flow.estimator, ESTIMATORS),

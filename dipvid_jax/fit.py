@@ -1,8 +1,9 @@
 """Training on the whole video: visit after visit, round after round."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from dipvid_jax.batching import DeviceClip, take_batch
@@ -11,16 +12,16 @@ from dipvid_jax.schedule import Visit
 from dipvid_jax.step import TrainState, TrainStep, fit_batch
 from dipvid_jax.types import Batch
 
-FitVisit = Callable[..., tuple[TrainState, dict[str, jax.Array]]]
+FitVisits = Callable[..., tuple[TrainState, dict[str, jax.Array]]]
 
 
-def make_fit_visit(
+def make_fit_visits(
   train_step: TrainStep,
   *,
   batch_size: int,
   prepare_batch: Callable[[Batch], Batch] = lambda batch: batch,
-) -> FitVisit:
-  """Compiles one visit: gather the batch, prepare it, scan over its updates.
+) -> FitVisits:
+  """Compiles visits: for each, gather the batch, prepare it, scan over its updates.
 
   Args:
     train_step: from `make_train_step`.
@@ -29,18 +30,21 @@ def make_fit_visit(
       known frames' features.
 
   Returns:
-    `fit_visit(state, clip, start, stride_index, direction, *, inner_steps)` to
-    `(state, metrics)`; the state is donated, `inner_steps` is static, everything
-    else is traced.
+    `fit_visits(state, clip, batches, *, inner_steps)` to `(state, metrics)`:
+    batches `[K, 3]` int32 are (start, stride_index, direction), visited in order,
+    metrics `[K * inner_steps]` each. The state is donated, `inner_steps` is static,
+    everything else is traced.
   """
 
-  def fit_visit(state, clip, start, stride_index, direction, *, inner_steps):
-    batch = take_batch(clip, start, stride_index, direction, batch_size=batch_size)
-    return fit_batch(
-      state, prepare_batch(batch), train_step=train_step, inner_steps=inner_steps
-    )
+  def fit_visits(state, clip, batches, *, inner_steps):
+    def visit(state, indices):
+      batch = prepare_batch(take_batch(clip, *indices, batch_size=batch_size))
+      return fit_batch(state, batch, train_step=train_step, inner_steps=inner_steps)
 
-  return jax.jit(fit_visit, donate_argnums=0, static_argnames="inner_steps")
+    state, metrics = jax.lax.scan(visit, state, batches)
+    return state, jax.tree.map(jnp.ravel, metrics)
+
+  return jax.jit(fit_visits, donate_argnums=0, static_argnames="inner_steps")
 
 
 def fit(
@@ -48,7 +52,8 @@ def fit(
   clip: DeviceClip,
   *,
   visits: Sequence[Visit],
-  fit_visit: FitVisit,
+  fit_visits: FitVisits,
+  batches_per_call: int = 1,
   on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
   on_round: Callable[[Visit, TrainState], None] | None = None,
 ) -> TrainState:
@@ -58,8 +63,10 @@ def fit(
     state: the state before; consumed (its buffers are donated).
     clip: the clip on the device.
     visits: from `make_schedule`, or what is left of it.
-    fit_visit: from `make_fit_visit`.
-    on_visit: called after each visit with its metrics, `[updates]` each.
+    fit_visits: from `make_fit_visits`.
+    batches_per_call: how many visits run on the device before the losses are read.
+    on_visit: called after each call with its last visit and the metrics of all its
+      updates, `[updates]` each.
     on_round: called with the visit that ends a round and the state; it must not
       keep the state.
 
@@ -67,23 +74,44 @@ def fit(
     The state after the last visit.
 
   Raises:
-    DivergedError: a loss is not finite; `on_visit` has not seen that visit.
+    DivergedError: a loss is not finite; `on_visit` has not seen that call.
   """
-  for visit in visits:
-    indices = (visit.start, visit.stride_index, visit.direction)
-    state, metrics = fit_visit(
-      state, clip, *(np.int32(index) for index in indices), inner_steps=visit.updates
-    )
+  for group in group_visits(visits, batches_per_call):
+    last = group[-1]
+    batches = np.array([visit[:3] for visit in group], np.int32)
+    state, metrics = fit_visits(state, clip, batches, inner_steps=last.updates)
     metrics = jax.device_get(metrics)
-    _check_finite(metrics, visit)
+    _check_finite(metrics, group)
     if on_visit:
-      on_visit(visit, metrics)
-    if on_round and visit.ends_round:
-      on_round(visit, state)
+      on_visit(last, metrics)
+    if on_round and last.ends_round:
+      on_round(last, state)
   return state
 
 
-def _check_finite(metrics, visit):
+def group_visits(visits: Sequence[Visit], size: int) -> Iterator[list[Visit]]:
+  """Groups neighbouring visits of equally many updates, within a round.
+
+  Args:
+    visits: in order.
+    size: of a group at the most.
+
+  Yields:
+    The groups, in order.
+  """
+  group: list[Visit] = []
+  for visit in visits:
+    if group and (
+      len(group) == size or group[-1].ends_round or group[-1].updates != visit.updates
+    ):
+      yield group
+      group = []
+    group.append(visit)
+  if group:
+    yield group
+
+
+def _check_finite(metrics, group):
   broken = {
     name: int(np.flatnonzero(~np.isfinite(values))[0])
     for name, values in metrics.items()
@@ -94,8 +122,9 @@ def _check_finite(metrics, visit):
   # The sum, named "loss", breaks with its terms: they come first.
   name = min(broken, key=lambda name: (broken[name], name == "loss"))
   update = broken[name]
+  visit = group[update // group[0].updates]
   raise DivergedError(
-    f"the {name} loss became {metrics[name][update]} at update {update + 1} of the "
-    f"batch that starts at frame {visit.start} (round {visit.round + 1}); try a "
-    f"smaller learning_rate or another seed"
+    f"the {name} loss became {metrics[name][update]} at update "
+    f"{update % visit.updates + 1} of the batch that starts at frame {visit.start} "
+    f"(round {visit.round + 1}); try a smaller learning_rate or another seed"
   )

@@ -31,7 +31,9 @@ def scene_coordinates(pairs: PairFlow) -> np.ndarray:
   if pairs.stride != 1:
     raise ValueError(f"chaining needs flow at stride 1, got stride {pairs.stride}")
   count, (height, width) = len(pairs.forward) + 1, pairs.forward.shape[1:3]
-  grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+  grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(
+    np.float32
+  )
   middle = count // 2
   moved = {middle: np.zeros_like(grid)}  # from each frame's pixels to the middle frame
   for t in range(middle - 1, -1, -1):

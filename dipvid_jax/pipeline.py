@@ -6,22 +6,31 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from dipvid_jax.batching import DeviceClip, draw_noise, flow_scale, put_flow
+from dipvid_jax.carry import carry_known_pixels
 from dipvid_jax.configuration import check_config
-from dipvid_jax.fit import FitVisit, fit, make_fit_visit
-from dipvid_jax.model import EncoderDecoder
-from dipvid_jax.objective import add_known_features, make_losses
-from dipvid_jax.prepare import check_size
-from dipvid_jax.render import Render, make_render
-from dipvid_jax.schedule import Visit, make_schedule, usable_strides
-from dipvid_jax.step import TrainState, create_train_state, make_train_step
-from dipvid_jax.vgg import load_vgg16
-from flow import InputError, VideoFlow, estimate_video_flow, make_estimator
-
-# Parameters and noise each draw from their own branch of the seed.
-_PARAMS_KEY, _NOISE_KEY = 0, 1
+from dipvid_jax.fit import fit
+from dipvid_jax.moving_noise import moving_noise, scene_coordinates
+from dipvid_jax.preparation import check_size
+from dipvid_jax.program import (
+  NOISE_KEY,
+  build_program,
+  clip_strides,
+  generates_flow,
+  start_state,
+  visits_left,
+)
+from dipvid_jax.schedule import Visit
+from dipvid_jax.step import TrainState
+from dipvid_jax.yardsticks import telea
+from flow import (
+  InputError,
+  VideoFlow,
+  complete_video_flow,
+  estimate_video_flow,
+  make_estimator,
+)
 
 
 class Inpainted(NamedTuple):
@@ -30,131 +39,13 @@ class Inpainted(NamedTuple):
   Attributes:
     full: `[T, H, W, 3]` float32 RGB in (0, 1), the network's frames everywhere.
     stitched: `[T, H, W, 3]` float32, the input outside the hole, `full` inside.
-    flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels.
+    flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels;
+      None where the network makes none.
   """
 
   full: np.ndarray
   stitched: np.ndarray
-  flow: np.ndarray
-
-
-class Program(NamedTuple):
-  """What a config builds for clips of T frames.
-
-  Attributes:
-    optimizer: with its learning rate.
-    model: the generator.
-    visits: which batch when.
-    fit_visit: one visit, compiled at its first call.
-    render: inference, compiled at its first call.
-  """
-
-  optimizer: optax.GradientTransformation
-  model: EncoderDecoder
-  visits: list[Visit]
-  fit_visit: FitVisit
-  render: Render
-
-
-def clip_strides(frame_count: int, *, config: Any) -> tuple[int, ...]:
-  """The config's strides at which a clip of `frame_count` frames has a batch.
-
-  Args:
-    frame_count: T.
-    config: from `load_config`.
-
-  Returns:
-    Distances in frames, at least one.
-
-  Raises:
-    InputError: the clip is too short for every stride.
-  """
-  strides = usable_strides(
-    frame_count, strides=tuple(config.strides), batch_size=config.batch_size
-  )
-  if not strides:
-    needed = (config.batch_size - 1) * min(config.strides) + 1
-    raise InputError(
-      f"the clip has {frame_count} frames; a batch of {config.batch_size} at stride "
-      f"{min(config.strides)} needs {needed}: use a longer clip or a smaller batch_size"
-    )
-  return strides
-
-
-def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
-  """The schedule that a config asks for on a clip of T frames.
-
-  Args:
-    frame_count: T.
-    config: from `load_config`, checked.
-
-  Returns:
-    The visits, as `make_schedule`.
-
-  Raises:
-    InputError: the clip is too short for every stride.
-  """
-  return make_schedule(
-    frame_count,
-    strides=clip_strides(frame_count, config=config),
-    batch_size=config.batch_size,
-    rounds=config.rounds,
-    batches_per_round=config.batches_per_round,
-    inner_steps=config.inner_steps,
-    seed=config.seed,
-    schedule=config.schedule,
-    max_updates=config.max_updates,
-  )
-
-
-def build_program(frame_count: int, *, config: Any) -> Program:
-  """Turns a config into functions; no other library code sees a config.
-
-  Args:
-    frame_count: T.
-    config: from `load_config`, checked.
-
-  Returns:
-    The program for clips of that length.
-
-  Raises:
-    InputError: the clip is too short, or VGG16's weights cannot be read.
-  """
-  strides = clip_strides(frame_count, config=config)
-  model = EncoderDecoder(
-    flow_channels=4 * len(strides),
-    levels=config.levels,
-    random_scale=config.random_norm_scale,
-  )
-  optimizer = optax.adam(config.learning_rate)
-  vgg = load_vgg16() if config.perceptual_weight else None
-  losses = make_losses(
-    image_weight=config.image_weight,
-    flow_weight=config.flow_weight,
-    consistency_weight=config.consistency_weight,
-    perceptual_weight=config.perceptual_weight,
-    vgg=vgg,
-    vgg_input=config.vgg_input,
-    vgg_dtype=config.vgg_dtype,
-  )
-
-  def prepare_batch(batch):
-    if vgg is None:
-      return batch
-    return add_known_features(
-      batch, vgg=vgg, vgg_input=config.vgg_input, vgg_dtype=config.vgg_dtype
-    )
-
-  train_step = make_train_step(model, optimizer, losses=losses)
-  return Program(
-    optimizer=optimizer,
-    model=model,
-    visits=build_visits(frame_count, config=config),
-    fit_visit=make_fit_visit(
-      train_step, batch_size=config.batch_size, prepare_batch=prepare_batch
-    ),
-    render=make_render(model, batch_size=config.batch_size, flow_channels=2),
-  )
+  flow: np.ndarray | None
 
 
 def inpaint_video(
@@ -168,7 +59,7 @@ def inpaint_video(
   on_round: Callable[[Visit, TrainState, Inpainted], None] | None = None,
   on_window: Callable[[int, int], None] | None = None,
 ) -> Inpainted:
-  """Trains a network on a clip and fills its hole (DIP-Vid-Flow).
+  """Trains a network on a clip and fills its hole.
 
   Args:
     frames: `[T, H, W, 3]` float RGB in [0, 1], finite; H x W is the working size.
@@ -177,7 +68,8 @@ def inpaint_video(
     video_flow: known flow at `clip_strides(T, config=config)`; estimated from
       `frames` where None.
     resume_from: given the fresh state, returns the one to go on from, or None.
-    on_visit: called after each batch with the visit and its metrics, `[updates]` each.
+    on_visit: called after each batch, or each `batches_per_call` of them, with the
+      last visit and the metrics, `[updates]` each.
     on_round: called after each round with its last visit, the state, the result.
     on_window: called during inference with the windows done and all windows.
 
@@ -192,6 +84,8 @@ def inpaint_video(
   """
   check_config(config)
   frames, hole_masks = _check_clip(frames, hole_masks)
+  if config.hide_hole:
+    frames = telea(frames, hole_masks)
   check_size(frames.shape[1:3], config.levels)
   program = build_program(len(frames), config=config)
   strides = clip_strides(len(frames), config=config)
@@ -200,71 +94,70 @@ def inpaint_video(
     video_flow = estimate_video_flow(frames, strides=strides, estimator=estimator)
   _check_flow(video_flow, strides, frames.shape)
 
-  clip = put_clip(frames, hole_masks, video_flow, seed=config.seed)
+  clip = put_clip(frames, hole_masks, video_flow, config=config)
   state = start_state(program, clip, seed=config.seed)
   if resume_from:
     state = resume_from(state) or state
-  return _run(
-    program,
-    state,
-    clip,
-    generated_scale=flow_scale(video_flow[0].forward, video_flow[0].backward),
-    on_visit=on_visit,
-    on_round=on_round,
-    on_window=on_window,
-  )
+  callbacks = {"on_visit": on_visit, "on_round": on_round, "on_window": on_window}
+  scale = flow_scale(video_flow[0].forward, video_flow[0].backward)
+  per_call = config.batches_per_call
+  return _run(program, state, clip, scale=scale, batches_per_call=per_call, **callbacks)
 
 
 def put_clip(
-  frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, seed: int
+  frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, config: Any
 ) -> DeviceClip:
-  """Draws the noise and puts all that a run reads on the device.
+  """Makes the network's input and puts all that a run reads on the device.
 
   Args:
     frames: `[T, H, W, 3]` float32 RGB in [0, 1].
     hole_masks: `[T, H, W, 1]` float32.
     video_flow: known flow at the program's strides.
-    seed: decides the noise.
+    config: from `load_config`; its seed decides the noise.
 
   Returns:
     The clip on the device.
+
+  Raises:
+    InputError: the config follows the scene but has no stride 1.
   """
-  key = jax.random.fold_in(jax.random.key(seed), _NOISE_KEY)
+  noise_key = jax.random.fold_in(jax.random.key(config.seed), NOISE_KEY)
+  follows_scene = config.carry or config.network_input == "moving_noise"
+  if follows_scene:
+    neighbours = tuple(pairs for pairs in video_flow if pairs.stride == 1)
+    if not neighbours:
+      raise InputError("config.carry and moving_noise need stride 1 in config.strides")
+    (scene_flow,) = complete_video_flow(neighbours, hole_masks)
+  if config.network_input == "moving_noise":
+    coordinates = scene_coordinates(scene_flow)
+    noise = moving_noise(noise_key, coordinates, channels=config.noise_channels)
+  else:
+    noise = draw_noise(noise_key, (*frames.shape[:3], config.noise_channels))
+  soft_hole = hole_masks
+  if config.carry:
+    frames, confidence = carry_known_pixels(frames, hole_masks, scene_flow)
+    soft_hole = 1 - confidence
   return DeviceClip(
-    noise=draw_noise(key, (*frames.shape[:3], 1)),
+    noise=noise,
     frames=jnp.asarray(frames),
-    hole_mask=jnp.asarray(hole_masks),
-    flow=put_flow(video_flow, hole_masks),
+    hole_mask=jnp.asarray(soft_hole),
+    strides=jnp.asarray([pairs.stride for pairs in video_flow], jnp.int32),
+    flow=put_flow(video_flow, hole_masks) if generates_flow(config) else None,
   )
 
 
-def start_state(program: Program, clip: DeviceClip, *, seed: int) -> TrainState:
-  """The state before the first update.
-
-  Args:
-    program: from `build_program`.
-    clip: from `put_clip`.
-    seed: decides the parameters.
-
-  Returns:
-    A fresh state.
-  """
-  return create_train_state(
-    jax.random.fold_in(jax.random.key(seed), _PARAMS_KEY),
-    model=program.model,
-    optimizer=program.optimizer,
-    sample=clip.noise[:1],
-  )
-
-
-def _run(program, state, clip, *, generated_scale, on_visit, on_round, on_window):
+def _run(
+  program, state, clip, *, scale, batches_per_call, on_visit, on_round, on_window
+):
   """Fits what is left of the schedule; each round renders, the last is the result."""
   latest = None
 
   def render(state):
     outputs = program.render(state.params, clip.noise, on_window)
-    stitched = np.where(np.asarray(clip.hole_mask) > 0, outputs.image, clip.frames)
-    return Inpainted(outputs.image, stitched, outputs.flow * generated_scale)
+    hole = np.asarray(clip.hole_mask)
+    stitched = hole * outputs.image + (1 - hole) * np.asarray(clip.frames)
+    flow = outputs.flow * scale if outputs.flow.shape[-1] else None
+    return Inpainted(outputs.image, stitched, flow)
 
   def finish_round(visit, state):
     nonlocal latest
@@ -276,37 +169,12 @@ def _run(program, state, clip, *, generated_scale, on_visit, on_round, on_window
     state,
     clip,
     visits=visits_left(program.visits, int(state.step)),
-    fit_visit=program.fit_visit,
+    fit_visits=program.fit_visits,
+    batches_per_call=batches_per_call,
     on_visit=on_visit,
     on_round=finish_round,
   )
   return render(state) if latest is None else latest
-
-
-def visits_left(visits: list[Visit], updates_done: int) -> list[Visit]:
-  """The visits that a state of so many updates has still before it.
-
-  Args:
-    visits: the whole schedule.
-    updates_done: the state's step, at the end of a visit.
-
-  Returns:
-    The rest of the schedule.
-
-  Raises:
-    InputError: the state does not stand at the end of a visit of this schedule.
-  """
-  done = 0
-  for i, visit in enumerate(visits):
-    if done == updates_done:
-      return visits[i:]
-    done += visit.updates
-  if done == updates_done:
-    return []
-  raise InputError(
-    f"the checkpoint has {updates_done} updates, which is not the end of a batch of "
-    f"this schedule: resume with the config that the run began with"
-  )
 
 
 def _check_clip(frames, hole_masks):

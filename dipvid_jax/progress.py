@@ -64,16 +64,17 @@ class FitProgress:
     """Counts a visit.
 
     Args:
-      visit: the batch just trained on.
+      visit: the batch just trained on, the last of a call.
       metrics: its losses, `[updates]` each.
 
     Returns:
       Updates per second since the visit before.
     """
     now = time.monotonic()
-    rate = visit.updates / max(now - self._last, 1e-9)
+    updates = len(metrics["loss"])
+    rate = updates / max(now - self._last, 1e-9)
     self._last = now
-    self.update += visit.updates
+    self.update += updates
     self._batch = self._batch + 1 if visit.round == self._round else 1
     self._round = visit.round
     losses = {name: f"{values[-1]:.2e}" for name, values in metrics.items()}
@@ -81,7 +82,7 @@ class FitProgress:
       f"fit round {visit.round + 1}/{self._rounds} batch {self._batch}", refresh=False
     )
     self._bar.set_postfix(losses, refresh=False)
-    self._bar.update(visit.updates)
+    self._bar.update(updates)
     return rate
 
   def window(self, done: int, total: int) -> None:

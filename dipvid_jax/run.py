@@ -9,13 +9,15 @@ from dipvid_jax.checkpoints import Checkpoints
 from dipvid_jax.configuration import check_config
 from dipvid_jax.errors import InputError
 from dipvid_jax.masks import dilate, read_mask
-from dipvid_jax.pipeline import Inpainted, build_visits, clip_strides, inpaint_video
-from dipvid_jax.prepare import prepare
+from dipvid_jax.pipeline import Inpainted, inpaint_video
+from dipvid_jax.preparation import place, prepare, put_back
 from dipvid_jax.preview import preview_image, to_levels
+from dipvid_jax.program import build_visits, clip_strides
 from dipvid_jax.progress import FitProgress, say, stage
 from dipvid_jax.run_folder import RunFolder
 from dipvid_jax.types import Video
 from dipvid_jax.video_io import read_video
+from dipvid_jax.yardsticks import telea
 from flow import make_estimator, stored_video_flow
 
 
@@ -42,7 +44,7 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   check_config(config)
   folder = RunFolder(config.output)
   folder.check(overwrite=overwrite, resume=resume)
-  video, frames, hole_masks = _read(config)
+  video, masks, frames, hole_masks = _read(config)
   strides = clip_strides(len(frames), config=config)
   dropped = sorted(set(config.strides) - set(strides))
   if dropped:
@@ -58,13 +60,16 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
       folder.flow, frames, strides=strides, estimator=estimator, on_progress=progress
     )
   result = _fit(config, folder, frames, hole_masks, video_flow, resume=resume)
-  folder.write_results(
-    to_levels(result.stitched), to_levels(result.full), video.frame_rate
+  placement = place(video.frames.shape[1:3], size=tuple(config.size), fit=config.fit)
+  inpainted = put_back(
+    video.frames, masks, to_levels(result.stitched), placement=placement
   )
+  folder.write_results(inpainted, to_levels(result.full), video.frame_rate)
   return folder.path
 
 
-def _read(config) -> tuple[Video, np.ndarray, np.ndarray]:
+def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
+  """The video and its mask as they are, and both at the working size."""
   with stage("read", 3) as progress:
     video = read_video(config.video)
     progress(1)
@@ -75,15 +80,19 @@ def _read(config) -> tuple[Video, np.ndarray, np.ndarray]:
       object_id=config.mask_object,
       invert=config.invert_mask,
     )
+    masks = dilate(masks, config.dilate)
     progress(1)
     frames, hole_masks = prepare(
       video.frames,
-      dilate(masks, config.dilate),
+      masks,
       size=tuple(config.size),
       fit=config.fit,
+      hide_hole=config.hide_hole,
     )
+    if config.hide_hole:
+      frames = telea(frames, hole_masks)
     progress(1)
-  return video, frames, hole_masks
+  return video, masks, frames, hole_masks
 
 
 def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted:

@@ -96,6 +96,8 @@ class RunFolder:
     """A run goes on only with the settings that it began with."""
     try:
       begun = json.loads((self.path / _CONFIG).read_text())
+      if not isinstance(begun, dict):
+        raise ValueError("not an object")
     except (OSError, ValueError) as error:
       raise InputError(
         f"{self.path / _CONFIG}: cannot be read; start anew with --overwrite"
@@ -120,10 +122,10 @@ class RunFolder:
     if not self.metrics.exists():
       return
     kept = []
-    for line in self.metrics.read_text().splitlines(keepends=True):
+    for line in self.metrics.read_text().splitlines():
       try:
         if json.loads(line)["update"] <= updates:
-          kept.append(line)
+          kept.append(f"{line}\n")
       except (ValueError, KeyError):
         break  # cut off in the middle of a write
     with replacing(self.metrics) as partial:
@@ -136,7 +138,14 @@ class RunFolder:
   def write_results(
     self, stitched: np.ndarray, full: np.ndarray, frame_rate: fractions.Fraction
   ) -> None:
-    """Writes `inpainted.mp4`, `frames/` and `full.mp4`; `[T, H, W, 3]` uint8 RGB."""
+    """Writes `inpainted.mp4`, `frames/` and `full.mp4`; `[T, H, W, 3]` uint8 RGB.
+
+    H.264 wants even sides: in the video, not in the images, an odd side repeats its
+    last row or column.
+    """
     write_images(self.path / "frames", stitched)
-    write_video(self.path / "inpainted.mp4", stitched, frame_rate)
+    odd = [(0, 0), *((0, side % 2) for side in stitched.shape[1:3]), (0, 0)]
+    write_video(
+      self.path / "inpainted.mp4", np.pad(stitched, odd, mode="edge"), frame_rate
+    )
     write_video(self.path / "full.mp4", full, frame_rate)

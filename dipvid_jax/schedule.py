@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 FORWARD, BACKWARD = 0, 1
-SCHEDULES = ("rounds", "epochs")
+SCHEDULES = ("rounds", "epochs", "shuffled")
 
 
 class Visit(NamedTuple):
@@ -53,17 +53,17 @@ def make_schedule(
   `rounds`, as the authors' program: all (start, stride, direction) are shuffled and
   taken one after another, shuffled again when none is left; a round is
   `batches_per_round` of them, then the median batch. `epochs`, as the paper's text:
-  a round is every batch once, shuffled.
+  a round is every batch once, shuffled. `shuffled` is `rounds` without the median.
 
   Args:
     frame_count: T.
     strides: distances in frames, all usable.
     batch_size: N.
     rounds: rounds, or epochs.
-    batches_per_round: batches before the median batch; `rounds` only.
+    batches_per_round: batches of a round, before the median one; not for `epochs`.
     inner_steps: updates of each visit.
     seed: decides the shuffling.
-    schedule: `rounds` or `epochs`.
+    schedule: one of `SCHEDULES`.
     max_updates: the schedule is cut exactly there; nothing is appended.
 
   Returns:

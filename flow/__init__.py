@@ -1,5 +1,6 @@
 """Optical flow: warping, visibility, PWC-Net and DIS, the flow of a whole clip."""
 
+from flow.completion import complete_video_flow
 from flow.consistency import visible_mask
 from flow.errors import InputError
 from flow.estimators import Estimator, make_estimator
@@ -17,6 +18,7 @@ __all__ = [
   "PairFlow",
   "VideoFlow",
   "backward_warp",
+  "complete_video_flow",
   "end_point_error",
   "estimate_video_flow",
   "load_pwcnet",

@@ -70,7 +70,9 @@ def fill_smoothly(field: np.ndarray, unknown: np.ndarray) -> np.ndarray:
   filled = np.where(unknown[..., None], guess, field)
   for _ in range(_RELAXATIONS):
     around = np.pad(filled, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    mean = (around[:-2, 1:-1] + around[2:, 1:-1]) + (around[1:-1, :-2] + around[1:-1, 2:])
+    mean = (around[:-2, 1:-1] + around[2:, 1:-1]) + (
+      around[1:-1, :-2] + around[1:-1, 2:]
+    )
     filled = np.where(unknown[..., None], mean / 4, field)
   return filled
 
@@ -84,5 +86,3 @@ def _halve(field, known):
   total = np.pad(field, (*odd, (0, 0))).reshape(*blocks, -1).sum(axis=(1, 3))
   count = np.pad(known, odd).reshape(blocks).sum(axis=(1, 3))
   return total / np.maximum(count, 1)[..., None], count == 0
-
-

@@ -97,6 +97,7 @@ def device_clip(count, size, strides, *, seed=0):
     noise=jnp.asarray(generator.uniform(0, 0.1, (count, *size, 1)), jnp.float32),
     frames=jnp.asarray(generator.random((count, *size, 3)), jnp.float32),
     hole_mask=jnp.asarray(holes),
+    strides=jnp.asarray(strides, jnp.int32),
     flow=put_flow(random_video_flow(count, size, strides, seed=seed), holes),
   )
 

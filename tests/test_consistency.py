@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import oracles
 import pytest
 
 import flow
+from tests import oracles
 
 visible_mask = jax.jit(flow.visible_mask)
 

@@ -1,15 +1,14 @@
 """Convolution and its hand-written gradients, against JAX's own and in the program."""
 
-import re
-
 import jax
 import jax.numpy as jnp
 import numpy as np
-import oracles
 import pytest
 from jax import lax
 
 from dipvid_jax.conv import convolve, upsample_nearest
+from tests import oracles
+from tests.compiled import convolutions, is_canonical
 
 LAYOUTS = {4: ("NHWC", "HWIO", "NHWC"), 5: ("NDHWC", "DHWIO", "NDHWC")}
 # Input size, kernel, strides, zero padding; even and odd sizes, windows that fit
@@ -118,24 +117,6 @@ def test_value_agrees_with_the_loop(stride):
 def test_shapes_that_do_not_fit_are_refused(x_shape, kernel_shape, strides, said):
   with pytest.raises(ValueError, match=said):
     convolve(jnp.zeros(x_shape), jnp.zeros(kernel_shape), strides=strides)
-
-
-def convolutions(compiled_text):
-  """`(dim_labels, window)` of every convolution of a compiled program."""
-  lines = [line for line in compiled_text.splitlines() if " convolution(" in line]
-  return [
-    (re.search(r"dim_labels=([\w>-]+)", line)[1], re.search(r"window={(.*?)}", line)[1])
-    for line in lines
-  ]
-
-
-def is_canonical(convolution):
-  """What XLA:CPU has a fast kernel for inside a loop: channels last, no reversal."""
-  dim_labels, window = convolution
-  return (
-    dim_labels in ("b01f_01io->b01f", "b012f_012io->b012f")
-    and "rhs_reversal" not in window
-  )
 
 
 def compiled_scan(function, size, kernel_size, strides):

@@ -8,16 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from test_conv import convolutions, is_canonical
 
 from dipvid_jax.batching import take_batch
 from dipvid_jax.errors import DivergedError
-from dipvid_jax.fit import fit, make_fit_visit
+from dipvid_jax.fit import fit, group_visits, make_fit_visits
 from dipvid_jax.model import EncoderDecoder
 from dipvid_jax.objective import Loss, image_term, make_losses
 from dipvid_jax.schedule import FORWARD, Visit
 from dipvid_jax.step import TrainState, create_train_state, make_train_step
 from dipvid_jax.types import Outputs
+from tests.compiled import convolutions, is_canonical
 from tests.synthetic import PixelGenerator, device_clip
 
 COUNT, SIZE, STRIDES, BATCH_SIZE = 9, (8, 12), (1, 2), 4
@@ -39,16 +39,17 @@ def start(model=MODEL):
 
 def program(losses=LOSSES, **settings):
   step = make_train_step(MODEL, OPTIMIZER, losses=losses)
-  return make_fit_visit(step, batch_size=BATCH_SIZE, **settings)
+  return make_fit_visits(step, batch_size=BATCH_SIZE, **settings)
 
 
 @pytest.fixture(scope="module")
-def fit_visit():
+def fit_visits():
   return program()
 
 
-def on_device(*indices):
-  return [jnp.int32(index) for index in indices]
+def on_device(*batches):
+  """`[K, 3]`: (start, stride index, direction) of each batch."""
+  return jnp.array(batches, jnp.int32)
 
 
 def test_one_compilation_serves_every_batch(clip):
@@ -58,34 +59,34 @@ def test_one_compilation_serves_every_batch(clip):
     traced.append(batch)
     return image_term(outputs, batch)
 
-  fit_visit = program({**LOSSES, "image": Loss(1.0, counting)})
+  fit_visits = program({**LOSSES, "image": Loss(1.0, counting)})
   visits = [
     Visit(first, index, direction, 2, 0)
     for index, t in enumerate(STRIDES)
     for first in (0, COUNT - 1 - (BATCH_SIZE - 1) * t)
     for direction in (0, 1)
   ]
-  state = fit(start(), clip, visits=visits, fit_visit=fit_visit)
+  state = fit(start(), clip, visits=visits, fit_visits=fit_visits)
   assert state.step == 2 * len(visits)
-  assert fit_visit._cache_size() == 1 and len(traced) == 1
+  assert fit_visits._cache_size() == 1 and len(traced) == 1
 
 
-def test_a_visit_needs_nothing_from_the_host(clip, fit_visit):
+def test_a_visit_needs_nothing_from_the_host(clip, fit_visits):
   state = start()
-  where = on_device(0, 1, 1)
+  batches = on_device((0, 1, 1), (2, 0, 0))
   with jax.transfer_guard("disallow"):
-    state, metrics = fit_visit(state, clip, *where, inner_steps=3)
+    state, metrics = fit_visits(state, clip, batches, inner_steps=3)
     jax.block_until_ready(metrics)
-  assert metrics["loss"].shape == (3,)
+  assert metrics["loss"].shape == (6,)
 
 
 def test_a_visit_never_leaves_the_device_nor_the_fast_convolutions(clip):
   """Of the real network: in the scan no convolution may leave the canonical form."""
   model = EncoderDecoder(flow_channels=8, levels=1)
   step = make_train_step(model, OPTIMIZER, losses=LOSSES)
-  fit_visit = make_fit_visit(step, batch_size=BATCH_SIZE)
+  fit_visits = make_fit_visits(step, batch_size=BATCH_SIZE)
   shapes = jax.eval_shape(lambda: start(model))
-  lowered = fit_visit.lower(shapes, clip, *on_device(0, 0, 0), inner_steps=3)
+  lowered = fit_visits.lower(shapes, clip, on_device((0, 0, 0)), inner_steps=3)
   text = lowered.compile().as_text()
   found = convolutions(text)
   # 5x5, 5x5 and 3x3: three values, three kernels' and two inputs' gradients.
@@ -96,21 +97,25 @@ def test_a_visit_never_leaves_the_device_nor_the_fast_convolutions(clip):
   assert not re.search(r" (infeed|outfeed|send|recv)\(", text)
 
 
-def test_the_state_is_donated(clip, fit_visit):
+def test_the_state_is_donated(clip, fit_visits):
   state = start()
-  after, _ = fit_visit(state, clip, *on_device(0, 0, 0), inner_steps=3)
+  after, _ = fit_visits(state, clip, on_device((0, 0, 0)), inner_steps=3)
   assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
   assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((after, clip)))
 
 
-def test_a_visit_trains_on_the_batch_of_its_indices(clip, fit_visit):
-  where = (1, 1, 1)
-  step = make_train_step(MODEL, OPTIMIZER, losses=LOSSES)
-  batch = take_batch(clip, *where, batch_size=BATCH_SIZE)
-  _, expected = jax.jit(step)(start(), batch)
-  _, metrics = fit_visit(start(), clip, *on_device(*where), inner_steps=3)
-  for name, value in expected.items():
-    np.testing.assert_allclose(metrics[name][0], value, rtol=1e-5)
+def test_visits_train_on_the_batches_of_their_indices(clip, fit_visits):
+  batches = (1, 1, 1), (2, 0, 0)
+  step = jax.jit(make_train_step(MODEL, OPTIMIZER, losses=LOSSES))
+  state, expected = start(), []
+  for where in batches:
+    batch = take_batch(clip, *where, batch_size=BATCH_SIZE)
+    for _ in range(3):
+      state, row = step(state, batch)
+      expected.append(row)
+  _, metrics = fit_visits(start(), clip, on_device(*batches), inner_steps=3)
+  for name, values in metrics.items():
+    np.testing.assert_allclose(values, [row[name] for row in expected], rtol=1e-4)
 
 
 def test_what_prepares_a_batch_runs_once_for_all_its_updates(clip):
@@ -120,15 +125,15 @@ def test_what_prepares_a_batch_runs_once_for_all_its_updates(clip):
   def compare(outputs, batch):
     return jnp.mean(jnp.square(outputs.image - batch.features[0]))
 
-  fit_visit = program({"half": Loss(1.0, compare)}, prepare_batch=halve)
-  _, metrics = fit_visit(start(), clip, *on_device(0, 0, 0), inner_steps=3)
+  fit_visits = program({"half": Loss(1.0, compare)}, prepare_batch=halve)
+  _, metrics = fit_visits(start(), clip, on_device((0, 0, 0)), inner_steps=3)
   batch = take_batch(clip, 0, 0, 0, batch_size=BATCH_SIZE)
   outputs = MODEL.apply({"params": start().params}, batch.noise)
   expected = compare(outputs, halve(batch))
   np.testing.assert_allclose(metrics["half"][0], expected, rtol=1e-5)
 
 
-def test_fit_reports_visits_and_rounds_in_order(clip, fit_visit):
+def test_fit_reports_visits_and_rounds_in_order(clip, fit_visits):
   visits = [
     Visit(0, 0, 0, 3, 0),
     Visit(1, 1, 1, 3, 0, ends_round=True),
@@ -148,7 +153,7 @@ def test_fit_reports_visits_and_rounds_in_order(clip, fit_visit):
     start(),
     clip,
     visits=visits,
-    fit_visit=fit_visit,
+    fit_visits=fit_visits,
     on_visit=on_visit,
     on_round=on_round,
   )
@@ -163,9 +168,47 @@ def test_fit_reports_visits_and_rounds_in_order(clip, fit_visit):
   assert all(values.shape == (3,) for values in losses)
 
 
-def test_no_visits_leave_the_state_as_it_is(clip, fit_visit):
+def test_several_visits_in_a_call_are_the_same_updates(clip, fit_visits):
+  """Reported once for each call, which never reaches beyond a round."""
+  visits = [Visit(first, 0, 0, 3, first // 3, first == 2) for first in range(5)]
+
+  def report(size):
+    events, losses = [], []
+
+    def on_visit(visit, metrics):
+      events.append(("visit", visit.start))
+      losses.append(metrics["loss"])
+
+    fit(
+      start(),
+      clip,
+      visits=visits,
+      fit_visits=fit_visits,
+      batches_per_call=size,
+      on_visit=on_visit,
+      on_round=lambda visit, state: events.append(("round", int(state.step))),
+    )
+    return events, np.concatenate(losses)
+
+  _, one_by_one = report(1)
+  events, losses = report(2)
+  np.testing.assert_array_equal(losses, one_by_one)
+  assert events == [("visit", 1), ("visit", 2), ("round", 9), ("visit", 4)]
+
+
+def test_visits_are_grouped_within_a_round_and_by_their_updates():
+  updates = [5, 5, 5, 5, 5, 5, 2]
+  visits = [
+    Visit(i, 0, 0, count, 0, ends_round=i == 3) for i, count in enumerate(updates)
+  ]
+  groups = [[visit.start for visit in group] for group in group_visits(visits, 3)]
+  assert groups == [[0, 1, 2], [3], [4, 5], [6]]
+  assert list(group_visits([], 3)) == []
+
+
+def test_no_visits_leave_the_state_as_it_is(clip, fit_visits):
   state = start()
-  assert fit(state, clip, visits=[], fit_visit=fit_visit) is state
+  assert fit(state, clip, visits=[], fit_visits=fit_visits) is state
 
 
 class Counter(nn.Module):
@@ -194,7 +237,7 @@ def counting_losses(**breaks_after):
   }
 
 
-def fit_counter(clip, losses, *, updates=4, **callbacks):
+def fit_counter(clip, losses, *, updates=4, **settings):
   step = make_train_step(Counter(), optax.sgd(1.0), losses=losses)
   state = create_train_state(
     jax.random.key(0), model=Counter(), optimizer=optax.sgd(1.0), sample=clip.noise
@@ -204,8 +247,8 @@ def fit_counter(clip, losses, *, updates=4, **callbacks):
     Visit(2, 1, FORWARD, updates, 1),
     Visit(3, 0, FORWARD, updates, 1),
   ]
-  fit_visit = make_fit_visit(step, batch_size=BATCH_SIZE)
-  return fit(state, clip, visits=visits, fit_visit=fit_visit, **callbacks)
+  fit_visits = make_fit_visits(step, batch_size=BATCH_SIZE)
+  return fit(state, clip, visits=visits, fit_visits=fit_visits, **settings)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -224,6 +267,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(clip, name, value)
   assert f"the {name} loss became {value} at update 3 of the batch" in line
   assert "starts at frame 2 (round 2)" in line and "learning_rate" in line
   assert seen == rounds == [1]
+
+
+def test_the_visit_is_named_within_a_call_of_several(clip):
+  with pytest.raises(
+    DivergedError, match="update 2 of the batch that starts at frame 3"
+  ):
+    fit_counter(clip, counting_losses(flow=(9, np.nan)), batches_per_call=2)
 
 
 def test_the_first_loss_to_break_is_named(clip):

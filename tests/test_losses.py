@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import oracles
 import pytest
 
 from dipvid_jax.losses import (
@@ -12,6 +11,7 @@ from dipvid_jax.losses import (
   masked_l2_loss,
   perceptual_loss,
 )
+from tests import oracles
 
 SHAPE = (2, 4, 5)
 

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import oracles
 import pytest
 
 from dipvid_jax.model import CHANNELS, BatchNorm, Conv, ConvBlock, EncoderDecoder
 from dipvid_jax.step import create_train_state
+from tests import oracles
 
 
 def shapes_of(model, size=(192, 384)):

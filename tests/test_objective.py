@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import oracles
 import pytest
 
 from dipvid_jax.objective import (
@@ -16,6 +15,7 @@ from dipvid_jax.objective import (
 )
 from dipvid_jax.types import Batch, Outputs
 from dipvid_jax.vgg import feature_hole_masks, vgg16_features
+from tests import oracles
 
 FRAMES, HEIGHT, WIDTH, CHANNELS = 4, 6, 8, 12
 AREA = (HEIGHT, WIDTH)

@@ -7,14 +7,8 @@ import pytest
 from dipvid_jax.batching import flow_scale
 from dipvid_jax.configuration import load_config
 from dipvid_jax.errors import InputError
-from dipvid_jax.pipeline import (
-  build_program,
-  clip_strides,
-  inpaint_video,
-  put_clip,
-  visits_left,
-)
-from dipvid_jax.schedule import Visit
+from dipvid_jax.pipeline import inpaint_video, put_clip
+from dipvid_jax.program import build_program
 from flow import estimate_video_flow
 from tests.synthetic import moving_hole, random_video_flow, translating_clip
 
@@ -24,18 +18,10 @@ HOLES = moving_hole(COUNT, SIZE)
 KNOWN = random_video_flow(COUNT, SIZE, (1, 3))
 
 
-def small_config(**values):
-  config = load_config("flow")
-  settings = {
-    "levels": 1,
-    "rounds": 2,
-    "batches_per_round": 2,
-    "inner_steps": 2,
-    "perceptual_weight": 0.0,
-    **values,
-  }
-  for key, value in settings.items():
-    config[key] = value
+def small_config(name="flow", **values):
+  small = {"levels": 1, "rounds": 2, "batches_per_round": 2, "inner_steps": 2}
+  config = load_config(name)
+  config.update({**small, "perceptual_weight": 0.0, **values})
   return config
 
 
@@ -156,7 +142,7 @@ def test_the_flow_is_the_first_strides_in_pixels(finished):
   """Frame 2 is rendered from the window that starts at frame 0."""
   program = build_program(COUNT, config=small_config())
   params = finished[1].states[-1].params
-  noise = put_clip(FRAMES, HOLES, KNOWN, seed=0).noise
+  noise = put_clip(FRAMES, HOLES, KNOWN, config=small_config()).noise
   outputs = program.model.apply({"params": params}, noise[:5])
   scale = flow_scale(KNOWN[0].forward, KNOWN[0].backward)
   expected = np.asarray(outputs.flow)[2, ..., :2] * scale
@@ -182,6 +168,20 @@ def test_what_is_in_the_hole_does_not_reach_the_network(finished):
   rubbish = np.where(HOLES > 0, np.random.default_rng(0).random(FRAMES.shape), FRAMES)
   result, _ = run(frames=rubbish)
   assert_equal_results(result, finished[0])
+
+
+def test_a_hidden_hole_reaches_nothing_not_even_the_known_flow():
+  config = small_config("fast", inner_steps=2, batches_per_call=2)
+  result, recorder = run(config=config, known=None)
+  rubbish = np.where(HOLES > 0, np.random.default_rng(0).random(FRAMES.shape), FRAMES)
+  other, _ = run(frames=np.float32(rubbish), config=config, known=None)
+  np.testing.assert_array_equal(other.full, result.full)
+  np.testing.assert_array_equal(other.stitched, result.stitched)
+  assert result.flow is None
+  outside = np.broadcast_to(HOLES == 0, FRAMES.shape)
+  np.testing.assert_array_equal(result.stitched[outside], FRAMES[outside])
+  assert [len(metrics["loss"]) for metrics in recorder.metrics] == [4, 4]
+  assert set(recorder.metrics[0]) == {"image", "loss"}
 
 
 def test_frames_of_double_precision_are_the_same_frames(finished):
@@ -223,17 +223,6 @@ def test_max_updates_ends_the_run_exactly_there_and_renders(finished):
   assert recorder.events == [("visit", first), ("visit", last), ("round", last)]
   assert int(recorder.states[0].step) == 4
   assert_equal_results(result, recorder.results[0])
-
-
-def test_a_short_clip_drops_the_strides_without_a_batch():
-  config = small_config()
-  assert clip_strides(COUNT, config=config) == (1, 3)
-  assert clip_strides(21, config=config) == (1, 3, 5)
-  assert clip_strides(12, config=config) == (1,)
-  model = build_program(COUNT, config=config).model
-  assert model.flow_channels == 8
-  with pytest.raises(InputError, match="4 frames; a batch of 5 at stride 1 needs 5"):
-    clip_strides(4, config=config)
 
 
 def broken(array, value):
@@ -290,13 +279,3 @@ def test_the_config_is_checked_first():
 def test_frames_that_do_not_suit_the_levels_are_refused():
   with pytest.raises(InputError, match=r"size=12x16 .* does not suit levels=3"):
     run(config=small_config(levels=3))
-
-
-def test_visits_left_after_a_checkpoint():
-  visits = [Visit(0, 0, 0, 3, 0), Visit(1, 0, 0, 3, 0), Visit(2, 0, 0, 1, 0)]
-  assert visits_left(visits, 0) == visits
-  assert visits_left(visits, 3) == visits[1:]
-  assert visits_left(visits, 7) == []
-  for updates in (1, 5, 8):
-    with pytest.raises(InputError, match=f"has {updates} updates"):
-      visits_left(visits, updates)

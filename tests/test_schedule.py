@@ -103,6 +103,15 @@ def test_epochs_are_the_papers_816_000_updates_for_80_frames():
     assert {visit.round for visit in epoch_visits} == {epoch}
 
 
+def test_shuffled_is_the_same_order_without_the_median_batch(visits):
+  shuffled = schedule(80, schedule="shuffled")
+  drawn = [triple(visit) for visit in visits if not visit.ends_round]
+  assert [triple(visit) for visit in shuffled] == drawn
+  assert [i for i, visit in enumerate(shuffled) if visit.ends_round] == list(
+    range(49, 1_000, 50)
+  )
+
+
 @pytest.mark.parametrize("max_updates", [1, 99, 100, 101, 5_099, 5_100, 5_101, 101_999])
 def test_max_updates_cuts_exactly_there(visits, max_updates):
   cut = schedule(80, max_updates=max_updates)

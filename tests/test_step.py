@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import oracles
 import pytest
 
 from dipvid_jax.batching import take_batch
 from dipvid_jax.model import EncoderDecoder
 from dipvid_jax.objective import Loss, make_losses
 from dipvid_jax.step import TrainState, create_train_state, fit_batch, make_train_step
+from tests import oracles
 from tests.synthetic import PixelGenerator, device_clip
 
 COUNT, SIZE, STRIDES = 9, (5, 6), (1, 2)

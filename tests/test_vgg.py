@@ -8,12 +8,12 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
-import oracles
 import pytest
 
 from dipvid_jax import vgg
 from dipvid_jax.errors import InputError
 from dipvid_jax.vgg import load_vgg16
+from tests import oracles
 
 feature_hole_masks = jax.jit(vgg.feature_hole_masks)
 vgg16_features = jax.jit(vgg.vgg16_features, static_argnames=("convention", "dtype"))

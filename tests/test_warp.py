@@ -3,11 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import oracles
 import pytest
 from jax.test_util import check_grads
 
 import flow as flow_library
+from tests import oracles
 
 backward_warp = jax.jit(flow_library.backward_warp)
 

@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from dipvid_jax.configuration import load_config
+import numpy as np
+
 from dipvid_jax.demo import FRAME_RATE, draw_ball, read_demo_clip
 from dipvid_jax.errors import InputError
-from dipvid_jax.masks import read_mask
+from dipvid_jax.masks import HOLE_ABOVE, read_mask
 from dipvid_jax.metrics import hole_psnr
-from dipvid_jax.prepare import prepare
 from dipvid_jax.video_io import read_video, write_images, write_video
 from dipvid_jax.yardsticks import telea
 
@@ -35,16 +35,13 @@ def score(folder: Path) -> str:
   Returns:
     A line with the hole PSNR of the result and of Telea.
   """
-  config = load_config("demo")
-  truth = read_video(folder / "truth").frames
-  clip = read_video(folder / "clip.mp4").frames
+  truth = read_video(folder / "truth").frames / np.float32(255)
+  clip = read_video(folder / "clip.mp4").frames / np.float32(255)
   masks = read_mask(folder / "mask.mp4", frame_count=len(clip), size=clip.shape[1:3])
-  place = {"size": tuple(config.size), "fit": config.fit}
-  true_frames, _ = prepare(truth, masks, **place)
-  frames, hole_masks = prepare(clip, masks, **place)
-  result = read_video(folder / "result" / "frames").frames / 255
-  ours = hole_psnr(result, true_frames, hole_masks)
-  yardstick = hole_psnr(telea(frames, hole_masks), true_frames, hole_masks)
+  hole_masks = (masks > HOLE_ABOVE).astype(np.float32)
+  result = read_video(folder / "result" / "frames").frames / np.float32(255)
+  ours = hole_psnr(result, truth, hole_masks)
+  yardstick = hole_psnr(telea(clip, hole_masks), truth, hole_masks)
   return f"hole PSNR: ours {ours:.1f} dB, Telea {yardstick:.1f} dB"
 
 

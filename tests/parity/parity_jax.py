@@ -11,11 +11,10 @@ import parity_goldens as goldens
 from parity_scene import Scene
 
 from dipvid_jax.batching import DeviceClip, put_flow, take_batch
-from dipvid_jax.fit import make_fit_visit
 from dipvid_jax.model import EncoderDecoder
 from dipvid_jax.objective import add_known_features, make_losses
 from dipvid_jax.schedule import BACKWARD, FORWARD
-from dipvid_jax.step import TrainState, make_train_step
+from dipvid_jax.step import TrainState, fit_batch, make_train_step
 from dipvid_jax.types import Batch, Outputs
 from dipvid_jax.vgg import load_vgg16
 from flow import estimate_video_flow
@@ -75,6 +74,7 @@ def make_clip(scene: Scene) -> DeviceClip:
     noise=jnp.asarray(scene.noise),
     frames=jnp.asarray(scene.frames),
     hole_mask=jnp.asarray(scene.hole_mask),
+    strides=jnp.asarray(strides, jnp.int32),
     flow=flow,
   )
 
@@ -108,11 +108,32 @@ def make_batch(
   )
 
 
-def run_visit(fit_visit, state, clip, *, start, stride_index, forward, updates):
-  """Runs the updates of one visit; `(state, metrics)` in NumPy."""
-  indices = (start, stride_index, FORWARD if forward else BACKWARD)
-  indices = (np.int32(index) for index in indices)
-  return as_numpy(fit_visit(state, clip, *indices, inner_steps=updates))
+def make_run(losses, optimizer, *, levels, size, updates, vgg=None):
+  """Compiles the updates on one batch, as a run does them, scan and all.
+
+  Returns:
+    `run(scene, params, start, stride, forward)` to `(metrics, params)` in NumPy.
+  """
+  model = make_model(levels=levels, out_channels=15)
+  train_step = make_train_step(model, optimizer, losses=losses)
+
+  @jax.jit
+  def fit(state, clip, start, stride_index, direction):
+    batch = take_batch(clip, start, stride_index, direction, batch_size=size)
+    if vgg is not None:
+      batch = add_known_features(batch, vgg=vgg)
+    return fit_batch(state, batch, train_step=train_step, inner_steps=updates)
+
+  def run(scene, params, *, start, stride, forward):
+    params = as_jax(params)
+    state = TrainState(params, optimizer.init(params), jnp.int32(0))
+    stride_index = list(scene.flow_scale).index(stride)
+    direction = FORWARD if forward else BACKWARD
+    indices = (np.int32(i) for i in (start, stride_index, direction))
+    state, metrics = as_numpy(fit(state, make_clip(scene), *indices))
+    return metrics, state.params
+
+  return run
 
 
 @functools.cache
@@ -120,25 +141,17 @@ def golden_updates():
   """The updates of the goldens: `(metrics, params after them)` in NumPy, float64."""
   where, training = goldens.SETTINGS["batch"], goldens.SETTINGS["training"]
   scene, params = goldens.training_inputs(goldens.SETTINGS)
-  vgg, optimizer = load_vgg16(), optax.adam(training["learning_rate"])
-  model = make_model(levels=training["levels"], out_channels=15)
-  fit_visit = make_fit_visit(
-    make_train_step(model, optimizer, losses=make_losses(vgg=vgg)),
-    batch_size=where["size"],
-    prepare_batch=functools.partial(add_known_features, vgg=vgg),
+  vgg, where = load_vgg16(), dict(where)
+  run = make_run(
+    make_losses(vgg=vgg),
+    optax.adam(training["learning_rate"]),
+    levels=training["levels"],
+    size=where.pop("size"),
+    updates=training["updates"],
+    vgg=vgg,
   )
   with precision(64):
-    params = as_jax(params)
-    state, metrics = run_visit(
-      fit_visit,
-      TrainState(params, optimizer.init(params), jnp.int32(0)),
-      make_clip(scene),
-      start=where["start"],
-      stride_index=list(scene.flow_scale).index(where["stride"]),
-      forward=where["forward"],
-      updates=training["updates"],
-    )
-  return metrics, state.params
+    return run(scene, params, **where)
 
 
 def forward_and_gradients(model, params, noise, cotangent):

@@ -20,7 +20,6 @@ from parity_scene import STRIDES, make_params, make_scene
 from benchmarks.pytorch import train as reference
 from benchmarks.pytorch.convert import has_no_gradient, to_torch
 from benchmarks.pytorch.vgg import VGG16Features
-from dipvid_jax.fit import make_fit_visit
 from dipvid_jax.objective import add_known_features, make_losses
 from dipvid_jax.step import TrainState, make_train_step
 from dipvid_jax.vgg import load_vgg16
@@ -181,24 +180,13 @@ def test_twenty_updates_in_float32(compare):
 def _our_updates(where, *, bits):
   """Runs the updates as a run does, without VGG16: metrics, parameters after them."""
   with parity_jax.precision(bits):
-    params = parity_jax.as_jax(_params(bits))
-    state, metrics = parity_jax.run_visit(
-      _fit_visit(),
-      TrainState(params, OPTIMIZER.init(params), jnp.int32(0)),
-      parity_jax.make_clip(_scene(bits)),
-      start=where["start"],
-      stride_index=STRIDES.index(where["stride"]),
-      forward=where["forward"],
-      updates=UPDATES,
-    )
-  return metrics, state.params
+    return _run_without_vgg()(_scene(bits), _params(bits), **where)
 
 
 @functools.cache
-def _fit_visit():
-  terms = make_losses(perceptual_weight=0.0)
-  train_step = make_train_step(_model(), OPTIMIZER, losses=terms)
-  return make_fit_visit(train_step, batch_size=5)
+def _run_without_vgg():
+  losses = make_losses(perceptual_weight=0.0)
+  return parity_jax.make_run(losses, OPTIMIZER, levels=LEVELS, size=5, updates=UPDATES)
 
 
 def _torch_side(where, losses, *, bits, variant="repaired"):

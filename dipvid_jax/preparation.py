@@ -119,7 +119,12 @@ def _centred(size: tuple[int, int], *, within: tuple[int, int]) -> Box:
 
 
 def prepare(
-  frames: np.ndarray, masks: np.ndarray, *, size: tuple[int, int], fit: Fit
+  frames: np.ndarray,
+  masks: np.ndarray,
+  *,
+  size: tuple[int, int],
+  fit: Fit,
+  hide_hole: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Brings a clip and its mask to the working size.
 
@@ -132,6 +137,8 @@ def prepare(
     masks: `[T, H, W, 1]` uint8, above 127 = hole.
     size: (h, w) of the working frames.
     fit: see `place`.
+    hide_hole: a working pixel into which anything of the hole went is hole, so that
+      nothing of the hole's content is left outside it; else what is hole by half.
 
   Returns:
     frames `[T, h, w, 3]` float32 RGB in [0, 1], and hole masks `[T, h, w, 1]`
@@ -153,7 +160,12 @@ def prepare(
   hole_masks = np.empty((len(frames), *size, 1), np.float32)
   for t in range(len(frames)):
     prepared[t] = _fit_image(frames[t], placement)
-    hole_masks[t, ..., 0] = _fit_image(masks[t, ..., 0], placement) > HOLE_ABOVE
+    hole = masks[t, ..., 0]
+    if hide_hole:
+      touched = _fit_image((hole > HOLE_ABOVE).astype(np.float32), placement)
+      hole_masks[t, ..., 0] = touched > 0
+    else:
+      hole_masks[t, ..., 0] = _fit_image(hole, placement) > HOLE_ABOVE
   prepared /= 255
   if not hole_masks.any() and (masks > HOLE_ABOVE).any():
     raise InputError(
@@ -163,8 +175,34 @@ def prepare(
   return prepared, hole_masks
 
 
+def put_back(
+  inputs: np.ndarray, masks: np.ndarray, result: np.ndarray, *, placement: Placement
+) -> np.ndarray:
+  """Puts the filled hole back into the input, at the input's own size.
+
+  Args:
+    inputs: `[T, H, W, 3]` uint8 RGB, as they were read.
+    masks: `[T, H, W, 1]` uint8, above 127 = hole.
+    result: `[T, h, w, 3]` uint8 RGB working frames.
+    placement: from `place`, as `prepare` used it.
+
+  Returns:
+    `[T, H, W, 3]` uint8 RGB: the input's own pixels outside the hole, the result
+    inside, enlarged by cubic interpolation.
+  """
+  source, target = placement.source, placement.target
+  filled = inputs.copy()
+  for frame, mask, image in zip(filled, masks, result, strict=True):
+    shown = cv2.resize(
+      image[target.slices], (source.width, source.height), interpolation=cv2.INTER_CUBIC
+    )
+    hole = mask[source.slices] > HOLE_ABOVE
+    frame[source.slices] = np.where(hole, shown, frame[source.slices])
+  return filled
+
+
 def _fit_image(image: np.ndarray, placement: Placement) -> np.ndarray:
-  """Crops, resizes and pads one uint8 image, `[H, W]` or `[H, W, 3]`."""
+  """Crops, resizes and pads one image, `[H, W]` or `[H, W, 3]`."""
   target, (height, width) = placement.target, placement.size
   shown = cv2.resize(
     image[placement.source.slices],

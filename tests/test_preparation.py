@@ -5,7 +5,7 @@ import media
 import numpy as np
 import pytest
 
-from dipvid_jax import prepare
+from dipvid_jax import preparation
 from dipvid_jax.errors import InputError
 
 
@@ -22,7 +22,7 @@ MIDDLE = hole_at(slice(25, 35), slice(30, 50))
 @pytest.mark.parametrize("fit", ["crop", "pad"])
 @pytest.mark.parametrize("size", [(60, 80), (30, 40), (32, 64), (64, 32), (96, 96)])
 def test_ranges_types_and_shapes(fit, size):
-  frames, holes = prepare.prepare(FRAMES, MIDDLE, size=size, fit=fit)
+  frames, holes = preparation.prepare(FRAMES, MIDDLE, size=size, fit=fit)
   assert frames.shape == (2, *size, 3)
   assert holes.shape == (2, *size, 1)
   assert frames.dtype == holes.dtype == np.float32
@@ -33,26 +33,26 @@ def test_ranges_types_and_shapes(fit, size):
 
 @pytest.mark.parametrize("fit", ["crop", "pad"])
 def test_the_input_size_changes_nothing(fit):
-  frames, holes = prepare.prepare(FRAMES, MIDDLE, size=(60, 80), fit=fit)
+  frames, holes = preparation.prepare(FRAMES, MIDDLE, size=(60, 80), fit=fit)
   np.testing.assert_array_equal(frames, FRAMES.astype(np.float32) / np.float32(255))
   np.testing.assert_array_equal(holes, MIDDLE // 255)
 
 
 def test_crop_is_central_and_area_resized():
   # 60 x 80 to the aspect of 20 x 40: rows 10 to 50, then halved: means of 2 x 2.
-  frames, _ = prepare.prepare(FRAMES, MIDDLE, size=(20, 40), fit="crop")
+  frames, _ = preparation.prepare(FRAMES, MIDDLE, size=(20, 40), fit="crop")
   means = FRAMES[:, 10:50].reshape(2, 20, 2, 40, 2, 3).mean(axis=(2, 4))
   np.testing.assert_allclose(frames * 255, means, atol=0.51)  # rounded to uint8
 
 
 def test_the_authors_clip_is_cropped_as_they_do():
   # 240 x 432 at 192 x 384: 216 of the 240 rows, from row 12.
-  placement = prepare.place((240, 432), size=(192, 384), fit="crop")
+  placement = preparation.place((240, 432), size=(192, 384), fit="crop")
   assert placement.source == (12, 0, 216, 432)
   assert placement.target == (0, 0, 192, 384)
   random = np.random.default_rng(0).integers(0, 256, (1, 240, 432, 3), np.uint8)
   masks = hole_at(slice(100, 140), slice(100, 140), (1, 240, 432))
-  frames, _ = prepare.prepare(random, masks, size=(192, 384), fit="crop")
+  frames, _ = preparation.prepare(random, masks, size=(192, 384), fit="crop")
   expected = cv2.resize(random[0, 12:228], (384, 192), interpolation=cv2.INTER_AREA)
   np.testing.assert_array_equal(
     frames[0], expected.astype(np.float32) / np.float32(255)
@@ -61,7 +61,7 @@ def test_the_authors_clip_is_cropped_as_they_do():
 
 def test_pad_keeps_the_aspect_and_reflects():
   # 60 x 80 at 30 x 64: halved to 30 x 40, with 12 columns on both sides.
-  frames, _ = prepare.prepare(FRAMES, MIDDLE, size=(30, 64), fit="pad")
+  frames, _ = preparation.prepare(FRAMES, MIDDLE, size=(30, 64), fit="pad")
   small = np.stack(
     [cv2.resize(f, (40, 30), interpolation=cv2.INTER_AREA) for f in FRAMES]
   )
@@ -73,14 +73,14 @@ def test_pad_keeps_the_aspect_and_reflects():
 def test_what_the_hole_hides_is_not_shown_in_the_padding():
   frames, masks = np.full_like(FRAMES, 50), hole_at(slice(20, 40), slice(0, 12))
   frames[np.broadcast_to(masks > 0, frames.shape)] = 250  # the thing to remove
-  prepared, holes = prepare.prepare(frames, masks, size=(60, 120), fit="pad")
+  prepared, holes = preparation.prepare(frames, masks, size=(60, 120), fit="pad")
   assert prepared.max() > 0.9
   assert (prepared * (1 - holes)).max() < 0.2
 
 
 @pytest.mark.parametrize("size", [(9, 200), (200, 9)])
 def test_padding_may_be_wider_than_the_content(size):
-  frames, _ = prepare.prepare(FRAMES, MIDDLE, size=size, fit="pad")
+  frames, _ = preparation.prepare(FRAMES, MIDDLE, size=size, fit="pad")
   assert frames.shape[1:3] == size
   assert frames.std() > 0.05
 
@@ -88,7 +88,7 @@ def test_padding_may_be_wider_than_the_content(size):
 def test_tiny_clips_can_be_padded():
   frames = np.full((1, 1, 2, 3), 200, np.uint8)
   masks = np.array([[[[255], [0]]]], np.uint8)
-  prepared, holes = prepare.prepare(frames, masks, size=(8, 8), fit="pad")
+  prepared, holes = preparation.prepare(frames, masks, size=(8, 8), fit="pad")
   np.testing.assert_allclose(prepared, 200 / 255, rtol=1e-6)
   assert 0 < holes.mean() < 1
 
@@ -98,7 +98,7 @@ def test_tiny_clips_can_be_padded():
 def test_placements_are_centred_and_inside(fit, seed):
   random = np.random.default_rng(seed)
   input_size, size = (tuple(map(int, random.integers(1, 300, 2))) for _ in "ab")
-  placement = prepare.place(input_size, size=size, fit=fit)
+  placement = preparation.place(input_size, size=size, fit=fit)
   assert (placement.input_size, placement.size) == (input_size, size)
   for box, room in ((placement.source, input_size), (placement.target, size)):
     assert box.height >= 1
@@ -115,7 +115,7 @@ def test_hole_is_decided_after_the_resize(covered, expected):
   masks = np.zeros((1, 4, 4, 1), np.uint8)  # each 2 x 2 block becomes one pixel
   masks[0, [0, 0, 1, 1][:covered], [0, 1, 0, 1][:covered]] = 255
   masks[0, 2:, 2:] = 255
-  _, holes = prepare.prepare(
+  _, holes = preparation.prepare(
     np.zeros((1, 4, 4, 3), np.uint8), masks, size=(2, 2), fit="crop"
   )
   assert holes[0, ..., 0].tolist() == [[expected, 0], [0, 1]]
@@ -125,26 +125,26 @@ def test_threshold_is_above_127():
   masks = hole_at(slice(0, 30), slice(0, 40))
   masks[masks == 0] = 127
   masks[masks == 255] = 128
-  _, holes = prepare.prepare(FRAMES, masks, size=(60, 80), fit="crop")
+  _, holes = preparation.prepare(FRAMES, masks, size=(60, 80), fit="crop")
   np.testing.assert_array_equal(holes, masks == 128)
 
 
 def test_a_hole_outside_the_crop_names_the_setting():
   masks = hole_at(slice(0, 30), slice(30, 50))
   with pytest.raises(InputError, match=r'80x40 of 80x60 .* set fit="pad"'):
-    prepare.prepare(FRAMES, masks, size=(20, 40), fit="crop")
-  prepare.prepare(FRAMES, masks, size=(20, 40), fit="pad")
+    preparation.prepare(FRAMES, masks, size=(20, 40), fit="crop")
+  preparation.prepare(FRAMES, masks, size=(20, 40), fit="pad")
 
 
 def test_a_hole_up_to_the_edge_of_the_crop_is_inside():
   masks = hole_at(slice(10, 50), slice(0, 80))
-  _, holes = prepare.prepare(FRAMES, masks, size=(20, 40), fit="crop")
+  _, holes = preparation.prepare(FRAMES, masks, size=(20, 40), fit="crop")
   assert holes.all()
 
 
 def test_a_hole_that_vanishes_is_an_error():
   with pytest.raises(InputError, match=r"no hole is left at size=15x20: .*--dilate"):
-    prepare.prepare(FRAMES, hole_at(30, 40), size=(15, 20), fit="crop")
+    preparation.prepare(FRAMES, hole_at(30, 40), size=(15, 20), fit="crop")
 
 
 @pytest.mark.parametrize(
@@ -160,12 +160,12 @@ def test_a_hole_that_vanishes_is_an_error():
 )
 def test_wrong_arrays(frames, masks, words):
   with pytest.raises(ValueError, match=words):
-    prepare.prepare(frames, masks, size=(60, 80), fit="crop")
+    preparation.prepare(frames, masks, size=(60, 80), fit="crop")
 
 
 def test_unknown_fit():
   with pytest.raises(InputError, match='fit="stretch" is not known'):
-    prepare.prepare(FRAMES, MIDDLE, size=(60, 80), fit="stretch")
+    preparation.prepare(FRAMES, MIDDLE, size=(60, 80), fit="stretch")
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_unknown_fit():
   [((192, 384), 6), ((96, 192), 5), ((192, 192), 6), ((6, 6), 1), ((96, 96), 4)],
 )
 def test_good_sizes(size, levels):
-  prepare.check_size(size, levels)
+  preparation.check_size(size, levels)
 
 
 @pytest.mark.parametrize(
@@ -195,14 +195,14 @@ def test_good_sizes(size, levels):
 )
 def test_bad_sizes_say_which_would_do(size, levels, words):
   with pytest.raises(InputError, match=words):
-    prepare.check_size(size, levels)
+    preparation.check_size(size, levels)
 
 
 @pytest.mark.parametrize("levels", range(1, 7))
 def test_what_the_line_suggests_is_good(levels):
   for side in (1, 50, 100, 333, 1080):
     try:
-      prepare.check_size((side, 2 * side), levels)
+      preparation.check_size((side, 2 * side), levels)
     except InputError as error:
       words = str(error).split("such as ")[1].split(";")[0]
-      prepare.check_size(tuple(int(n) for n in words.split("x")), levels)
+      preparation.check_size(tuple(int(n) for n in words.split("x")), levels)
