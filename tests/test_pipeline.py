@@ -8,7 +8,7 @@ from dipvid_jax.batching import flow_scale
 from dipvid_jax.configuration import load_config
 from dipvid_jax.errors import InputError
 from dipvid_jax.pipeline import inpaint_video, put_clip
-from dipvid_jax.program import build_program
+from dipvid_jax.program import build_program, start_state
 from flow import estimate_video_flow
 from tests.synthetic import moving_hole, random_video_flow, translating_clip
 
@@ -112,6 +112,20 @@ def test_another_seed_gives_another_order_noise_and_result(finished):
   assert recorder.events != finished[1].events
   assert recorder.metrics[0]["image"][0] != finished[1].metrics[0]["image"][0]
   assert (result.full != finished[0].full).any()
+
+
+def test_the_seed_decides_noise_and_parameters_independently():
+  def start(seed):
+    config = small_config(seed=seed)
+    clip = put_clip(FRAMES, HOLES, KNOWN, config=config)
+    program = build_program(COUNT, config=config)
+    state = start_state(program, clip, seed=seed)
+    return np.asarray(clip.noise), np.asarray(state.params["heads"]["kernel"])
+
+  first, again, other = start(0), start(0), start(1)
+  for a, b, c in zip(first, again, other, strict=True):
+    np.testing.assert_array_equal(a, b)
+    assert (a != c).mean() > 0.99
 
 
 def test_a_resumed_run_equals_the_uninterrupted_one(finished):
