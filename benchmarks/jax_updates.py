@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from benchmarks.scene import draw_clip, draw_flow
-from benchmarks.workers import Program, Way
+from benchmarks.ways import Program, Way
 from dipvid_jax.batching import DeviceClip, draw_noise, put_flow, take_batch
 from dipvid_jax.cli.jax_setup import set_xla_flags
 from dipvid_jax.model import EncoderDecoder

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.updates import measure as measure_updates
-from benchmarks.workers import Way
+from benchmarks.ways import Way
 
 COLUMNS = {
   "frames": "frames",

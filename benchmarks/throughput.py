@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.workers import Way, Worker
+from benchmarks.ways import Way
+from benchmarks.workers import Worker
 
 COLUMNS = {
   "way": "way",

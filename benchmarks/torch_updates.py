@@ -9,7 +9,7 @@ from benchmarks.pytorch.generator import EncoderDecoder
 from benchmarks.pytorch.train import Batch, Trainer
 from benchmarks.pytorch.vgg import VGG16Features
 from benchmarks.scene import draw_clip, draw_flow
-from benchmarks.workers import Program, Way
+from benchmarks.ways import Program, Way
 from dipvid_jax.batching import flow_scale
 
 _STRIDE = 1

@@ -2,11 +2,13 @@
 
 import dataclasses
 import statistics
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmarks import jax_updates
-from benchmarks.workers import Way, Worker
+from benchmarks.ways import Way
+from benchmarks.workers import Worker
 
 TORCH_VARIANTS = ("authors", "repaired", "tuned", "compiled")
 COLUMNS = {
@@ -51,7 +53,10 @@ def measure(
   """
   workers = [Worker(way) for way in some_ways]
   try:
-    facts = [_try(worker, "build") for worker in workers]
+    facts = []
+    for worker in workers:
+      facts.append(_try(worker, "build"))
+      _tell(f"built {_name(worker.way)}: {facts[-1].get('first_call_s', 'failed')} s")
     alive = [
       worker for worker, fact in zip(workers, facts, strict=True) if "error" not in fact
     ]
@@ -59,6 +64,7 @@ def measure(
     for repeat in range(warm_ups + repeats):
       for worker in alive:
         seconds = worker.ask("time")
+        _tell(f"round {repeat + 1}: {_name(worker.way)} {seconds:.1f} s")
         if repeat >= warm_ups:
           times[worker.way].append(seconds)
     gflop = next(
@@ -74,6 +80,16 @@ def measure(
     for worker in workers:
       worker.close()
   yield from _compare(rows)
+
+
+def _name(way):
+  return f"{way.framework} {way.variant} {way.losses}"
+
+
+def _tell(line):
+  """Progress, apart from the tables; quiet where there is no terminal."""
+  if sys.stderr.isatty():
+    print(line, file=sys.stderr)
 
 
 def _try(worker, question):

@@ -6,7 +6,8 @@ import math
 import pytest
 
 from benchmarks import command, report, suites, updates
-from benchmarks.workers import Way, Worker
+from benchmarks.ways import Way
+from benchmarks.workers import Worker
 
 _SMALL = {"height": 24, "width": 48, "levels": 2}
 _PEAKS = {"matmul_gflops": 100.0, "copy_gbytes": 10.0}
