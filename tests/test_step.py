@@ -64,15 +64,12 @@ def test_a_state_can_be_created_inside_jit_vmap_and_eval_shape():
       key, model=MODEL, optimizer=optax.adam(0.01), sample=jnp.zeros((1, *SIZE, 1))
     )
 
-  expected = create(jax.random.key(3))
-  shapes = jax.eval_shape(create, jax.random.key(3))
-  assert jax.tree.map(jnp.shape, expected) == jax.tree.map(lambda x: x.shape, shapes)
-  jitted = jax.jit(create)(jax.random.key(3))
-  mapped = jax.vmap(create)(jax.random.split(jax.random.key(0), 2))
+  key, keys = jax.random.key(3), jax.random.split(jax.random.key(0), 2)
+  expected = create(key)
+  jitted = jax.jit(create)(key)
   assert_close(jitted.params, expected.params, rtol=1e-6)
+  mapped = jax.eval_shape(jax.vmap(create), keys)
   assert mapped.params["heads"]["kernel"].shape == (2, 4, 11)
-  closed_over = jax.jit(lambda: create(jax.random.key(3)))()
-  assert_close(closed_over.params, expected.params, rtol=1e-6)
 
 
 def test_an_update_follows_the_gradient_of_the_weighted_sum(batch):
@@ -178,7 +175,7 @@ def test_nothing_relies_on_implicit_type_promotion(batch):
 @pytest.fixture(scope="module")
 def flat_step():
   """An update of a small generator, compiled once."""
-  model, optimizer = EncoderDecoder(flow_channels=8, levels=1), optax.adam(0.01)
+  model, optimizer = EncoderDecoder(flow_channels=8, levels=1), optax.sgd(0.1)
   state = start(optimizer, model=model, sample=(1, 8, 12, 1))
   step = jax.jit(make_train_step(model, optimizer, losses=LOSSES))
   return lambda batch: step(state, batch)

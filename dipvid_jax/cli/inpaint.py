@@ -13,12 +13,14 @@ from dipvid_jax.run import run
 
 _EXAMPLES = """\
 examples:
+  bin/inpaint --config fast.py --video clip.mp4 --mask mask.mp4 --output out
+      the recommended way: carries what other frames show into the hole first
+  bin/inpaint --config fast.py --video clip.mp4 --mask mask.png --output out \\
+      --config.max_updates=200
+      a quick look: fewer updates, a blur where nothing could be carried
   bin/inpaint --config flow.py --video clip.mp4 --mask mask.mp4 --output out
       the method of the paper; 102,000 updates, for a GPU
-  bin/inpaint --config flow.py --video clip.mp4 --mask mask.png --output out \\
-      --config.size=96,192 --config.levels=5 --config.max_updates=500
-      a quick look on a CPU: small frames, few updates, a blurred filling
-  bin/inpaint --config flow.py --video clip.mp4 --mask mask.mp4 --output out --resume
+  bin/inpaint --config fast.py --video clip.mp4 --mask mask.mp4 --output out --resume
       goes on after an interruption
 
 results in the output folder:
@@ -46,8 +48,8 @@ def make_parser() -> argparse.ArgumentParser:
     formatter_class=argparse.RawDescriptionHelpFormatter,
     allow_abbrev=False,
   )
-  parser.add_argument("--config", default="flow.py", metavar="FILE",
-    help="a config's name in configs/ or a path (default: flow.py)")  # fmt: skip
+  parser.add_argument("--config", default="fast.py", metavar="FILE",
+    help="a config's name in configs/ or a path (default: fast.py)")  # fmt: skip
   parser.add_argument("--video", metavar="V",
     help="a video file (mp4, mov, avi, mkv, webm) or a folder of images")  # fmt: skip
   parser.add_argument("--mask", metavar="M",
