@@ -9,7 +9,7 @@ import numpy as np
 from dipvid_jax.types import Batch
 from flow import VideoFlow, backward_warp
 
-_NOISE_AMPLITUDE = 0.1
+NOISE_AMPLITUDE = 0.1
 
 
 class DeviceFlow(NamedTuple):
@@ -59,7 +59,7 @@ def draw_noise(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
   Returns:
     Float32 of that shape.
   """
-  return jax.random.uniform(key, shape, maxval=_NOISE_AMPLITUDE)
+  return jax.random.uniform(key, shape, maxval=NOISE_AMPLITUDE)
 
 
 def put_flow(video_flow: VideoFlow, hole_masks: np.ndarray) -> DeviceFlow:
@@ -72,7 +72,6 @@ def put_flow(video_flow: VideoFlow, hole_masks: np.ndarray) -> DeviceFlow:
   Returns:
     The flow, ready for `take_batch`.
   """
-  frame_count = len(hole_masks)
   flows, visibles, holes, scales = [], [], [], []
   for pairs in video_flow:
     t = pairs.stride
@@ -91,7 +90,6 @@ def put_flow(video_flow: VideoFlow, hole_masks: np.ndarray) -> DeviceFlow:
     visibles.append(both(pairs.forward_visible, pairs.backward_visible))
     holes.append(both(forward_hole, backward_hole))
     scales.append(flow_scale(pairs.forward, pairs.backward))
-  assert flows[0].shape[1] == frame_count
   return DeviceFlow(
     flow=jnp.asarray(np.stack(flows)),
     visible=jnp.asarray(np.stack(visibles)),

@@ -8,6 +8,10 @@ import numpy as np
 from flow import PairFlow
 
 _KNOWN_BELOW = 1e-3  # share of the hole in a sampled pixel that still counts as known
+_AGREEMENT_SCALE = (
+  0.15  # mean difference of the sides' colours that leaves 1/e of trust
+)
+_AGEING = 0.05  # trust lost with every further frame
 
 
 class Carried(NamedTuple):
@@ -84,9 +88,6 @@ def _confidence(sides, total):
   return np.where(total > 0, best * agreement, 0)
 
 
-_AGREEMENT_SCALE = 0.15  # mean difference of the sides' colours that halves trust
-
-
 def _follow(frames, hole_masks, pairs, t, start, step) -> _Arrivals:
   """Follows points of frame t in one direction in time until a frame shows them."""
   ways = (pairs.forward, pairs.backward)
@@ -116,9 +117,6 @@ def _follow(frames, hole_masks, pairs, t, start, step) -> _Arrivals:
       # A way there and back that misses by more than about a pixel is not trusted.
       weights[arrived] = np.exp(-error[arrived] / 2) / (1 + _AGEING * (steps - 1))
   return _Arrivals(colours, weights)
-
-
-_AGEING = 0.05  # trust lost with every further frame
 
 
 def _sample(image, points, interpolation=cv2.INTER_LINEAR):

@@ -112,6 +112,11 @@ def check_config(config: ml_collections.ConfigDict) -> None:
       raise InputError(f"config.{key}: {value!r} is not one of {', '.join(allowed)}")
 
 
+def follows_scene(config: ml_collections.ConfigDict) -> bool:
+  """Whether the run chains the flow between neighbouring frames."""
+  return bool(config.carry) or config.network_input == "moving_noise"
+
+
 def _check_sizes(config):
   if config.levels > len(CHANNELS):
     raise InputError(
@@ -129,3 +134,5 @@ def _check_sizes(config):
     raise InputError(
       f"config.strides: must be different numbers above 0, got {strides}"
     )
+  if follows_scene(config) and 1 not in strides:
+    raise InputError("config.carry and moving_noise need stride 1 in config.strides")

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dipvid_jax.batching import NOISE_AMPLITUDE
 from flow import PairFlow
 
-_AMPLITUDE = 0.1
 _CANVAS = 2  # sides of the canvas in sides of the frame; beyond them it repeats
 
 
@@ -65,7 +65,7 @@ def moving_noise(
   """
   height, width = coordinates.shape[1:3]
   shape = (channels, _CANVAS * height, _CANVAS * width)
-  canvas = jax.random.uniform(key, shape, maxval=_AMPLITUDE)
+  canvas = jax.random.uniform(key, shape, maxval=NOISE_AMPLITUDE)
   x, y = (jnp.asarray(coordinates[..., axis]) for axis in (0, 1))
 
   @jax.jit

@@ -9,7 +9,7 @@ import numpy as np
 
 from dipvid_jax.batching import DeviceClip, draw_noise, flow_scale, put_flow
 from dipvid_jax.carry import carry_known_pixels
-from dipvid_jax.configuration import check_config
+from dipvid_jax.configuration import check_config, follows_scene
 from dipvid_jax.fit import fit
 from dipvid_jax.moving_noise import moving_noise, scene_coordinates
 from dipvid_jax.preparation import check_size
@@ -38,7 +38,8 @@ class Inpainted(NamedTuple):
 
   Attributes:
     full: `[T, H, W, 3]` float32 RGB in (0, 1), the network's frames everywhere.
-    stitched: `[T, H, W, 3]` float32, the input outside the hole, `full` inside.
+    stitched: `[T, H, W, 3]` float32, the input outside the hole, `full` inside; with
+      `carry` the carried pixels inside as far as they are trusted, `full` for the rest.
     flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels;
       None where the network makes none.
   """
@@ -117,17 +118,11 @@ def put_clip(
 
   Returns:
     The clip on the device.
-
-  Raises:
-    InputError: the config follows the scene but has no stride 1.
   """
   noise_key = jax.random.fold_in(jax.random.key(config.seed), NOISE_KEY)
-  follows_scene = config.carry or config.network_input == "moving_noise"
-  if follows_scene:
-    neighbours = tuple(pairs for pairs in video_flow if pairs.stride == 1)
-    if not neighbours:
-      raise InputError("config.carry and moving_noise need stride 1 in config.strides")
-    (scene_flow,) = complete_video_flow(neighbours, hole_masks)
+  if follows_scene(config):
+    (neighbours,) = (pairs for pairs in video_flow if pairs.stride == 1)
+    (scene_flow,) = complete_video_flow((neighbours,), hole_masks)
   if config.network_input == "moving_noise":
     coordinates = scene_coordinates(scene_flow)
     noise = moving_noise(noise_key, coordinates, channels=config.noise_channels)

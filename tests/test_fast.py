@@ -99,6 +99,18 @@ def test_following_the_scene_needs_neighbouring_frames(change):
     inpaint_video(frames, holes, config=_config(batch_size=2, **change))
 
 
+def test_a_missing_stride_1_leaves_no_folder(tmp_path, capsys):
+  frames, masks = _clip()
+  write_images(tmp_path / "clip", frames)
+  write_images(tmp_path / "masks", masks.repeat(3, axis=-1))
+  arguments = ["--config", "fast.py", "--video", str(tmp_path / "clip"), "--mask",
+    str(tmp_path / "masks"), "--output", str(tmp_path / "out"), "--config.strides=(3,)",
+    "--config.batch_size=2"]  # fmt: skip
+  assert inpaint.main(arguments) == 2
+  assert "need stride 1" in capsys.readouterr().err
+  assert not (tmp_path / "out").exists()
+
+
 def test_the_faithful_config_has_none_of_it():
   config = load_config("flow")
   check_config(config)
