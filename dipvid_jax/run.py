@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from dipvid_jax.checkpoints import Checkpoints
+from dipvid_jax.clip_source import check_source, read_clip
 from dipvid_jax.configuration import check_config
 from dipvid_jax.errors import InputError
-from dipvid_jax.masks import dilate, read_mask
+from dipvid_jax.masks import dilate
 from dipvid_jax.pipeline import Inpainted, inpaint_video
 from dipvid_jax.preparation import place, prepare, put_back
 from dipvid_jax.preview import preview_image, to_levels
@@ -16,7 +17,6 @@ from dipvid_jax.program import build_visits, clip_strides, flow_strides
 from dipvid_jax.progress import FitProgress, say, stage
 from dipvid_jax.run_folder import RunFolder
 from dipvid_jax.types import Video
-from dipvid_jax.video_io import read_video
 from dipvid_jax.yardsticks import telea
 from flow import VideoFlow, make_estimator, stored_video_flow
 
@@ -27,7 +27,8 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   Everything that can be wrong with the input is found before the folder is touched.
 
   Args:
-    config: from `load_config`, with video, mask and output set.
+    config: from `load_config`, with output set, and video and mask, or tfds and
+      video_id.
     overwrite: replace another run in the folder.
     resume: go on with the folder's run from its latest checkpoint.
 
@@ -38,9 +39,9 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
     InputError: bad input, in one line.
     DivergedError: a loss is not finite; the checkpoints are kept.
   """
-  for key in ("video", "mask", "output"):
-    if not config[key]:
-      raise InputError(f"--{key} is missing; see --help")
+  check_source(config)
+  if not config.output:
+    raise InputError("--output is missing; see --help")
   check_config(config)
   folder = RunFolder(config.output)
   folder.check(overwrite=overwrite, resume=resume)
@@ -77,16 +78,8 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
 
 def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
   """The video and its mask as they are, and both at the working size."""
-  with stage("read", 3) as progress:
-    video = read_video(config.video)
-    progress(1)
-    masks = read_mask(
-      config.mask,
-      frame_count=len(video.frames),
-      size=video.frames.shape[1:3],
-      object_id=config.mask_object,
-      invert=config.invert_mask,
-    )
+  with stage("read", 2) as progress:
+    video, masks = read_clip(config)
     masks = dilate(masks, config.dilate)
     progress(1)
     frames, hole_masks = prepare(

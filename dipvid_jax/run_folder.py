@@ -102,7 +102,7 @@ class RunFolder:
       raise InputError(
         f"{self.path / _CONFIG}: cannot be read; start anew with --overwrite"
       ) from error
-    ignored = {"video", "mask", "output"}  # the same files may have moved
+    ignored = {"video", "mask", "tfds", "output"}  # the same files may have moved
     now = json.loads(json.dumps(config))
     keys = sorted((now.keys() | begun.keys()) - ignored)
     changed = [key for key in keys if now.get(key) != begun.get(key)]
