@@ -250,17 +250,15 @@ class VideoSet:
       ) from error
 
   def _open_by_name(self):
+    # Not tfds.builder, which runs the code that would make a set that is not there.
+    module = importlib.import_module("tensorflow_datasets.core.read_only_builder")
     try:
-      builder = self._tfds.builder(self.name)
-      prepared = builder.is_prepared()
-    except (ImportError, ValueError):  # no such name, or it needs TensorFlow
-      prepared = False
-    if not prepared:
+      return module.builder_from_files(self.name)
+    except ValueError as error:  # no such set, or no name for one
       raise InputError(
         f"{self.name}: no such folder, and no data set of that name in"
         " $TFDS_DATA_DIR or ~/tensorflow_datasets"
-      )
-    return builder
+      ) from error
 
 
 def _holds(features, path) -> bool:

@@ -96,6 +96,12 @@ def test_too_few_masks_are_an_error_unless_they_vary():
   assert len({(r.flip, r.scale_percent, r.offset) for r in drawn}) == 4
 
 
+def test_two_videos_of_one_id_are_refused():
+  with pytest.raises(InputError, match="two videos would be called a-b-c-0"):
+    for seed in range(20):  # until the masks c and b-c both come first
+      draw(clips("a", "a-b"), central("c", "b-c"), masks_per_segment=1, seed=seed)
+
+
 def test_variation_stays_within_what_is_promised():
   drawn = [
     r

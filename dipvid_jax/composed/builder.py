@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.proto import tf_example_pb2
 
 from dipvid_jax.composed.recipe import Recipe
 
@@ -32,6 +33,17 @@ _CITATION = """\
   year      = {2019}
 }
 """
+
+
+class _SortedWriter(tfds.core.ExampleWriter):
+  """Writes an example's features in the order of their names.
+
+  Protocol buffers leave the order open, and it differs from process to process.
+  """
+
+  def write(self, path, examples):
+    """Writes (key, serialised example) pairs to one file."""
+    return super().write(path, ((key, _sort(example)) for key, example in examples))
 
 
 class ComposedSet(tfds.core.ShardBasedBuilder):
@@ -80,10 +92,18 @@ class ComposedSet(tfds.core.ShardBasedBuilder):
       SPLIT: [functools.partial(self._examples, recipe) for recipe in self._recipes]
     }
 
+  def _example_writer(self) -> tfds.core.ExampleWriter:
+    return _SortedWriter(file_format=self.info.file_format)
+
   def _examples(self, recipe: Recipe) -> Iterator[tuple[str, dict[str, Any]]]:
     example = {"video_id": recipe.video_id, "recipe": dataclasses.asdict(recipe)}
     yield recipe.video_id, example | self._compose(recipe)
     self._on_video(1)
+
+
+def _sort(serialised: bytes) -> bytes:
+  example = tf_example_pb2.Example.FromString(serialised)
+  return example.SerializeToString(deterministic=True)
 
 
 def _features() -> tfds.features.FeaturesDict:

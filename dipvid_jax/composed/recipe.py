@@ -3,6 +3,7 @@
 Sizes are (H, W), offsets (dy, dx), in pixels of the composed frames.
 """
 
+import collections
 import dataclasses
 import zlib
 from collections.abc import Sequence
@@ -123,7 +124,7 @@ def draw_recipes(
     `masks_per_segment` recipes for each background, in order.
 
   Raises:
-    InputError: too few masks.
+    InputError: too few masks, or two videos that would have one id.
   """
   recipes = []
   for background in backgrounds:
@@ -158,6 +159,7 @@ def draw_recipes(
         seed=seed,
       )
       recipes.append(_draw_placement(rng, recipe, mask, vary=vary))
+  _check_ids(recipes)
   return recipes
 
 
@@ -174,6 +176,14 @@ def mask_frames(recipe: Recipe, mask_count: int) -> np.ndarray:
   period = max(2 * (mask_count - 1), 1)
   along = (recipe.mask_first_frame + np.arange(recipe.frame_count)) % period
   return np.minimum(along, period - along) if mask_count > 1 else 0 * along
+
+
+def _check_ids(recipes: list[Recipe]) -> None:
+  """Names that hold dashes can meet: a-b on c, and a on b-c."""
+  counts = collections.Counter(recipe.video_id for recipe in recipes)
+  twice = [video_id for video_id, count in counts.items() if count > 1]
+  if twice:
+    raise InputError(f"two videos would be called {twice[0]}; rename a background")
 
 
 def _draw_placement(rng, recipe: Recipe, mask: MaskFacts, *, vary: bool) -> Recipe:
