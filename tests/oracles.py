@@ -58,7 +58,8 @@ def convolve(x, kernel, *, stride=1):
   result = np.zeros((len(x), rows, columns, kernel.shape[-1]))
   for dy, dx in np.ndindex(kernel.shape[:2]):
     bottom, right = dy + stride * (rows - 1) + 1, dx + stride * (columns - 1) + 1
-    result += x[:, dy:bottom:stride, dx:right:stride] @ kernel[dy, dx]
+    taps = x[:, dy:bottom:stride, dx:right:stride]
+    result += (taps.reshape(-1, x.shape[-1]) @ kernel[dy, dx]).reshape(result.shape)
   return result
 
 

@@ -1,6 +1,7 @@
 """Every measure of one clip in one call, for programs that have the arrays at hand."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import Literal, NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.complexity import video_complexity
+from dipvid_jax.evaluation.fid import frechet_distance, paper_fid
 from dipvid_jax.evaluation.frame_quality import (
   hole_psnr,
   hole_ssim,
@@ -15,6 +17,8 @@ from dipvid_jax.evaluation.frame_quality import (
   paper_quality,
   sttn_quality,
 )
+from dipvid_jax.evaluation.inception import Inception, frame_features
+from dipvid_jax.evaluation.lpips import NETWORKS, load_lpips, lpips_distance
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch, temporal_consistency
 from dipvid_jax.evaluation.warping_error import warping_error
 from flow import Estimator, PairFlow, estimate_video_flow
@@ -29,6 +33,8 @@ class _Clip:
   hole_masks: np.ndarray
   flow: PairFlow | None
   search: PatchSearch | None
+  inception: Inception | None
+  on_features: Callable[[np.ndarray, np.ndarray], None] | None
 
 
 class Measure(NamedTuple):
@@ -37,7 +43,7 @@ class Measure(NamedTuple):
   columns: tuple[str, ...]
   frames: Literal["full", "stitched", "truth"]
   apply: Callable[[_Clip], Sequence[float]]
-  needs: Literal["", "skimage", "flow"] = ""
+  needs: Literal["", "skimage", "flow", "inception"] = ""
 
 
 def _paper(clip):
@@ -61,6 +67,24 @@ def _warping(clip):
   return warping_error(clip.result, clip.hole_masks, clip.flow)
 
 
+def _lpips(clip):
+  return [
+    lpips_distance(_lpips_params(network), clip.result, clip.truth, network=network)
+    for network in NETWORKS
+  ]
+
+
+_lpips_params = functools.cache(load_lpips)
+
+
+def _fid(clip):
+  frames = clip.result, clip.truth
+  features = [frame_features(clip.inception, clip_frames) for clip_frames in frames]
+  if clip.on_features:
+    clip.on_features(*features)
+  return paper_fid(*features), frechet_distance(*features)
+
+
 def _complexity(clip):
   complexity = video_complexity(clip.truth, clip.flow)
   return complexity.total, *complexity
@@ -74,6 +98,8 @@ MEASURES = {
   "warping": Measure(
     ("warping_error", "hole_warping_error"), "stitched", _warping, "flow"
   ),
+  "lpips": Measure(tuple(f"lpips_{name}" for name in NETWORKS), "stitched", _lpips),
+  "fid": Measure(("fid_paper", "fid_pooled"), "stitched", _fid, "inception"),
   "complexity": Measure(
     ("complexity", "appearance_change", "motion_complexity"),
     "truth",
@@ -81,6 +107,7 @@ MEASURES = {
     "flow",
   ),
 }
+# Those that need neither weights of the user's nor minutes.
 DEFAULT_MEASURES = ("paper", "sttn", "hole", "temporal", "warping", "complexity")
 
 
@@ -93,6 +120,8 @@ def evaluate_clip(
   measures: Collection[str] = DEFAULT_MEASURES,
   search: PatchSearch | None = None,
   estimator: Estimator | None = None,
+  inception: Inception | None = None,
+  on_features: Callable[[np.ndarray, np.ndarray], None] | None = None,
 ) -> dict[str, float]:
   """Measures a result against the truth.
 
@@ -107,6 +136,9 @@ def evaluate_clip(
     measures: names out of `MEASURES`.
     search: patches of `temporal_consistency`.
     estimator: of the true flow; DIS where None.
+    inception: from `load_inception`; `fid` needs it.
+    on_features: called with the features of the result and of the truth, for the FID
+      of several videos pooled.
 
   Returns:
     `{column: value}` in the order of `MEASURES`, and `frames`, their number.
@@ -120,16 +152,33 @@ def evaluate_clip(
   needs = {MEASURES[name].needs for name in wanted}
   if "skimage" in needs:
     load_skimage()  # before the work
+  if "inception" in needs and inception is None:
+    raise InputError(
+      "measure fid needs InceptionV3's weights: give a file such as pytorch-fid's "
+      "pt_inception-2015-12-05-6726825d.pth, or leave fid out"
+    )
+  if len(truth) < 2 and needs & {"flow", "inception"}:
+    raise InputError("measures warping, fid and complexity need at least 2 frames")
   known = _unit(truth)
-  flow = _true_flow(known, estimator) if "flow" in needs else None
-  given = {"full": full, "stitched": stitched, "truth": known}
+  flow = None
+  if "flow" in needs:
+    flow = estimate_video_flow(known, strides=(1,), estimator=estimator)[0]
+  of_truth = _Clip(
+    *(known, known, np.asarray(hole_masks)),
+    flow=flow,
+    search=search,
+    inception=inception,
+    on_features=on_features,
+  )
+  clips = {"truth": of_truth}
+  for name, frames in (("full", full), ("stitched", stitched)):
+    if frames is not None:
+      clips[name] = dataclasses.replace(of_truth, result=_unit(frames))
   values = {"frames": float(len(known))}
   for measure in map(MEASURES.__getitem__, wanted):
-    frames = given[measure.frames]
     measured: Sequence[float] = [float("nan")] * len(measure.columns)
-    if frames is not None:
-      clip = _Clip(_unit(frames), known, np.asarray(hole_masks), flow, search)
-      measured = measure.apply(clip)
+    if measure.frames in clips:
+      measured = measure.apply(clips[measure.frames])
     values |= zip(measure.columns, map(float, measured), strict=True)
   return values
 
@@ -160,12 +209,6 @@ def _check_shapes(full, stitched, truth, hole_masks):
       f"evaluate_clip needs clips of one shape [T, H, W, 3] and masks [T, H, W, 1], "
       f"got {[*shapes, shape]} and {np.shape(hole_masks)}"
     )
-
-
-def _true_flow(truth, estimator):
-  if len(truth) < 2:
-    raise InputError("measures warping and complexity need at least 2 frames")
-  return estimate_video_flow(truth, strides=(1,), estimator=estimator)[0]
 
 
 def _unit(frames):

@@ -49,7 +49,7 @@ def paper_quality(full: np.ndarray, truth: np.ndarray) -> Quality:
   Reference: Zhang et al., ICCV 2019, section 4.1; Wang et al., 2004.
   """
   structural_similarity = load_skimage().structural_similarity
-  check_window("paper", truth.shape, WINDOW)
+  check_sides("paper", truth.shape, WINDOW)
   qualities = []
   for a, b in zip(full, truth, strict=True):
     a, b = as_float(a), as_float(b)
@@ -78,7 +78,7 @@ def sttn_quality(stitched: np.ndarray, truth: np.ndarray) -> Quality:
   Reference: Zeng et al., STTN, ECCV 2020, and its published evaluation.
   """
   structural_similarity = load_skimage().structural_similarity
-  check_window("sttn", truth.shape, STTN_WINDOW)
+  check_sides("sttn", truth.shape, STTN_WINDOW)
   qualities = []
   for a, b in zip(stitched, truth, strict=True):
     a, b = as_levels(a), as_levels(b)
@@ -134,7 +134,7 @@ def hole_ssim(result: np.ndarray, truth: np.ndarray, hole_masks: np.ndarray) -> 
     ValueError: no pixel is in the hole.
   """
   structural_similarity = load_skimage().structural_similarity
-  check_window("hole", truth.shape, WINDOW)
+  check_sides("hole", truth.shape, WINDOW)
   hole = np.asarray(hole_masks)[..., 0] > 0
   if not hole.any():
     raise ValueError("hole_ssim: no pixel is in the hole")
@@ -162,12 +162,12 @@ def load_skimage():
     ) from error
 
 
-def check_window(measure: str, shape: tuple[int, ...], window: int) -> None:
-  """Raises an InputError where frames `[T, H, W, 3]` are smaller than a window."""
+def check_sides(measure: str, shape: tuple[int, ...], smallest: int) -> None:
+  """Raises an InputError where frames `[T, H, W, 3]` are too small for a measure."""
   height, width = shape[1:3]
-  if min(height, width) < window:
+  if min(height, width) < smallest:
     raise InputError(
-      f"measure {measure}: its window of {window} px does not fit frames of "
+      f"measure {measure} needs sides of at least {smallest} px, the frames are "
       f"{width}x{height}; use larger frames or leave it out"
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.evaluation.frame_quality import WINDOW, Quality
+from dipvid_jax.evaluation.frame_quality import WINDOW, Quality, check_sides
 
 _C1, _C2 = 0.01**2, 0.03**2
 _SIGMA = 1.5
@@ -77,12 +77,7 @@ def temporal_consistency(
   """
   search = search or PatchSearch()
   result, holes = np.asarray(result, np.float32), np.asarray(hole_masks)[..., 0] > 0
-  height, width = result.shape[1:3]
-  if min(height, width) < search.patch:
-    raise InputError(
-      f"measure temporal: patches of {search.patch} px do not fit frames of "
-      f"{width}x{height}; choose smaller patches or leave it out"
-    )
+  check_sides("temporal", result.shape, search.patch)
   matches = [
     best_match(result[t], result[t + 1], corner, search=search)
     for t in range(len(result) - 1)
