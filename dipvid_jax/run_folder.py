@@ -13,15 +13,23 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.images import write_image, write_images
 from dipvid_jax.video_io import write_video
 
-_RESULTS = ("inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl", "frames")
+_RESULTS = (
+  "inpainted.mp4",
+  "full.mp4",
+  "preview.png",
+  "metrics.jsonl",
+  "frames",
+  "full",
+)
 _FOLDERS = ("checkpoints", "flow")
 _CONFIG = "config.json"
+_LAST_WRITTEN = "full.mp4"
 
 
 class RunFolder:
   """Paths and writers of one run's output.
 
-  `inpainted.mp4`, `frames/` (stitched), `full.mp4`, `preview.png`, `config.json`,
+  `inpainted.mp4`, `frames/` (stitched), `full.mp4`, `full/` (the network's), `preview.png`, `config.json`,
   `metrics.jsonl`, `checkpoints/`, `flow/`.
   """
 
@@ -34,7 +42,30 @@ class RunFolder:
     self.path = Path(path)
     self.checkpoints = self.path / "checkpoints"
     self.flow = self.path / "flow"
+    self.frames = self.path / "frames"
+    self.full = self.path / "full"
     self.metrics = self.path / "metrics.jsonl"
+
+  def holds_run(self) -> bool:
+    """Whether a run was begun here."""
+    return (self.path / _CONFIG).exists()
+
+  def is_finished(self, config: dict[str, Any]) -> bool:
+    """Whether a run of this config ended here.
+
+    Args:
+      config: plain values, as JSON.
+
+    Returns:
+      True with all results written, False with no run or one that did not end.
+
+    Raises:
+      InputError: the folder holds a run of another config.
+    """
+    if not self.holds_run():
+      return False
+    self._check_config(config)
+    return (self.path / _LAST_WRITTEN).exists()
 
   def check(self, *, overwrite: bool, resume: bool) -> None:
     """Makes sure that nothing of another run would be lost.
@@ -102,7 +133,7 @@ class RunFolder:
       raise InputError(
         f"{self.path / _CONFIG}: cannot be read; start anew with --overwrite"
       ) from error
-    ignored = {"video", "mask", "output"}  # the same files may have moved
+    ignored = {"video", "mask", "tfds", "output"}  # the same files may have moved
     now = json.loads(json.dumps(config))
     keys = sorted((now.keys() | begun.keys()) - ignored)
     changed = [key for key in keys if now.get(key) != begun.get(key)]
@@ -138,14 +169,15 @@ class RunFolder:
   def write_results(
     self, stitched: np.ndarray, full: np.ndarray, frame_rate: fractions.Fraction
   ) -> None:
-    """Writes `inpainted.mp4`, `frames/` and `full.mp4`; `[T, H, W, 3]` uint8 RGB.
+    """Writes `inpainted.mp4`, `frames/`, `full/` and `full.mp4`; `[T, H, W, 3]` uint8 RGB.
 
     H.264 wants even sides: in the video, not in the images, an odd side repeats its
     last row or column.
     """
-    write_images(self.path / "frames", stitched)
+    write_images(self.frames, stitched)
+    write_images(self.full, full)
     odd = [(0, 0), *((0, side % 2) for side in stitched.shape[1:3]), (0, 0)]
     write_video(
       self.path / "inpainted.mp4", np.pad(stitched, odd, mode="edge"), frame_rate
     )
-    write_video(self.path / "full.mp4", full, frame_rate)
+    write_video(self.path / _LAST_WRITTEN, full, frame_rate)

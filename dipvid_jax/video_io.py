@@ -21,7 +21,13 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.images import write_images
 from dipvid_jax.types import Video
 
-__all__ = ["iter_frames", "read_video", "write_images", "write_video"]
+__all__ = [
+  "iter_frames",
+  "read_frame_rate",
+  "read_video",
+  "write_images",
+  "write_video",
+]
 
 # FFmpeg's numbers: the matrix (AVCOL_SPC_*), the primaries and the transfer curve.
 _RGB, _BT709, _UNSPECIFIED, _RESERVED, _BT601 = 0, 1, 2, 3, 6
@@ -68,11 +74,8 @@ def read_video(
     frames = _stack(images.iter_folder(path), on_progress)
     return Video(frames, fractions.Fraction(folder_frame_rate))
   with _open_stream(path) as (container, stream):
-    rate = stream.average_rate or stream.guessed_rate
     frames = _stack(_decode(path, container, stream), on_progress)
-  if not rate:
-    raise InputError(f"{path}: the file does not say its frame rate")
-  return Video(frames, fractions.Fraction(rate))
+  return Video(frames, read_frame_rate(path))
 
 
 def _stack(
@@ -97,6 +100,19 @@ def iter_frames(path: pathlib.Path) -> Iterator[np.ndarray]:
   """
   with _open_stream(path) as (container, stream):
     yield from _decode(path, container, stream)
+
+
+def read_frame_rate(path: pathlib.Path) -> fractions.Fraction:
+  """Reads what a video file says of its frames per second, and decodes nothing.
+
+  Raises:
+    InputError: the file cannot be opened, or does not say.
+  """
+  with _open_stream(path) as (_, stream):
+    rate = stream.average_rate or stream.guessed_rate
+  if not rate:
+    raise InputError(f"{path}: the file does not say its frame rate")
+  return fractions.Fraction(rate)
 
 
 def write_video(

@@ -14,6 +14,7 @@ from dipvid_jax.cli import evaluate
 from dipvid_jax.evaluation import evaluate_clip
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch
 from dipvid_jax.images import write_image
+from dipvid_jax.masks import read_mask
 from dipvid_jax.preparation import prepare
 from dipvid_jax.run_folder import RunFolder
 from dipvid_jax.video_io import read_video, write_images, write_video
@@ -53,6 +54,12 @@ def clips(tmp_path_factory):
   return root
 
 
+def read_clip(clips, name):
+  truth = read_video(clips / "truth" / name).frames
+  path = clips / "masks" / f"{name}.png"
+  return truth, read_mask(path, frame_count=COUNT, size=SIZE)
+
+
 def one(clips, *extra, name="fast", **paths):
   folders = {
     "result": clips / "results" / name,
@@ -69,23 +76,38 @@ def test_a_run_is_scored_at_its_two_sizes(clips, tmp_path, capsys):
   assert one(clips, *flags, "--json", str(path)) == 0
   content = json.loads(path.read_text())
   values = content["videos"]["fast"]
-  truth = read_video(clips / "truth/fast").frames
-  hole = np.zeros((COUNT, *SIZE, 1), np.float32)
-  hole[:, 30:45, 40:60] = 1
+  truth, masks = read_clip(clips, "fast")
   stitched = read_video(clips / "results/fast/frames").frames
-  expected = evaluate_clip(None, stitched, truth, hole, search=_SEARCH)
-  working, small_hole = prepare(truth, levels(hole), size=WORKING, fit="pad")
-  full = read_video(clips / "results/fast/full.mp4").frames
+  expected = evaluate_clip(None, stitched, truth, masks, search=_SEARCH)
+  working, small_hole = prepare(truth, masks, size=WORKING, fit="pad")
+  full = read_video(clips / "results/fast/full").frames
   expected |= evaluate_clip(full, None, working, small_hole, measures=["paper"])
   assert values == pytest.approx(expected)
   assert 15 < values["paper_psnr"] < 35  # a tenth darker than the truth
   assert content["summary"] == {"all": {"videos": 1, **values}}
-  assert any("full.mp4" in note and "64x32" in note for note in content["notes"])
+  assert "paper: full of the run, at 64x32" in content["notes"]
   assert any("sttn" in note and "90x70" in note for note in content["notes"])
   assert "20x20 within 2 px, 1 for each pair" in content["settings"]["temporal"]
   assert "OpenCV DIS" in content["settings"]["warping"]
   out = capsys.readouterr().out
   assert f"| hole_psnr | {values['hole_psnr']:.2f} |" in out
+
+
+def test_a_run_without_images_of_full_frames_is_scored_by_its_video(clips, tmp_path):
+  shutil.copytree(clips / "results/fast", tmp_path / "fast")
+  shutil.rmtree(tmp_path / "fast/full")
+  paths = {"result": tmp_path / "fast"}
+  table = tmp_path / "t.json"
+  assert one(clips, "--measures", "paper", "--json", str(table), **paths) == 0
+  content = json.loads(table.read_text())
+  assert "paper: full.mp4 of the run, at 64x32, lossy H.264" in content["notes"]
+  truth, _ = prepare(*read_clip(clips, "fast"), size=WORKING, fit="pad")
+  full = read_video(tmp_path / "fast/full.mp4").frames
+  expected = evaluate_clip(
+    full, None, truth, np.ones((COUNT, *WORKING, 1)), measures=["paper"]
+  )
+  values = content["videos"]["fast"]
+  assert values["paper_psnr"] == pytest.approx(expected["paper_psnr"])
 
 
 def test_a_set_is_paired_by_name_and_written_three_ways(clips, tmp_path, capsys):

@@ -31,8 +31,8 @@ examples:
       a set: what has equal names in the three folders belongs together
 
 A result is a folder of bin/inpaint, or any system's stitched frames (a folder of
-images, or a video). The measure paper is of a network's full frames: a run's
-full.mp4, or those that --full names.
+images, or a video). The measure paper is of a network's full frames: a run's own
+full frames, or those that --full names.
 
 measures:
   paper       PSNR, SSIM of full frames          needs scikit-image

@@ -175,8 +175,8 @@ def read_full(
     InputError: as `read_video`, another count or size than the truth's, or a run's
       damaged config.
   """
-  path = files.full or files.result / "full.mp4"
-  if files.full is None and not (is_run(files.result) and path.exists()):
+  path = full_path(files)
+  if path is None:
     return None
   full = read_video(path).frames
   _check_count(path, full, truth)
@@ -185,6 +185,14 @@ def read_full(
   if files.full is None and config.exists():
     truth, holes = prepare(truth, masks, **_working_size(config))
   return _match(path, full, truth, holes, size)
+
+
+def full_path(files: ClipFiles) -> Path | None:
+  """Where a clip's full frames lie; the lossy video only where a run has no images."""
+  if files.full or not is_run(files.result):
+    return files.full
+  kept = (files.result / name for name in ("full", "full.mp4"))
+  return next((path for path in kept if path.exists()), None)
 
 
 def is_run(path: Path) -> bool:

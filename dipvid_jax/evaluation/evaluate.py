@@ -11,7 +11,7 @@ from dipvid_jax.evaluation.clip_files import (
   Arrays,
   ClipFiles,
   Size,
-  is_run,
+  full_path,
   read_full,
   read_stitched,
   read_truth,
@@ -97,9 +97,11 @@ def _notes(clip, wanted, stitched: Arrays, full: Arrays | None) -> list[str]:
   notes = []
   if "paper" in wanted and full is None:
     notes.append(f"{clip.name}: there are no full frames, paper is not measured")
-  if full and clip.full is None and is_run(clip.result):
+  path = full_path(clip)
+  if full and path and clip.full is None:
+    lossy = ", lossy H.264" if path.suffix else ""
     where = format_size(full.truth.shape[1:])
-    notes.append(f"paper: full.mp4 of the run, lossy H.264, at {where}")
+    notes.append(f"paper: {path.name} of the run, at {where}{lossy}")
   shape = stitched.truth.shape
   if "sttn" in wanted and shape[1:3] != STTN_SIZE:
     notes.append(
