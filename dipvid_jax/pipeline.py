@@ -42,11 +42,13 @@ class Inpainted(NamedTuple):
       `carry` the carried pixels inside as far as they are trusted, `full` for the rest.
     flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels;
       None where the network makes none.
+    share: `[T, H, W, 1]` float32 in [0, 1], how much of `full` is in `stitched`.
   """
 
   full: np.ndarray
   stitched: np.ndarray
   flow: np.ndarray | None
+  share: np.ndarray
 
 
 def inpaint_video(
@@ -152,7 +154,7 @@ def _run(
     hole = np.asarray(clip.hole_mask)
     stitched = hole * outputs.image + (1 - hole) * np.asarray(clip.frames)
     flow = outputs.flow * scale if outputs.flow.shape[-1] else None
-    return Inpainted(outputs.image, stitched, flow)
+    return Inpainted(outputs.image, stitched, flow, hole)
 
   def finish_round(visit, state):
     nonlocal latest

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dipvid_jax.checkpoints import Checkpoints
-from dipvid_jax.configuration import check_config
+from dipvid_jax.configuration import check_config, placing
 from dipvid_jax.errors import InputError
 from dipvid_jax.masks import dilate, read_mask
 from dipvid_jax.pipeline import Inpainted, inpaint_video
@@ -60,11 +60,19 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
       folder.flow, frames, strides=strides, estimator=estimator, on_progress=progress
     )
   result = _fit(config, folder, frames, hole_masks, video_flow, resume=resume)
-  placement = place(video.frames.shape[1:3], size=tuple(config.size), fit=config.fit)
+  placement = place(video.frames.shape[1:3], **placing(config))
+  full = to_levels(result.full)
   inpainted = put_back(
-    video.frames, masks, to_levels(result.stitched), placement=placement
+    video.frames,
+    masks,
+    to_levels(result.stitched),
+    placement=placement,
+    feather=config.feather,
+    generated=full,
+    share=result.share,
   )
-  folder.write_results(inpainted, to_levels(result.full), video.frame_rate)
+  shown = full[:, *placement.target.slices]
+  folder.write_results(inpainted, shown, video.frame_rate)
   return folder.path
 
 
@@ -85,8 +93,7 @@ def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
     frames, hole_masks = prepare(
       video.frames,
       masks,
-      size=tuple(config.size),
-      fit=config.fit,
+      **placing(config),
       hide_hole=config.hide_hole,
     )
     if config.hide_hole:

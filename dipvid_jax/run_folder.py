@@ -140,12 +140,10 @@ class RunFolder:
   ) -> None:
     """Writes `inpainted.mp4`, `frames/` and `full.mp4`; `[T, H, W, 3]` uint8 RGB.
 
-    H.264 wants even sides: in the video, not in the images, an odd side repeats its
+    H.264 wants even sides: in the videos, not in the images, an odd side repeats its
     last row or column.
     """
     write_images(self.path / "frames", stitched)
-    odd = [(0, 0), *((0, side % 2) for side in stitched.shape[1:3]), (0, 0)]
-    write_video(
-      self.path / "inpainted.mp4", np.pad(stitched, odd, mode="edge"), frame_rate
-    )
-    write_video(self.path / "full.mp4", full, frame_rate)
+    for name, frames in (("inpainted.mp4", stitched), ("full.mp4", full)):
+      odd = [(0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)]
+      write_video(self.path / name, np.pad(frames, odd, mode="edge"), frame_rate)

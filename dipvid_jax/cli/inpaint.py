@@ -1,6 +1,7 @@
 """`bin/inpaint`: removes what a mask marks from a video."""
 
 import argparse
+import re
 import sys
 
 from absl import flags
@@ -35,12 +36,32 @@ configs/flow.py. Exit code: 0 done, 1 the training diverged, 2 bad input, 130 Ct
 """
 
 # Flags that are short for a config key.
-_SHORT = ("video", "mask", "output", "seed", "dilate", "invert_mask", "mask_object")
+_SHORT = (
+  *("video", "mask", "output", "seed", "size"),
+  *("dilate", "invert_mask", "mask_object"),
+)
+
+
+def _size(word: str) -> tuple[int, int]:
+  if word == "input":
+    return (0, 0)
+  if sides := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", word):
+    return int(sides[1]), int(sides[2])
+  raise argparse.ArgumentTypeError(
+    f"{word!r} is not height x width, such as 192x384, nor `input`"
+  )
+
+
+class _Parser(argparse.ArgumentParser):
+  """Says what is wrong with the flags in one line, as all other errors are."""
+
+  def error(self, message):
+    self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
 def make_parser() -> argparse.ArgumentParser:
   """The flags of the command."""
-  parser = argparse.ArgumentParser(
+  parser = _Parser(
     prog="inpaint",
     description="Removes what a mask marks from a video: trains a network on that one "
     "video and fills the hole with what it learnt.",
@@ -56,6 +77,9 @@ def make_parser() -> argparse.ArgumentParser:
     help="white where to fill: a video, a folder of images, or one image for all frames")  # fmt: skip
   parser.add_argument("--output", metavar="DIR", help="a folder for the results")
   parser.add_argument("--seed", type=int, help="same seed, same machine, same result")
+  parser.add_argument("--size", type=_size, metavar="HxW",
+    help="height x width that the network works at, or `input` for the input's own; "
+    "padded by reflection where it does not suit the network")  # fmt: skip
   parser.add_argument("--dilate", type=int, metavar="PX",
     help="grow the hole by so many pixels of the input")  # fmt: skip
   parser.add_argument("--invert-mask", action="store_true", default=None,
