@@ -45,6 +45,8 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   folder = RunFolder(config.output)
   folder.check(overwrite=overwrite, resume=resume)
   video, masks, frames, hole_masks = _read(config)
+  if video.bit_depth > 8:
+    say(f"{config.video}: {video.bit_depth} bits a sample are rounded to 8")
   strides = clip_strides(len(frames), config=config)
   dropped = sorted(set(config.strides) - set(strides))
   if dropped:
@@ -72,7 +74,8 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
     share=result.share,
   )
   shown = full[:, *placement.target.slices]
-  folder.write_results(inpainted, shown, video.frame_rate)
+  if left_out := folder.write_results(inpainted, shown, like=video):
+    say(left_out)
   return folder.path
 
 

@@ -1,6 +1,5 @@
 """The output folder of a run: what is in it, and whose it is."""
 
-import fractions
 import json
 import shutil
 from pathlib import Path
@@ -9,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from dipvid_jax.atomic import replacing
+from dipvid_jax.audio import add_audio
 from dipvid_jax.errors import InputError
 from dipvid_jax.images import write_image, write_images
-from dipvid_jax.video_io import write_video
+from dipvid_jax.types import Video
+from dipvid_jax.video_writing import write_video
 
 _RESULTS = ("inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl", "frames")
 _FOLDERS = ("checkpoints", "flow")
@@ -136,14 +137,29 @@ class RunFolder:
     write_image(self.path / "preview.png", image)
 
   def write_results(
-    self, stitched: np.ndarray, full: np.ndarray, frame_rate: fractions.Fraction
-  ) -> None:
-    """Writes `inpainted.mp4`, `frames/` and `full.mp4`; `[T, H, W, 3]` uint8 RGB.
+    self, stitched: np.ndarray, full: np.ndarray, *, like: Video
+  ) -> str:
+    """Writes `inpainted.mp4`, `frames/` and `full.mp4`, shown as the input is.
 
     H.264 wants even sides: in the videos, not in the images, an odd side repeats its
     last row or column.
+
+    Args:
+      stitched: `[T, H, W, 3]` uint8 RGB, of the input's size.
+      full: `[T, h, w, 3]` uint8 RGB.
+      like: the input, for its times, pixel aspect and sound.
+
+    Returns:
+      What of the sound was left out, in one line; empty where nothing was.
     """
     write_images(self.path / "frames", stitched)
     for name, frames in (("inpainted.mp4", stitched), ("full.mp4", full)):
       odd = [(0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)]
-      write_video(self.path / name, np.pad(frames, odd, mode="edge"), frame_rate)
+      write_video(
+        self.path / name,
+        np.pad(frames, odd, mode="edge"),
+        like.frame_rate,
+        timestamps=like.timestamps,
+        pixel_aspect=like.pixel_aspect,
+      )
+    return add_audio(self.path / "inpainted.mp4", like.audio) if like.audio else ""

@@ -9,6 +9,7 @@ import pytest
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.types import Video
 from dipvid_jax.video_io import read_video
 
 CONFIG = {"video": "a.mp4", "output": "out", "size": (96, 192), "seed": 0, "levels": 5}
@@ -178,7 +179,8 @@ def test_without_metrics_there_is_nothing_to_drop(folder):
 def test_results_are_two_videos_and_a_folder_of_frames(folder):
   folder.create(CONFIG, resume=False)
   stitched = np.full((3, 32, 48, 3), 60, np.uint8)
-  folder.write_results(stitched, stitched + 100, fractions.Fraction(25))
+  video = Video(stitched, fractions.Fraction(25))
+  assert not folder.write_results(stitched, stitched + 100, like=video)
   assert names(folder) == ["config.json", "frames", "full.mp4", "inpainted.mp4"]
   assert sorted(path.name for path in (folder.path / "frames").iterdir()) == [
     f"{i:05}.png" for i in range(3)
