@@ -31,7 +31,7 @@ from dipvid_jax.metrics import hole_psnr
 from dipvid_jax.pipeline import put_clip
 from dipvid_jax.preparation import prepare
 from dipvid_jax.preview import to_levels
-from dipvid_jax.program import build_program, clip_strides, start_state
+from dipvid_jax.program import build_program, flow_strides
 from dipvid_jax.video_io import read_video
 from dipvid_jax.yardsticks import telea
 from flow import complete_video_flow, estimate_video_flow
@@ -70,11 +70,11 @@ def measure(frames, hole_masks, case, updates):
   config.update(seed=case.seed, vgg_input=case.vgg_input, levels=5)
   config.max_updates = updates[-1]
   seen = telea(frames, hole_masks) if config.hide_hole else frames
-  strides = clip_strides(len(frames), config=config)
+  strides = flow_strides(len(frames), config=config)
   video_flow = estimate_video_flow(seen, strides=strides)
   program = build_program(len(frames), config=config)
   clip = put_clip(seen, hole_masks, video_flow, config=config)
-  state = start_state(program, clip, seed=case.seed)
+  state = program.start(clip)
   soft_hole, carried = np.asarray(clip.hole_mask), np.asarray(clip.frames)
   done, seconds, visits = 0, 0.0, program.visits
   for target in updates:
@@ -89,7 +89,7 @@ def measure(frames, hole_masks, case, updates):
     )
     seconds += time.monotonic() - began
     done, visits = target, visits[count:]
-    full = program.render(state.params, clip.noise).image
+    full = program.render(state, clip).image
     stitched = soft_hole * full + (1 - soft_hole) * carried
     yield {
       **dataclasses.asdict(case),

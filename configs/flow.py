@@ -46,18 +46,22 @@ def get_config() -> ml_collections.ConfigDict:
   config.network_input = "noise"  # "moving_noise" moves with the scene
   config.noise_channels = 1
 
+  config.network = "2d"  # "3d" convolves over the frames of a batch, too
   config.levels = 6
   config.random_norm_scale = False  # True draws BatchNorm's scale as PyTorch 1.0 did
 
   config.strides = (1, 3, 5)
   config.batch_size = 5
-  # "epochs": a round is every batch once; "shuffled": no median batch in a round
+  # "epochs": a round is every batch once; "shuffled": no median batch in a round;
+  # "middle_last": see vid.py; "frames": see dip.py
   config.schedule = "rounds"
   config.rounds = 20
   config.batches_per_round = 50
   config.inner_steps = 100  # updates of a batch before the next one
   config.batches_per_call = 1  # batches on the device before the losses are read
-  config.max_updates = config_dict.placeholder(int)
+  config.max_updates = config_dict.placeholder(int)  # of a network
+  config.networks = 1  # "frames": how many are trained side by side
+  config.best_of_every = 1  # "frames": every so many outputs may be the result
   config.learning_rate = 0.01
   config.learning_rate_schedule = "constant"  # "cosine" falls to 0 at the end
 

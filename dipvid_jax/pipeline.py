@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dipvid_jax.batching import DeviceClip, draw_noise, flow_scale, put_flow
+from dipvid_jax.batching import DeviceClip, draw_noise, put_flow
 from dipvid_jax.carry import carry_known_pixels
-from dipvid_jax.configuration import check_config, follows_scene
+from dipvid_jax.configuration import check_config, follows_scene, generates_flow
 from dipvid_jax.fit import fit
 from dipvid_jax.moving_noise import moving_noise, scene_coordinates
 from dipvid_jax.preparation import check_size
@@ -17,12 +17,10 @@ from dipvid_jax.program import (
   NOISE_KEY,
   build_program,
   clip_strides,
-  generates_flow,
-  start_state,
+  flow_strides,
   visits_left,
 )
 from dipvid_jax.schedule import Visit
-from dipvid_jax.step import TrainState
 from dipvid_jax.yardsticks import telea
 from flow import (
   InputError,
@@ -57,9 +55,9 @@ def inpaint_video(
   *,
   config: Any,
   video_flow: VideoFlow | None = None,
-  resume_from: Callable[[TrainState], TrainState | None] | None = None,
+  resume_from: Callable[[Any], Any | None] | None = None,
   on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
-  on_round: Callable[[Visit, TrainState, Inpainted], None] | None = None,
+  on_round: Callable[[Visit, Any, Inpainted], None] | None = None,
   on_window: Callable[[int, int], None] | None = None,
 ) -> Inpainted:
   """Trains a network on a clip and fills its hole.
@@ -68,7 +66,7 @@ def inpaint_video(
     frames: `[T, H, W, 3]` float RGB in [0, 1], finite; H x W is the working size.
     hole_masks: `[T, H, W, 1]` float, 1 = fill, 0 = observed.
     config: from `load_config`; its video, mask, output and size are not read.
-    video_flow: known flow at `clip_strides(T, config=config)`; estimated from
+    video_flow: known flow at `flow_strides(T, config=config)`; estimated from
       `frames` where None.
     resume_from: given the fresh state, returns the one to go on from, or None.
     on_visit: called after each batch, or each `batches_per_call` of them, with the
@@ -91,20 +89,25 @@ def inpaint_video(
     frames = telea(frames, hole_masks)
   check_size(frames.shape[1:3], config.levels)
   program = build_program(len(frames), config=config)
-  strides = clip_strides(len(frames), config=config)
+  strides = flow_strides(len(frames), config=config)
   if video_flow is None:
     estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
     video_flow = estimate_video_flow(frames, strides=strides, estimator=estimator)
   _check_flow(video_flow, strides, frames.shape)
 
   clip = put_clip(frames, hole_masks, video_flow, config=config)
-  state = start_state(program, clip, seed=config.seed)
+  state = program.start(clip)
   if resume_from:
     state = resume_from(state) or state
-  callbacks = {"on_visit": on_visit, "on_round": on_round, "on_window": on_window}
-  scale = flow_scale(video_flow[0].forward, video_flow[0].backward)
-  per_call = config.batches_per_call
-  return _run(program, state, clip, scale=scale, batches_per_call=per_call, **callbacks)
+  return _run(
+    program,
+    state,
+    clip,
+    batches_per_call=config.batches_per_call,
+    on_visit=on_visit,
+    on_round=on_round,
+    on_window=on_window,
+  )
 
 
 def put_clip(
@@ -115,7 +118,7 @@ def put_clip(
   Args:
     frames: `[T, H, W, 3]` float32 RGB in [0, 1].
     hole_masks: `[T, H, W, 1]` float32.
-    video_flow: known flow at the program's strides.
+    video_flow: known flow at `flow_strides(T, config=config)`.
     config: from `load_config`; its seed decides the noise.
 
   Returns:
@@ -138,22 +141,20 @@ def put_clip(
     noise=noise,
     frames=jnp.asarray(frames),
     hole_mask=jnp.asarray(soft_hole),
-    strides=jnp.asarray([pairs.stride for pairs in video_flow], jnp.int32),
+    strides=jnp.asarray(clip_strides(len(frames), config=config), jnp.int32),
     flow=put_flow(video_flow, hole_masks) if generates_flow(config) else None,
   )
 
 
-def _run(
-  program, state, clip, *, scale, batches_per_call, on_visit, on_round, on_window
-):
+def _run(program, state, clip, *, batches_per_call, on_visit, on_round, on_window):
   """Fits what is left of the schedule; each round renders, the last is the result."""
   latest = None
 
   def render(state):
-    outputs = program.render(state.params, clip.noise, on_window)
+    outputs = program.render(state, clip, on_window)
     hole = np.asarray(clip.hole_mask)
     stitched = hole * outputs.image + (1 - hole) * np.asarray(clip.frames)
-    flow = outputs.flow * scale if outputs.flow.shape[-1] else None
+    flow = outputs.flow * float(clip.flow.scale[0]) if clip.flow else None
     return Inpainted(outputs.image, stitched, flow, hole)
 
   def finish_round(visit, state):

@@ -12,13 +12,13 @@ from dipvid_jax.masks import dilate, read_mask
 from dipvid_jax.pipeline import Inpainted, inpaint_video
 from dipvid_jax.preparation import place, prepare, put_back
 from dipvid_jax.preview import preview_image, to_levels
-from dipvid_jax.program import build_visits, clip_strides
+from dipvid_jax.program import build_visits, clip_strides, flow_strides
 from dipvid_jax.progress import FitProgress, say, stage
 from dipvid_jax.run_folder import RunFolder
 from dipvid_jax.types import Video
 from dipvid_jax.video_io import read_video
 from dipvid_jax.yardsticks import telea
-from flow import make_estimator, stored_video_flow
+from flow import VideoFlow, make_estimator, stored_video_flow
 
 
 def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
@@ -48,6 +48,7 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   if video.bit_depth > 8:
     say(f"{config.video}: {video.bit_depth} bits a sample are rounded to 8")
   strides = clip_strides(len(frames), config=config)
+  known_strides = flow_strides(len(frames), config=config)
   dropped = sorted(set(config.strides) - set(strides))
   if dropped:
     say(
@@ -56,11 +57,17 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
 
   folder.create(config.to_dict(), resume=resume)
-  flow_count = sum(2 * (len(frames) - t) for t in strides)
-  with stage(f"flow ({config.flow.estimator})", flow_count) as progress:
-    video_flow = stored_video_flow(
-      folder.flow, frames, strides=strides, estimator=estimator, on_progress=progress
-    )
+  video_flow: VideoFlow = ()
+  if known_strides:
+    flow_count = sum(2 * (len(frames) - t) for t in known_strides)
+    with stage(f"flow ({config.flow.estimator})", flow_count) as progress:
+      video_flow = stored_video_flow(
+        folder.flow,
+        frames,
+        strides=known_strides,
+        estimator=estimator,
+        on_progress=progress,
+      )
   result = _fit(config, folder, frames, hole_masks, video_flow, resume=resume)
   placement = place(video.frames.shape[1:3], **placing(config))
   full = to_levels(result.full)
@@ -108,6 +115,7 @@ def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
 def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted:
   """Fits with progress, metrics, a checkpoint and a preview after each round."""
   visits = build_visits(len(frames), config=config)
+  strides = clip_strides(len(frames), config=config)
   checkpoints = Checkpoints(folder.checkpoints)
   progress = FitProgress(
     total_updates=sum(visit.updates for visit in visits), rounds=visits[-1].round + 1
@@ -130,7 +138,7 @@ def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted
       "update": progress.update,
       "round": visit.round + 1,
       "start": visit.start,
-      "stride": video_flow[visit.stride_index].stride,
+      "stride": strides[visit.stride_index],
       "direction": ("forward", "backward")[visit.direction],
     }
     row |= {name: float(values[-1]) for name, values in metrics.items()}
@@ -171,6 +179,6 @@ def _preview(frames, hole_masks, video_flow, result):
     hole_masks,
     result.full,
     result.stitched,
-    known_flow=video_flow[0].forward,
+    known_flow=video_flow[0].forward if video_flow else None,
     generated_flow=result.flow,
   )
