@@ -1,7 +1,9 @@
 """The output folder of a run: what is in it, and whose it is."""
 
+import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ from dipvid_jax.atomic import replacing
 from dipvid_jax.audio import add_audio
 from dipvid_jax.errors import InputError
 from dipvid_jax.images import write_image, write_images
+from dipvid_jax.locks import sole_writer
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import write_video
 
 _RESULTS = ("inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl", "frames")
 _FOLDERS = ("checkpoints", "flow")
 _CONFIG = "config.json"
+# The key beside the config's own that tells the run's frames and holes from others.
+INPUT_FINGERPRINT = "input_sha256"
 
 
 class RunFolder:
@@ -63,6 +68,30 @@ class RunFolder:
         f"folder, or add --resume to go on with it or --overwrite to replace it"
       )
 
+  @contextlib.contextmanager
+  def claim(self, *, overwrite: bool, resume: bool) -> Iterator[None]:
+    """Makes the folder and keeps other runs out of it until the block ends.
+
+    Args:
+      overwrite, resume: as `check`, which is done again: another run may have come
+        and gone since.
+
+    Raises:
+      InputError: the folder cannot be made, another run is writing there, or as
+        `check`.
+    """
+    with contextlib.ExitStack() as held:
+      try:
+        self.path.mkdir(parents=True, exist_ok=True)
+        held.enter_context(sole_writer(self.path))
+      except OSError as error:
+        raise self._unwritable(error) from error
+      self.check(overwrite=overwrite, resume=resume)
+      yield
+
+  def _unwritable(self, error: OSError) -> InputError:
+    return InputError(f"--output {self.path}: cannot be written ({error.strerror})")
+
   def create(self, config: dict[str, Any], *, resume: bool) -> None:
     """Makes the folder and writes the config; clears what a replaced run left.
 
@@ -89,9 +118,7 @@ class RunFolder:
       with replacing(self.path / _CONFIG) as partial:
         partial.write_text(json.dumps(config, indent=2) + "\n")
     except OSError as error:
-      raise InputError(
-        f"--output {self.path}: cannot be written ({error.strerror})"
-      ) from error
+      raise self._unwritable(error) from error
 
   def _check_config(self, config):
     """A run goes on only with the settings that it began with."""
@@ -107,6 +134,13 @@ class RunFolder:
     now = json.loads(json.dumps(config))
     keys = sorted((now.keys() | begun.keys()) - ignored)
     changed = [key for key in keys if now.get(key) != begun.get(key)]
+    if len(changed) > 1 and INPUT_FINGERPRINT in changed:
+      changed.remove(INPUT_FINGERPRINT)  # another size or mask setting changes it, too
+    if changed == [INPUT_FINGERPRINT]:
+      raise InputError(
+        f"--resume: {self.path / _CONFIG}: that run began with other frames or another"
+        " mask; give those, or name another folder"
+      )
     if changed:
       raise InputError(
         f"--resume: {self.path / _CONFIG} differs from this config in "

@@ -11,11 +11,10 @@ import av
 import cv2
 import numpy as np
 import pytest
+import untrained
 
-from dipvid_jax import run
 from dipvid_jax.cli import inpaint, jax_setup
 from dipvid_jax.configuration import load_config
-from dipvid_jax.pipeline import Inpainted
 from dipvid_jax.video_io import read_video, write_images, write_video
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -142,7 +141,7 @@ def finished(clip, tmp_path_factory):
 def test_a_run_writes_every_file(finished):
   assert {path.name for path in finished.iterdir()} == {
     *("inpainted.mp4", "full.mp4", "preview.png", "frames"),
-    *("config.json", "metrics.jsonl", "checkpoints", "flow"),
+    *("config.json", "metrics.jsonl", "checkpoints", "flow", ".lock"),
   }
   names = sorted(path.name for path in (finished / "frames").iterdir())
   assert names == [f"{i:05d}.png" for i in range(7)]
@@ -283,13 +282,9 @@ def test_another_size_is_refused(clip, tmp_path, capsys, word):
 
 def test_any_size_is_trained_at_and_cut_off_after(clip, tmp_path, monkeypatch):
   """30 x 50 is padded to 32 x 52 for the network; nothing of that is seen."""
-
-  def train(frames, hole_masks, *, config, **_):
-    assert frames.shape[1:3] == (32, 52)
-    return Inpainted(full=frames, stitched=frames, flow=None, share=hole_masks)
-
-  monkeypatch.setattr(run, "inpaint_video", train)
+  seen = untrained.instead_of_training(monkeypatch)
   assert _run(clip, tmp_path, "--size", "30x50", "--config.fit=pad") == 0
+  assert seen[0].frames.shape[1:3] == (32, 52)
   video = read_video(tmp_path / "out/full.mp4")
   # 48 x 96 within 30 x 50, which H.264 makes even.
   assert video.frames.shape[1:3] == (26, 50)

@@ -116,6 +116,16 @@ def test_resuming_with_another_config_is_refused_and_says_where(begun, change, s
   assert "\n" not in str(error.value) and "levels" not in str(error.value)
 
 
+def test_resuming_with_another_clip_is_refused(folder):
+  folder.create({**CONFIG, "input_sha256": "one"}, resume=False)
+  folder.create({**CONFIG, "input_sha256": "one", "video": "moved"}, resume=True)
+  with pytest.raises(InputError, match="other frames or another mask"):
+    folder.create({**CONFIG, "input_sha256": "other"}, resume=True)
+  with pytest.raises(InputError, match=r"differs from this config in seed \(") as error:
+    folder.create({**CONFIG, "input_sha256": "other", "seed": 1}, resume=True)
+  assert "sha256" not in str(error.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"3"])
 def test_a_config_that_cannot_be_read_says_what_to_do(begun, content):
   (begun.path / "config.json").write_bytes(content)

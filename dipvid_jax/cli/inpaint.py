@@ -32,7 +32,8 @@ results in the output folder:
   config.json, checkpoints/, flow/
 
 --config.KEY=VALUE sets any key of the config; the keys and what they mean stand in
-configs/flow.py. Exit code: 0 done, 1 the training diverged, 2 bad input, 130 Ctrl-C.
+configs/flow.py. Exit code: 0 done, 1 the training diverged or the disk is full, 2 bad input,
+130 Ctrl-C.
 """
 
 # Flags that are short for a config key.
@@ -121,6 +122,14 @@ def main(argv: list[str] | None = None) -> int:
     return 2
   except DivergedError as error:
     print(f"inpaint: {error}; the checkpoints are kept", file=sys.stderr)
+    return 1
+  except OSError as error:  # a full disk, most of all
+    reason = error.strerror or error
+    print(
+      f"inpaint: {error.filename or config.output}: cannot be written ({reason}); what"
+      " is done is kept, the same command with --resume goes on",
+      file=sys.stderr,
+    )
     return 1
   except KeyboardInterrupt:
     print(
