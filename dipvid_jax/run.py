@@ -19,6 +19,7 @@ from dipvid_jax.progress import FitProgress, say, stage
 from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
 from dipvid_jax.types import Video
 from dipvid_jax.video_io import read_video
+from dipvid_jax.video_writing import check_largest
 from dipvid_jax.yardsticks import telea
 from flow import VideoFlow, make_estimator, stored_video_flow
 
@@ -50,6 +51,7 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   check_free(folder.path)
   folder.check(overwrite=overwrite, resume=resume)
   video, masks, frames, hole_masks = _read(config)
+  check_largest(config.video, video.frames.shape[1:3])
   if video.bit_depth > 8:
     say(f"{config.video}: {video.bit_depth} bits a sample are rounded to 8")
   strides = clip_strides(len(frames), config=config)
