@@ -194,8 +194,6 @@ def _check_clip(frames, hole_masks):
     )
   if not np.isin(hole_masks, (0, 1)).all():
     raise InputError("hole_masks must be 0 (observed) or 1 (fill)")
-  if not hole_masks.any():
-    raise InputError("hole_masks mark no hole in any frame")
   if hole_masks.all():
     raise InputError("hole_masks mark the whole of every frame; nothing is left to fit")
   return frames.astype(np.float32), hole_masks.astype(np.float32)

@@ -271,7 +271,6 @@ BAD_ARRAYS = {
   "mask of 255": (lambda a: {"hole_masks": a["hole_masks"] * 255}, "0 .* or 1"),
   "NaN in the mask": (
     lambda a: {"hole_masks": with_value(a["hole_masks"], np.nan)}, "0 .* or 1"),
-  "no hole": (lambda a: {"hole_masks": a["hole_masks"] * 0}, "no hole"),
   "all hole": (lambda a: {"hole_masks": a["hole_masks"] * 0 + 1}, "nothing is left"),
   "flow of other strides": (
     lambda a: {"video_flow": random_video_flow(COUNT, (24, 32), (2,))}, "video_flow"),
