@@ -25,9 +25,9 @@ import numpy as np
 from dipvid_jax.carry import carry_known_pixels
 from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.configuration import load_config
+from dipvid_jax.evaluation.frame_quality import hole_psnr
 from dipvid_jax.fit import fit
 from dipvid_jax.masks import read_mask
-from dipvid_jax.metrics import hole_psnr
 from dipvid_jax.pipeline import put_clip
 from dipvid_jax.preparation import prepare
 from dipvid_jax.preview import to_levels

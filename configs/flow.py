@@ -22,6 +22,8 @@ def get_config() -> ml_collections.ConfigDict:
 
   config.video = config_dict.placeholder(str)  # a video file or a folder of images
   config.mask = config_dict.placeholder(str)  # a video, a folder, or one image
+  config.tfds = config_dict.placeholder(str)  # instead of both: a data set
+  config.video_id = config_dict.placeholder(str)  # one of its videos
   config.output = config_dict.placeholder(str)  # a folder for the results
   config.seed = 0
 

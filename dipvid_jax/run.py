@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from dipvid_jax.checkpoints import Checkpoints
+from dipvid_jax.clip_source import check_source, read_clip
 from dipvid_jax.configuration import check_config, placing
 from dipvid_jax.errors import InputError
 from dipvid_jax.locks import check_free
-from dipvid_jax.masks import dilate, read_mask
+from dipvid_jax.masks import dilate
 from dipvid_jax.pipeline import Inpainted, inpaint_video
 from dipvid_jax.preparation import place, prepare, put_back
 from dipvid_jax.preview import preview_image, to_levels
@@ -18,7 +19,6 @@ from dipvid_jax.program import build_visits, clip_strides, flow_strides
 from dipvid_jax.progress import FitProgress, say, stage
 from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
 from dipvid_jax.types import Video
-from dipvid_jax.video_io import read_video
 from dipvid_jax.video_writing import check_largest
 from dipvid_jax.yardsticks import telea
 from flow import VideoFlow, make_estimator, stored_video_flow
@@ -30,7 +30,8 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   Everything that can be wrong with the input is found before the folder is touched.
 
   Args:
-    config: from `load_config`, with video, mask and output set.
+    config: from `load_config`, with output set, and video and mask, or tfds and
+      video_id.
     overwrite: replace another run in the folder.
     resume: go on with the folder's run from its latest checkpoint.
 
@@ -43,17 +44,18 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
     OSError: a file cannot be written, most often because the disk is full; what was
       written before is kept, and `resume` goes on.
   """
-  for key in ("video", "mask", "output"):
-    if not config[key]:
-      raise InputError(f"--{key} is missing; see --help")
+  check_source(config)
+  if not config.output:
+    raise InputError("--output is missing; see --help")
   check_config(config)
   folder = RunFolder(config.output)
   check_free(folder.path)
   folder.check(overwrite=overwrite, resume=resume)
   video, masks, frames, hole_masks = _read(config)
-  check_largest(config.video, video.frames.shape[1:3])
+  named = config.video or config.tfds
+  check_largest(named, video.frames.shape[1:3])
   if video.bit_depth > 8:
-    say(f"{config.video}: {video.bit_depth} bits a sample are rounded to 8")
+    say(f"{named}: {video.bit_depth} bits a sample are rounded to 8")
   strides = clip_strides(len(frames), config=config)
   dropped = sorted(set(config.strides) - set(strides))
   if dropped:
@@ -110,16 +112,8 @@ def _write(config, folder, video, masks, result) -> None:
 
 def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
   """The video and its mask as they are, and both at the working size."""
-  with stage("read", 3) as progress:
-    video = read_video(config.video)
-    progress(1)
-    masks = read_mask(
-      config.mask,
-      frame_count=len(video.frames),
-      size=video.frames.shape[1:3],
-      object_id=config.mask_object,
-      invert=config.invert_mask,
-    )
+  with stage("read", 2) as progress:
+    video, masks = read_clip(config)
     masks = dilate(masks, config.dilate)
     progress(1)
     frames, hole_masks = prepare(

@@ -17,9 +17,17 @@ from dipvid_jax.locks import sole_writer
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import write_video
 
-_RESULTS = ("inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl", "frames")
+_RESULTS = (
+  "inpainted.mp4",
+  "full.mp4",
+  "preview.png",
+  "metrics.jsonl",
+  "frames",
+  "full",
+)
 _FOLDERS = ("checkpoints", "flow")
 _CONFIG = "config.json"
+_LAST_WRITTEN = "full.mp4"
 # The key beside the config's own that tells the run's frames and holes from others.
 INPUT_FINGERPRINT = "input_sha256"
 
@@ -27,7 +35,7 @@ INPUT_FINGERPRINT = "input_sha256"
 class RunFolder:
   """Paths and writers of one run's output.
 
-  `inpainted.mp4`, `frames/` (stitched), `full.mp4`, `preview.png`, `config.json`,
+  `inpainted.mp4`, `frames/` (stitched), `full.mp4`, `full/` (the network's), `preview.png`, `config.json`,
   `metrics.jsonl`, `checkpoints/`, `flow/`.
   """
 
@@ -40,7 +48,30 @@ class RunFolder:
     self.path = Path(path)
     self.checkpoints = self.path / "checkpoints"
     self.flow = self.path / "flow"
+    self.frames = self.path / "frames"
+    self.full = self.path / "full"
     self.metrics = self.path / "metrics.jsonl"
+
+  def holds_run(self) -> bool:
+    """Whether a run was begun here."""
+    return (self.path / _CONFIG).exists()
+
+  def is_finished(self, config: dict[str, Any]) -> bool:
+    """Whether a run of this config ended here.
+
+    Args:
+      config: plain values, as JSON; the frames themselves are not compared.
+
+    Returns:
+      True with all results written, False with no run or one that did not end.
+
+    Raises:
+      InputError: the folder holds a run of another config.
+    """
+    if not self.holds_run():
+      return False
+    self._check_config(config)
+    return (self.path / _LAST_WRITTEN).exists()
 
   def check(self, *, overwrite: bool, resume: bool) -> None:
     """Makes sure that nothing of another run would be lost.
@@ -130,8 +161,10 @@ class RunFolder:
       raise InputError(
         f"{self.path / _CONFIG}: cannot be read; start anew with --overwrite"
       ) from error
-    ignored = {"video", "mask", "output"}  # the same files may have moved
+    ignored = {"video", "mask", "tfds", "output"}  # the same files may have moved
     now = json.loads(json.dumps(config))
+    if INPUT_FINGERPRINT not in now:
+      ignored.add(INPUT_FINGERPRINT)
     keys = sorted((now.keys() | begun.keys()) - ignored)
     changed = [key for key in keys if now.get(key) != begun.get(key)]
     if len(changed) > 1 and INPUT_FINGERPRINT in changed:
@@ -173,7 +206,7 @@ class RunFolder:
   def write_results(
     self, stitched: np.ndarray, full: np.ndarray, *, like: Video
   ) -> str:
-    """Writes `inpainted.mp4`, `frames/` and `full.mp4`, shown as the input is.
+    """Writes `inpainted.mp4`, `frames/`, `full.mp4` and `full/`, shown as the input is.
 
     H.264 wants even sides: in the videos, not in the images, an odd side repeats its
     last row or column.
@@ -186,14 +219,22 @@ class RunFolder:
     Returns:
       What of the sound was left out, in one line; empty where nothing was.
     """
-    write_images(self.path / "frames", stitched)
-    for name, frames in (("inpainted.mp4", stitched), ("full.mp4", full)):
-      odd = [(0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)]
-      write_video(
-        self.path / name,
-        np.pad(frames, odd, mode="edge"),
-        like.frame_rate,
-        timestamps=like.timestamps,
-        pixel_aspect=like.pixel_aspect,
-      )
-    return add_audio(self.path / "inpainted.mp4", like.audio) if like.audio else ""
+    write_images(self.frames, stitched)
+    write_images(self.full, full)
+    _write_video(self.path / "inpainted.mp4", stitched, like)
+    left_out = ""
+    if like.audio:
+      left_out = add_audio(self.path / "inpainted.mp4", like.audio)
+    _write_video(self.path / _LAST_WRITTEN, full, like)
+    return left_out
+
+
+def _write_video(path, frames, like):
+  odd = [(0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)]
+  write_video(
+    path,
+    np.pad(frames, odd, mode="edge"),
+    like.frame_rate,
+    timestamps=like.timestamps,
+    pixel_aspect=like.pixel_aspect,
+  )

