@@ -52,8 +52,11 @@ def find_config(name: str) -> Path:
   path = Path(name)
   if path.name and path.parent == Path() and not name.startswith("."):
     path = config_folder() / path.with_suffix(".py")
-  if path.is_file():
-    return path
+  try:
+    if path.is_file():
+      return path
+  except OSError as error:
+    raise InputError(f"--config {name}: {error.strerror}") from error
   shipped = ", ".join(sorted(p.name for p in config_folder().glob("*.py")))
   raise InputError(f"--config {name}: no such config; there are {shipped}")
 

@@ -136,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
   except OSError as error:  # a full disk, most of all
     reason = error.strerror or error
     print(
-      f"inpaint: {error.filename or config.output}: cannot be written ({reason}); what"
+      f"inpaint: {error.filename or arguments.output}: cannot be written ({reason}); what"
       " is done is kept, the same command with --resume goes on",
       file=sys.stderr,
     )
