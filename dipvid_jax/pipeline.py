@@ -234,6 +234,8 @@ def _check_clip(frames, hole_masks):
     raise InputError(
       f"frames must be float in [0, 1], got {frames.dtype}; divide by 255"
     )
+  if not frames.size:
+    raise InputError(f"frames are empty: {frames.shape}")
   if not (np.isfinite(frames).all() and frames.min() >= 0 and frames.max() <= 1):
     raise InputError("frames must be finite and in [0, 1], in the hole too")
   if hole_masks.shape != (*frames.shape[:3], 1):
@@ -242,6 +244,8 @@ def _check_clip(frames, hole_masks):
     )
   if not np.isin(hole_masks, (0, 1)).all():
     raise InputError("hole_masks must be 0 (observed) or 1 (fill)")
+  if hole_masks.all():
+    raise InputError("hole_masks mark the whole of every frame; nothing is left to fit")
   return frames.astype(np.float32), hole_masks.astype(np.float32)
 
 
@@ -252,3 +256,5 @@ def _check_flow(video_flow, strides, shape):
       f"video_flow must hold strides {strides} of a clip {shape[:3]}; "
       f"estimate_video_flow(frames, strides={strides}) makes it"
     )
+  if not all(np.isfinite([p.forward, p.backward]).all() for p in video_flow):
+    raise InputError("video_flow must be finite")

@@ -182,7 +182,8 @@ def prepare(
     float32, 1 in the hole and 0 elsewhere; h x w is the placement's size.
 
   Raises:
-    InputError: a hole outside the crop, or no hole left at the working size.
+    InputError: a hole outside the crop; no hole, or nothing else, left at the working
+      size.
     ValueError: arrays of another type or shape.
   """
   images.check_frames(frames)
@@ -208,6 +209,11 @@ def prepare(
     raise InputError(
       f"no hole is left at size={placement.size[0]}x{placement.size[1]}: it is too small in every frame;"
       " use a larger size or --dilate"
+    )
+  if hole_masks.all():
+    raise InputError(
+      f"the hole covers the whole of every frame at size={placement.size[0]}x"
+      f"{placement.size[1]}, nothing is left to learn from; use a smaller --dilate"
     )
   return prepared, hole_masks
 

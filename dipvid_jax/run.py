@@ -19,6 +19,7 @@ from dipvid_jax.program import build_visits, clip_strides, flow_strides
 from dipvid_jax.progress import FitProgress, say, stage
 from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
 from dipvid_jax.types import Video
+from dipvid_jax.video_writing import check_largest
 from dipvid_jax.yardsticks import telea
 from flow import VideoFlow, make_estimator, stored_video_flow
 
@@ -51,8 +52,10 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   check_free(folder.path)
   folder.check(overwrite=overwrite, resume=resume)
   video, masks, frames, hole_masks = _read(config)
+  named = config.video or config.tfds
+  check_largest(named, video.frames.shape[1:3])
   if video.bit_depth > 8:
-    say(f"{config.video}: {video.bit_depth} bits a sample are rounded to 8")
+    say(f"{named}: {video.bit_depth} bits a sample are rounded to 8")
   strides = clip_strides(len(frames), config=config)
   dropped = sorted(set(config.strides) - set(strides))
   if dropped:

@@ -14,6 +14,7 @@ from dipvid_jax.audio import add_audio
 from dipvid_jax.errors import InputError
 from dipvid_jax.images import write_image, write_images
 from dipvid_jax.locks import sole_writer
+from dipvid_jax.sources import os_reason
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import write_video
 
@@ -44,8 +45,17 @@ class RunFolder:
 
     Args:
       path: the folder.
+
+    Raises:
+      InputError: no folder can have that name.
     """
     self.path = Path(path)
+    try:
+      self.path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+      pass  # it will be made, or that will say why not
+    except (OSError, ValueError) as error:
+      raise InputError(f"--output {path}: {os_reason(error)}") from error
     self.checkpoints = self.path / "checkpoints"
     self.flow = self.path / "flow"
     self.frames = self.path / "frames"
