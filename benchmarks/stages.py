@@ -74,5 +74,5 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
     levels = to_levels(outputs.image)
     output = RunFolder(folder / "out")
     output.create(config.to_dict(), resume=False)
-    output.write_results(levels, levels, _RATE)
+    output.write_results(levels, levels, like=video)
     yield lap("write")

@@ -40,11 +40,13 @@ class Inpainted(NamedTuple):
       `carry` the carried pixels inside as far as they are trusted, `full` for the rest.
     flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels;
       None where the network makes none.
+    share: `[T, H, W, 1]` float32 in [0, 1], how much of `full` is in `stitched`.
   """
 
   full: np.ndarray
   stitched: np.ndarray
   flow: np.ndarray | None
+  share: np.ndarray
 
 
 def inpaint_video(
@@ -153,7 +155,7 @@ def _run(program, state, clip, *, batches_per_call, on_visit, on_round, on_windo
     hole = np.asarray(clip.hole_mask)
     stitched = hole * outputs.image + (1 - hole) * np.asarray(clip.frames)
     flow = outputs.flow * float(clip.flow.scale[0]) if clip.flow else None
-    return Inpainted(outputs.image, stitched, flow)
+    return Inpainted(outputs.image, stitched, flow, hole)
 
   def finish_round(visit, state):
     nonlocal latest
