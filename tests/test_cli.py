@@ -140,7 +140,7 @@ def finished(clip, tmp_path_factory):
 
 def test_a_run_writes_every_file(finished):
   assert {path.name for path in finished.iterdir()} == {
-    *("inpainted.mp4", "full.mp4", "preview.png", "frames"),
+    *("inpainted.mp4", "full.mp4", "preview.png", "frames", "full"),
     *("config.json", "metrics.jsonl", "checkpoints", "flow", ".lock"),
   }
   names = sorted(path.name for path in (finished / "frames").iterdir())

@@ -191,7 +191,9 @@ def test_results_are_two_videos_and_a_folder_of_frames(folder):
   stitched = np.full((3, 32, 48, 3), 60, np.uint8)
   video = Video(stitched, fractions.Fraction(25))
   assert not folder.write_results(stitched, stitched + 100, like=video)
-  assert names(folder) == ["config.json", "frames", "full.mp4", "inpainted.mp4"]
+  assert names(folder) == [
+    *("config.json", "frames", "full", "full.mp4", "inpainted.mp4")
+  ]
   assert sorted(path.name for path in (folder.path / "frames").iterdir()) == [
     f"{i:05}.png" for i in range(3)
   ]
