@@ -55,6 +55,7 @@ def fit(
   fit_visits: FitVisits,
   batches_per_call: int = 1,
   on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
+  on_state: Callable[[Visit, TrainState], None] | None = None,
   on_round: Callable[[Visit, TrainState], None] | None = None,
 ) -> TrainState:
   """Trains a network on one clip.
@@ -67,8 +68,9 @@ def fit(
     batches_per_call: how many visits run on the device before the losses are read.
     on_visit: called after each call with its last visit and the metrics of all its
       updates, `[updates]` each.
-    on_round: called with the visit that ends a round and the state; it must not
-      keep the state.
+    on_state: called after each call with its last visit and the state, which it must
+      not keep; a run that goes on from this state ends as if nothing had been.
+    on_round: as `on_state`, after the visit that ends a round.
 
   Returns:
     The state after the last visit.
@@ -84,6 +86,8 @@ def fit(
     _check_finite(metrics, group)
     if on_visit:
       on_visit(last, metrics)
+    if on_state:
+      on_state(last, state)
     if on_round and last.ends_round:
       on_round(last, state)
   return state
