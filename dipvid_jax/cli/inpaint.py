@@ -6,6 +6,7 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
+from dipvid_jax.cli import inpaint_many
 from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.configuration import find_config, load_config
 from dipvid_jax.errors import DivergedError, InputError
@@ -24,6 +25,8 @@ examples:
       goes on after an interruption
   bin/inpaint --config fast.py --tfds composed --video-id clip-mask-0 --output out
       a video of a set made by bin/compose-set; its truth is not read
+  bin/inpaint --config fast.py --manifest clips.csv
+      many clips, a line each; run it on every machine that shall help
 
 results in the output folder:
   inpainted.mp4, frames/   the input with the hole filled
@@ -76,6 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     help="replace the run in the output folder")  # fmt: skip
   parser.add_argument("--deterministic", action="store_true",
     help="repeatable bit for bit on a GPU too, slower (a CPU always is)")  # fmt: skip
+  inpaint_many.add_flags(parser)
   return parser
 
 
@@ -91,14 +95,20 @@ def main(argv: list[str] | None = None) -> int:
   parser = make_parser()
   arguments, rest = parser.parse_known_args(argv)
   set_up_jax(deterministic=arguments.deterministic)
+  values = {key: getattr(arguments, key) for key in _SHORT}
+  given = {key: value for key, value in values.items() if value is not None}
+  if arguments.manifest:
+    return inpaint_many.main(
+      arguments,
+      given=given,
+      make_config=lambda name, more: read_config(name, [*rest, *more]),
+    )
   try:
     if arguments.resume and arguments.overwrite:
       raise InputError("--resume and --overwrite exclude each other")
     config = read_config(arguments.config, rest)
-    for key in _SHORT:
-      value = getattr(arguments, key)
-      if value is not None:
-        config[key] = value
+    for key, value in given.items():
+      config[key] = value
     folder = run(config, overwrite=arguments.overwrite, resume=arguments.resume)
   except InputError as error:
     print(f"inpaint: {error}", file=sys.stderr)
