@@ -27,9 +27,14 @@ def get_config() -> ml_collections.ConfigDict:
   config.output = config_dict.placeholder(str)  # a folder for the results
   config.seed = 0
 
-  config.size = (192, 384)  # height, width of the working frames
+  # Height, width that the network works at; (0, 0) is the input's own. What does not
+  # suit `levels` is padded by reflection, and the padding cut off after.
+  config.size = (192, 384)
   config.fit = "crop"  # "crop" cuts to the aspect of `size`, "pad" keeps everything
   config.dilate = 0  # pixels of the input by which the hole grows
+  # Pixels of the input, from the hole's border inward, over which the filling leads
+  # over into what surrounds it.
+  config.feather = 0
   config.invert_mask = False  # True where the mask is 0 in the hole
   config.mask_object = config_dict.placeholder(int)  # one index of an annotation
 

@@ -3,13 +3,13 @@
 import importlib.util
 import math
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import ml_collections
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.model import CHANNELS
-from dipvid_jax.preparation import Fit, check_size
+from dipvid_jax.preparation import Fit, check_smallest
 from dipvid_jax.schedule import SCHEDULES
 from dipvid_jax.vgg import INPUT_CONVENTIONS
 from flow.estimators import ESTIMATORS
@@ -21,7 +21,7 @@ _COUNTS = (
 )
 _SMALLEST = {
   **dict.fromkeys(_COUNTS, 1),
-  **dict.fromkeys(("seed", "dilate", *_WEIGHTS), 0),
+  **dict.fromkeys(("seed", "dilate", "feather", *_WEIGHTS), 0),
   "levels": 1,
   "batch_size": 1,
 }
@@ -124,6 +124,16 @@ def follows_scene(config: ml_collections.ConfigDict) -> bool:
   return bool(config.carry) or config.network_input == "moving_noise"
 
 
+def placing(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """The config's part of `place`'s arguments; `size` (0, 0) is the input's own."""
+  size = tuple(config.size)
+  return {
+    "size": size if any(size) else None,
+    "fit": config.fit,
+    "levels": config.levels,
+  }
+
+
 def _check_method(config):
   """Settings that exclude each other."""
   if generates_flow(config) and config.batch_size < 2:
@@ -145,9 +155,13 @@ def _check_sizes(config):
       f"config.levels: must be 1 to {len(CHANNELS)}, got {config.levels}"
     )
   size, strides = tuple(config.size), tuple(config.strides)
-  if len(size) != 2 or not all(isinstance(n, int) and n > 0 for n in size):
-    raise InputError(f"config.size: must be (height, width) in pixels, got {size}")
-  check_size(size, config.levels)
+  if size != (0, 0):
+    if len(size) != 2 or not all(isinstance(n, int) and n > 0 for n in size):
+      raise InputError(
+        f"config.size: must be (height, width) in pixels, got {size}; or (0, 0) for"
+        " the input's own"
+      )
+    check_smallest(size, config.levels)
   if (
     not strides
     or len(set(strides)) != len(strides)

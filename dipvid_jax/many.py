@@ -15,6 +15,7 @@ from jax.errors import JaxRuntimeError
 from dipvid_jax.atomic import replacing
 from dipvid_jax.claims import TIMEOUT, ClaimLost, Claims
 from dipvid_jax.errors import DivergedError, InputError
+from dipvid_jax.locks import check_free
 from dipvid_jax.progress import say
 from dipvid_jax.run import run
 from dipvid_jax.run_folder import RunFolder
@@ -123,11 +124,12 @@ class Worker:
     return [self._settled.get(job.line) or self._standing(job) for job in self._jobs]
 
   def _standing(self, job):
-    holder = self._claims[job.line].holder()
-    output = job.config.output
-    if holder:
-      return Outcome(job.line, output, "running", holder)
-    return Outcome(job.line, output, "waiting")
+    outcome = Outcome(job.line, job.config.output, "waiting")
+    if holder := self._claims[job.line].holder():
+      return outcome._replace(state="running", note=holder)
+    if _is_written_to(job):
+      return outcome._replace(state="running", note="by a command of its own")
+    return outcome
 
   def _attempt(self, job) -> Outcome | None:
     """Runs a clip unless it is done or another worker's; None: not settled yet."""
@@ -138,7 +140,7 @@ class Worker:
         return outcome
       if (reason := claims.failure()) is not None:
         return outcome._replace(state="failed", note=reason)
-      claim = claims.take()
+      claim = None if _is_written_to(job) else claims.take()
       if claim is None:
         return None
       begun = time.monotonic()
@@ -165,7 +167,7 @@ class Worker:
       say(f"line {job.line}: {job.config.output}")
       self._run_clip(job.config, resume=folder.holds_run())
     except Exception as error:
-      if isinstance(error, JaxRuntimeError) and not _device_works():
+      if isinstance(error, JaxRuntimeError) and not _device_works_after(error):
         raise
       if not isinstance(error, _EXPECTED):
         traceback.print_exc()
@@ -175,8 +177,19 @@ class Worker:
     return None
 
 
-def _device_works() -> bool:
+def _is_written_to(job) -> bool:
+  """Whether a run holds the folder; without a claim it is one outside the list."""
+  try:
+    check_free(Path(job.config.output))
+  except InputError:
+    return True
+  return False
+
+
+def _device_works_after(error: JaxRuntimeError) -> bool:
   """Whether the device still computes: some errors end all that comes after them."""
+  if str(error).startswith("RESOURCE_EXHAUSTED"):  # which ends with the run
+    return True
   try:
     return bool(jax.block_until_ready(jnp.ones(()) + 1) == 2)
   except JaxRuntimeError:

@@ -1,5 +1,6 @@
 """A whole run: files in, a folder of results out."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +8,16 @@ import numpy as np
 
 from dipvid_jax.checkpoints import Checkpoints
 from dipvid_jax.clip_source import check_source, read_clip
-from dipvid_jax.configuration import check_config
+from dipvid_jax.configuration import check_config, placing
 from dipvid_jax.errors import InputError
+from dipvid_jax.locks import check_free
 from dipvid_jax.masks import dilate
 from dipvid_jax.pipeline import Inpainted, inpaint_video
 from dipvid_jax.preparation import place, prepare, put_back
 from dipvid_jax.preview import preview_image, to_levels
 from dipvid_jax.program import build_visits, clip_strides, flow_strides
 from dipvid_jax.progress import FitProgress, say, stage
-from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
 from dipvid_jax.types import Video
 from dipvid_jax.yardsticks import telea
 from flow import VideoFlow, make_estimator, stored_video_flow
@@ -38,16 +40,20 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   Raises:
     InputError: bad input, in one line.
     DivergedError: a loss is not finite; the checkpoints are kept.
+    OSError: a file cannot be written, most often because the disk is full; what was
+      written before is kept, and `resume` goes on.
   """
   check_source(config)
   if not config.output:
     raise InputError("--output is missing; see --help")
   check_config(config)
   folder = RunFolder(config.output)
+  check_free(folder.path)
   folder.check(overwrite=overwrite, resume=resume)
   video, masks, frames, hole_masks = _read(config)
+  if video.bit_depth > 8:
+    say(f"{config.video}: {video.bit_depth} bits a sample are rounded to 8")
   strides = clip_strides(len(frames), config=config)
-  known_strides = flow_strides(len(frames), config=config)
   dropped = sorted(set(config.strides) - set(strides))
   if dropped:
     say(
@@ -55,25 +61,50 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
     )
   estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
 
-  folder.create(config.to_dict(), resume=resume)
-  video_flow: VideoFlow = ()
-  if known_strides:
-    flow_count = sum(2 * (len(frames) - t) for t in known_strides)
-    with stage(f"flow ({config.flow.estimator})", flow_count) as progress:
-      video_flow = stored_video_flow(
-        folder.flow,
-        frames,
-        strides=known_strides,
-        estimator=estimator,
-        on_progress=progress,
-      )
-  result = _fit(config, folder, frames, hole_masks, video_flow, resume=resume)
-  placement = place(video.frames.shape[1:3], size=tuple(config.size), fit=config.fit)
-  inpainted = put_back(
-    video.frames, masks, to_levels(result.stitched), placement=placement
-  )
-  folder.write_results(inpainted, to_levels(result.full), video.frame_rate)
+  clip = (frames, hole_masks)
+  with folder.claim(overwrite=overwrite, resume=resume):
+    folder.create(config.to_dict() | _fingerprint(*clip), resume=resume)
+    video_flow = _known_flow(config, folder, frames, estimator)
+    result = _fit(config, folder, *clip, video_flow, resume=resume)
+    _write(config, folder, video, masks, result)
   return folder.path
+
+
+def _fingerprint(frames, hole_masks) -> dict[str, str]:
+  """What tells the input of a run from any other, whatever its files are called."""
+  digest = hashlib.sha256(np.ascontiguousarray(frames).data)
+  digest.update(np.packbits(hole_masks > 0).data)
+  return {INPUT_FINGERPRINT: digest.hexdigest()}
+
+
+def _known_flow(config, folder, frames, estimator) -> VideoFlow:
+  """The flow that the method reads, from the folder where it is there already."""
+  strides = flow_strides(len(frames), config=config)
+  if not strides:
+    return ()
+  flow_count = sum(2 * (len(frames) - t) for t in strides)
+  with stage(f"flow ({config.flow.estimator})", flow_count) as progress:
+    return stored_video_flow(
+      folder.flow, frames, strides=strides, estimator=estimator, on_progress=progress
+    )
+
+
+def _write(config, folder, video, masks, result) -> None:
+  """Writes the result at the input's size, and the network's frames at theirs."""
+  placement = place(video.frames.shape[1:3], **placing(config))
+  full = to_levels(result.full)
+  inpainted = put_back(
+    video.frames,
+    masks,
+    to_levels(result.stitched),
+    placement=placement,
+    feather=config.feather,
+    generated=full,
+    share=result.share,
+  )
+  shown = full[:, *placement.target.slices]
+  if left_out := folder.write_results(inpainted, shown, like=video):
+    say(left_out)
 
 
 def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
@@ -85,8 +116,7 @@ def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
     frames, hole_masks = prepare(
       video.frames,
       masks,
-      size=tuple(config.size),
-      fit=config.fit,
+      **placing(config),
       hide_hole=config.hide_hole,
     )
     if config.hide_hole:

@@ -155,6 +155,7 @@ def run(folder, text, *flags):
     (f"config,{_HEAD}none.py,{_ROW}", (), "clips.csv, line 2: --config none.py"),
     (f"seed,{_HEAD}1,{_ROW}-1,b.mp4,m.png,p", (), "clips.csv, line 3: config.seed"),
     (f"seed,{_HEAD}many,{_ROW}", (), "clips.csv, line 2: "),
+    (f"size,{_HEAD}12,{_ROW}", (), "clips.csv, line 2: size: '12' is not height x"),
     (f"config.levels,{_HEAD}9,{_ROW}", (), "clips.csv, line 2: config.levels"),
   ],
 )
@@ -176,7 +177,7 @@ def test_a_missing_manifest_is_named(tmp_path, capsys):
 
 def test_a_row_wins_over_the_command(folder):
   path = folder / "clips.csv"
-  path.write_text(f"seed,config,{_HEAD}7,flow.py,{_ROW},,b.mp4,m.png,p\n")
+  path.write_text(f"seed,config,size,{_HEAD}7,flow.py,192x768,{_ROW},,,b.mp4,m.png,p\n")
   words = ["--manifest", str(path), "--seed", "3", "--dilate", "2"]
   arguments = inpaint.make_parser().parse_args(words)
   jobs = inpaint_many.read_jobs(
@@ -186,9 +187,7 @@ def test_a_row_wins_over_the_command(folder):
       name, ["--config.seed=5", "--config.rounds=1", *more]
     ),
   )
-  held = [
-    (job.line, job.config.seed, job.config.dilate, job.config.rounds, job.config.carry)
-    for job in jobs
-  ]
-  assert held == [(2, 7, 2, 1, False), (3, 3, 2, 1, True)]
+  keys = ("seed", "dilate", "rounds", "carry", "size")
+  held = [(job.line, *(job.config[key] for key in keys)) for job in jobs]
+  assert held == [(2, 7, 2, 1, False, (192, 768)), (3, 3, 2, 1, True, (192, 384))]
   assert [pathlib.Path(job.config.output).name for job in jobs] == ["o", "p"]

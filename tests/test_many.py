@@ -1,5 +1,6 @@
 """A list of clips: what is done is skipped, what fails is noted, nothing is lost."""
 
+import contextlib
 import csv
 import errno
 import time
@@ -11,6 +12,7 @@ from dipvid_jax import claims, many
 from dipvid_jax.claims import Claims
 from dipvid_jax.configuration import load_config
 from dipvid_jax.errors import DivergedError, InputError
+from dipvid_jax.locks import sole_writer
 from dipvid_jax.many import Job, Outcome, Worker, outcome_table, write_outcomes
 from dipvid_jax.run_folder import RunFolder
 
@@ -90,6 +92,10 @@ def test_what_is_done_is_skipped_and_what_was_begun_goes_on(jobs):
       jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nmore"),
       "JaxRuntimeError: RESOURCE_EXHAUSTED: Out of memory",
     ),
+    (
+      jax.errors.JaxRuntimeError("INTERNAL: no algorithm"),
+      "JaxRuntimeError: INTERNAL: no algorithm",
+    ),
   ],
 )
 def test_a_failure_is_a_line_and_the_list_goes_on(jobs, capsys, error, note):
@@ -141,7 +147,7 @@ def test_a_folder_that_cannot_be_made_fails_alone(jobs, tmp_path):
 
 
 def test_a_broken_device_stops_the_worker_and_not_the_clip(jobs, monkeypatch):
-  monkeypatch.setattr(many, "_device_works", lambda: False)
+  monkeypatch.setattr(many, "_device_works_after", lambda error: False)
   error = jax.errors.JaxRuntimeError("INTERNAL: the device is lost")
   worker = Worker(jobs, run_clip=Runs(line3=error))
   with pytest.raises(jax.errors.JaxRuntimeError):
@@ -151,7 +157,8 @@ def test_a_broken_device_stops_the_worker_and_not_the_clip(jobs, monkeypatch):
 
 
 def test_a_device_that_computes_works():
-  assert many._device_works()
+  error = jax.errors.JaxRuntimeError("INTERNAL: no algorithm")
+  assert many._device_works_after(error)
 
 
 def test_the_last_clips_of_others_are_waited_for(jobs, capsys):
@@ -177,6 +184,23 @@ def test_the_last_clips_of_others_are_waited_for(jobs, capsys):
   assert [line for line, _ in runs.begun] == [2, 5, 4]
   assert len(slept) == 2 and max(slept) < _TIMEOUT / 4
   assert capsys.readouterr().out.count("waiting for 2") == 1
+
+
+def test_a_folder_in_which_another_command_runs_is_waited_for(jobs):
+  def sleep(_):
+    assert worker.outcomes()[2].note == "by a command of its own"
+    Runs()(jobs[2].config, resume=False)
+    other.close()
+
+  folder = many.Path(jobs[2].config.output)
+  folder.mkdir(parents=True)
+  other = contextlib.ExitStack()
+  other.enter_context(sole_writer(folder))
+  runs = Runs()
+  worker = Worker(jobs, run_clip=runs)
+  worker.work(sleep=sleep)
+  assert states(worker.outcomes()) == ["done"] * 4
+  assert [line for line, _ in runs.begun] == [2, 3, 5]
 
 
 def test_a_worker_that_lost_its_clip_goes_on_with_the_others(jobs, monkeypatch, capsys):

@@ -8,6 +8,7 @@ from ml_collections import config_flags
 
 from dipvid_jax.cli import inpaint_many
 from dipvid_jax.cli.jax_setup import set_up_jax
+from dipvid_jax.cli.size_word import read_size
 from dipvid_jax.configuration import find_config, load_config
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.run import run
@@ -36,19 +37,27 @@ results in the output folder:
   config.json, checkpoints/, flow/
 
 --config.KEY=VALUE sets any key of the config; the keys and what they mean stand in
-configs/flow.py. Exit code: 0 done, 1 the training diverged, 2 bad input, 130 Ctrl-C.
+configs/flow.py. Exit code: 0 done, 1 the training diverged or the disk is full, 2 bad input,
+130 Ctrl-C.
 """
 
 # Flags that are short for a config key.
 _SHORT = (
   *("video", "mask", "tfds", "video_id", "output"),
-  *("seed", "dilate", "invert_mask", "mask_object"),
+  *("seed", "size", "dilate", "invert_mask", "mask_object"),
 )
+
+
+class _Parser(argparse.ArgumentParser):
+  """Says what is wrong with the flags in one line, as all other errors are."""
+
+  def error(self, message):
+    self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
 def make_parser() -> argparse.ArgumentParser:
   """The flags of the command."""
-  parser = argparse.ArgumentParser(
+  parser = _Parser(
     prog="inpaint",
     description="Removes what a mask marks from a video: trains a network on that one "
     "video and fills the hole with what it learnt.",
@@ -67,6 +76,9 @@ def make_parser() -> argparse.ArgumentParser:
   parser.add_argument("--video-id", metavar="ID", help="a video of that set")
   parser.add_argument("--output", metavar="DIR", help="a folder for the results")
   parser.add_argument("--seed", type=int, help="same seed, same machine, same result")
+  parser.add_argument("--size", type=read_size, metavar="HxW",
+    help="height x width that the network works at, or `input` for the input's own; "
+    "padded by reflection where it does not suit the network")  # fmt: skip
   parser.add_argument("--dilate", type=int, metavar="PX",
     help="grow the hole by so many pixels of the input")  # fmt: skip
   parser.add_argument("--invert-mask", action="store_true", default=None,
@@ -115,6 +127,14 @@ def main(argv: list[str] | None = None) -> int:
     return 2
   except DivergedError as error:
     print(f"inpaint: {error}; the checkpoints are kept", file=sys.stderr)
+    return 1
+  except OSError as error:  # a full disk, most of all
+    reason = error.strerror or error
+    print(
+      f"inpaint: {error.filename or config.output}: cannot be written ({reason}); what"
+      " is done is kept, the same command with --resume goes on",
+      file=sys.stderr,
+    )
     return 1
   except KeyboardInterrupt:
     print(

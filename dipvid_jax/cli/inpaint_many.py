@@ -11,6 +11,7 @@ from jax.errors import JaxRuntimeError
 
 from dipvid_jax.claims import TIMEOUT
 from dipvid_jax.cli.cluster import Place, take_place
+from dipvid_jax.cli.size_word import read_size
 from dipvid_jax.clip_source import check_source
 from dipvid_jax.configuration import check_config
 from dipvid_jax.errors import InputError
@@ -130,7 +131,13 @@ def _keys(config: Mapping[str, Any]) -> set[str]:
 
 def _row_config(row: ManifestRow, name: str, given, make_config) -> Any:
   """The command's settings, then the row's."""
-  overrides = [f"--config.{key}={value}" for key, value in row.settings.items()]
+  settings = dict(row.settings)
+  if "size" in settings:
+    try:
+      settings["size"] = ",".join(map(str, read_size(settings["size"])))
+    except argparse.ArgumentTypeError as error:
+      raise InputError(f"size: {error}") from error
+  overrides = [f"--config.{key}={value}" for key, value in settings.items()]
   config = make_config(row.config or name, overrides)
   for key, value in given.items():
     if key not in row.settings:
