@@ -18,13 +18,16 @@ _WEIGHTS = ("image_weight", "flow_weight", "consistency_weight", "perceptual_wei
 _COUNTS = (
   *("rounds", "batches_per_round", "inner_steps", "max_updates"),
   *("batches_per_call", "noise_channels", "networks", "best_of_every"),
+  *("stop_patience", "preview_every"),
 )
 _SMALLEST = {
   **dict.fromkeys(_COUNTS, 1),
   **dict.fromkeys(("seed", "dilate", "feather", *_WEIGHTS), 0),
+  **dict.fromkeys(("max_minutes", "holdout_fraction"), 0),
   "levels": 1,
   "batch_size": 1,
 }
+_LARGEST_HOLDOUT = 0.5
 
 
 def config_folder() -> Path:
@@ -112,6 +115,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     if value not in allowed:
       raise InputError(f"config.{key}: {value!r} is not one of {', '.join(allowed)}")
   _check_method(config)
+  _check_stopping(config)
 
 
 def generates_flow(config: ml_collections.ConfigDict) -> bool:
@@ -146,6 +150,26 @@ def _check_method(config):
     raise InputError(
       'config.schedule: "frames" trains a network on each frame alone; it needs '
       "batch_size=1 and an image_weight"
+    )
+
+
+def _check_stopping(config):
+  if config.holdout_fraction > _LARGEST_HOLDOUT:
+    raise InputError(
+      f"config.holdout_fraction: must be 0 to {_LARGEST_HOLDOUT}, got "
+      f"{config.holdout_fraction}"
+    )
+  if config.stop_patience and not config.holdout_fraction:
+    raise InputError(
+      "config.stop_patience: waits for held-out pixels; set holdout_fraction, such as "
+      "0.02"
+    )
+  unfit = ("max_minutes", "stop_patience", "holdout_fraction")
+  given = [key for key in unfit if config[key]]
+  if config.schedule == "frames" and given:
+    raise InputError(
+      f'config.{given[0]}: schedule="frames" finishes one frame after another, so '
+      "there is nothing to measure or to end before all are done; leave it out"
     )
 
 

@@ -11,6 +11,7 @@ from dipvid_jax.batching import DeviceClip, draw_noise, put_flow
 from dipvid_jax.carry import carry_known_pixels
 from dipvid_jax.configuration import check_config, follows_scene, generates_flow
 from dipvid_jax.fit import fit
+from dipvid_jax.holdout import draw_holdout, holdout_psnr
 from dipvid_jax.moving_noise import moving_noise, scene_coordinates
 from dipvid_jax.preparation import check_size
 from dipvid_jax.program import (
@@ -21,6 +22,7 @@ from dipvid_jax.program import (
   visits_left,
 )
 from dipvid_jax.schedule import Visit
+from dipvid_jax.stopping import Stopping
 from dipvid_jax.yardsticks import telea
 from flow import (
   InputError,
@@ -41,12 +43,15 @@ class Inpainted(NamedTuple):
     flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels;
       None where the network makes none.
     share: `[T, H, W, 1]` float32 in [0, 1], how much of `full` is in `stitched`.
+    holdout_psnr: of `full` on known pixels that no loss saw, decibels; None where
+      none was held out.
   """
 
   full: np.ndarray
   stitched: np.ndarray
   flow: np.ndarray | None
   share: np.ndarray
+  holdout_psnr: float | None = None
 
 
 def inpaint_video(
@@ -59,6 +64,7 @@ def inpaint_video(
   on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
   on_round: Callable[[Visit, Any, Inpainted], None] | None = None,
   on_window: Callable[[int, int], None] | None = None,
+  stopping: Stopping | None = None,
 ) -> Inpainted:
   """Trains a network on a clip and fills its hole.
 
@@ -73,6 +79,8 @@ def inpaint_video(
       last visit and the metrics, `[updates]` each.
     on_round: called after each round with its last visit, the state, the result.
     on_window: called during inference with the windows done and all windows.
+    stopping: ends the run before its schedule does, for the reason that it then
+      tells; made from the config where None. `resume_from` restores one that it knows.
 
   Returns:
     The result after the last round.
@@ -95,7 +103,11 @@ def inpaint_video(
     video_flow = estimate_video_flow(frames, strides=strides, estimator=estimator)
   _check_flow(video_flow, strides, frames.shape)
 
-  clip = put_clip(frames, hole_masks, video_flow, config=config)
+  holdout = None
+  if config.holdout_fraction:
+    draw = {"fraction": config.holdout_fraction, "seed": config.seed}
+    holdout = draw_holdout(hole_masks, **draw)
+  clip = put_clip(frames, hole_masks, video_flow, config=config, holdout=holdout)
   state = program.start(clip)
   if resume_from:
     state = resume_from(state) or state
@@ -103,6 +115,9 @@ def inpaint_video(
     program,
     state,
     clip,
+    known=(frames, holdout),
+    stopping=stopping
+    or Stopping(patience=config.stop_patience, minutes=config.max_minutes),
     batches_per_call=config.batches_per_call,
     on_visit=on_visit,
     on_round=on_round,
@@ -111,7 +126,12 @@ def inpaint_video(
 
 
 def put_clip(
-  frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, config: Any
+  frames: np.ndarray,
+  hole_masks: np.ndarray,
+  video_flow: VideoFlow,
+  *,
+  config: Any,
+  holdout: np.ndarray | None = None,
 ) -> DeviceClip:
   """Makes the network's input and puts all that a run reads on the device.
 
@@ -120,6 +140,7 @@ def put_clip(
     hole_masks: `[T, H, W, 1]` float32.
     video_flow: known flow at `flow_strides(T, config=config)`.
     config: from `load_config`; its seed decides the noise.
+    holdout: `[T, H, W, 1]` float32, 1 = known, and yet hole to the training.
 
   Returns:
     The clip on the device.
@@ -133,44 +154,75 @@ def put_clip(
     noise = moving_noise(noise_key, coordinates, channels=config.noise_channels)
   else:
     noise = draw_noise(noise_key, (*frames.shape[:3], config.noise_channels))
-  soft_hole = hole_masks
+  hidden = hole_masks
+  if holdout is not None:
+    hidden = np.maximum(hole_masks, holdout)
+    filled = telea(frames, hidden)  # carrying samples a little beyond a hole's border
+    frames = filled if config.hide_hole else np.where(holdout > 0, filled, frames)
+  soft_hole = hidden
   if config.carry:
-    frames, confidence = carry_known_pixels(frames, hole_masks, scene_flow)
+    frames, confidence = carry_known_pixels(frames, hidden, scene_flow)
     soft_hole = 1 - confidence
+    if holdout is not None:
+      soft_hole = np.maximum(soft_hole, holdout)
   return DeviceClip(
     noise=noise,
     frames=jnp.asarray(frames),
     hole_mask=jnp.asarray(soft_hole),
     strides=jnp.asarray(clip_strides(len(frames), config=config), jnp.int32),
-    flow=put_flow(video_flow, hole_masks) if generates_flow(config) else None,
+    flow=put_flow(video_flow, hidden) if generates_flow(config) else None,
   )
 
 
-def _run(program, state, clip, *, batches_per_call, on_visit, on_round, on_window):
+def _run(
+  program,
+  state,
+  clip,
+  *,
+  known,
+  stopping,
+  batches_per_call,
+  on_visit,
+  on_round,
+  on_window,
+):
   """Fits what is left of the schedule; each round renders, the last is the result."""
   latest = None
+  frames, holdout = known
+  last_update = sum(visit.updates for visit in program.visits)
 
   def render(state):
     outputs = program.render(state, clip, on_window)
     hole = np.asarray(clip.hole_mask)
     stitched = hole * outputs.image + (1 - hole) * np.asarray(clip.frames)
     flow = outputs.flow * float(clip.flow.scale[0]) if clip.flow else None
-    return Inpainted(outputs.image, stitched, flow, hole)
+    if holdout is None:
+      return Inpainted(outputs.image, stitched, flow, hole)
+    return Inpainted(
+      outputs.image,
+      stitched=np.where(holdout > 0, frames, stitched),
+      flow=flow,
+      share=np.where(holdout > 0, 0, hole),
+      holdout_psnr=holdout_psnr(outputs.image, frames, holdout),
+    )
 
   def finish_round(visit, state):
     nonlocal latest
     latest = render(state)
+    if int(state.step) < last_update:
+      stopping.check_quality(latest.holdout_psnr)
     if on_round:
       on_round(visit, state, latest)
 
   state = fit(
     state,
     clip,
-    visits=visits_left(program.visits, int(state.step)),
+    visits=[] if stopping.reason else visits_left(program.visits, int(state.step)),
     fit_visits=program.fit_visits,
     batches_per_call=batches_per_call,
     on_visit=on_visit,
     on_round=finish_round,
+    stopping=stopping,
   )
   return render(state) if latest is None else latest
 

@@ -1,0 +1,72 @@
+"""When a run ends before its schedule does."""
+
+import time
+from collections.abc import Sequence
+
+RISE = 0.05  # decibels that count as one
+
+
+class Stopping:
+  """A budget of time, and patience with a quality that no longer rises.
+
+  The run then ends as if its schedule did: with a round's inference and checkpoint.
+
+  Attributes:
+    reason: why the run ends, in a few words; empty while it goes on.
+  """
+
+  def __init__(self, *, patience: int | None = None, minutes: float | None = None):
+    """Starts the clock.
+
+    Args:
+      patience: rounds without a rise after which the run ends; None: never.
+      minutes: after which it ends; None: never.
+    """
+    self.reason = ""
+    self._patience, self._minutes = patience, minutes
+    self._begun = time.monotonic()
+    self._best = float("-inf")
+    self._rounds_since_rise = 0
+
+  @property
+  def seconds(self) -> float:
+    """Time used so far, that of the resumed run included."""
+    return time.monotonic() - self._begun
+
+  def restore(self, *, seconds: float, psnrs: Sequence[float], reason: str) -> None:
+    """Goes on where an interrupted run was; its lost work does not count.
+
+    Args:
+      seconds: that the resumed state had taken.
+      psnrs: what its rounds measured.
+      reason: why it ended; empty where it did not.
+    """
+    self._begun -= seconds
+    for psnr in psnrs:
+      self._count(psnr)
+    self.reason = reason
+
+  def check_time(self) -> None:
+    """Ends the run where its time is used up."""
+    if self._minutes is not None and self.seconds >= 60 * self._minutes:
+      self.reason = f"the {self._minutes:g} minutes of max_minutes are used up"
+
+  def check_quality(self, psnr: float | None) -> None:
+    """Counts a round, and ends the run where patience is used up.
+
+    Args:
+      psnr: what the round measured on held-out pixels, decibels; None: nothing.
+    """
+    if psnr is None:
+      return
+    self._count(psnr)
+    if self._patience is not None and self._rounds_since_rise >= self._patience:
+      self.reason = (
+        f"no rise of {RISE} dB on held-out pixels for {self._rounds_since_rise} rounds"
+      )
+
+  def _count(self, psnr):
+    rises = psnr >= self._best + RISE
+    self._rounds_since_rise = 0 if rises else self._rounds_since_rise + 1
+    if rises:
+      self._best = psnr
