@@ -18,6 +18,7 @@ from dipvid_jax.preview import preview_image, to_levels
 from dipvid_jax.program import build_visits, clip_strides, flow_strides
 from dipvid_jax.progress import FitProgress, say, stage
 from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
+from dipvid_jax.run_report import RunReport
 from dipvid_jax.types import Video
 from dipvid_jax.yardsticks import telea
 from flow import VideoFlow, make_estimator, stored_video_flow
@@ -50,7 +51,9 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   folder = RunFolder(config.output)
   check_free(folder.path)
   folder.check(overwrite=overwrite, resume=resume)
+  report = RunReport(folder, config=config)
   video, masks, frames, hole_masks = _read(config)
+  report.lap("reading")
   if video.bit_depth > 8:
     say(f"{config.video}: {video.bit_depth} bits a sample are rounded to 8")
   strides = clip_strides(len(frames), config=config)
@@ -65,8 +68,16 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   with folder.claim(overwrite=overwrite, resume=resume):
     folder.create(config.to_dict() | _fingerprint(*clip), resume=resume)
     video_flow = _known_flow(config, folder, frames, estimator)
-    result = _fit(config, folder, *clip, video_flow, resume=resume)
-    _write(config, folder, video, masks, result)
+    report.lap("flow")
+    report.begin(
+      video,
+      masks,
+      placement=place(video.frames.shape[1:3], **placing(config)),
+      visits=build_visits(len(frames), config=config),
+      resume=resume,
+    )
+    result = _fit(config, folder, *clip, video_flow, report, resume=resume)
+    _write(config, folder, video, masks, result, report)
   return folder.path
 
 
@@ -89,7 +100,7 @@ def _known_flow(config, folder, frames, estimator) -> VideoFlow:
     )
 
 
-def _write(config, folder, video, masks, result) -> None:
+def _write(config, folder, video, masks, result, report) -> None:
   """Writes the result at the input's size, and the network's frames at theirs."""
   placement = place(video.frames.shape[1:3], **placing(config))
   full = to_levels(result.full)
@@ -105,6 +116,7 @@ def _write(config, folder, video, masks, result) -> None:
   shown = full[:, *placement.target.slices]
   if left_out := folder.write_results(inpainted, shown, like=video):
     say(left_out)
+  report.end(after=inpainted, full=full)
 
 
 def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
@@ -125,7 +137,9 @@ def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
   return video, masks, frames, hole_masks
 
 
-def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted:
+def _fit(
+  config, folder, frames, hole_masks, video_flow, report, *, resume
+) -> Inpainted:
   """Fits with progress, metrics, a checkpoint and a preview after each round."""
   visits = build_visits(len(frames), config=config)
   strides = clip_strides(len(frames), config=config)
@@ -140,6 +154,7 @@ def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted
     )
     done = 0 if state is None else int(state.step)
     folder.keep_metrics(updates=done)
+    report.resume(done)
     if done:
       progress.resume(done)
       say(f"resumed after {done} updates")
@@ -155,11 +170,16 @@ def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted
       "direction": ("forward", "backward")[visit.direction],
     }
     row |= {name: float(values[-1]) for name, values in metrics.items()}
-    folder.append_metrics(row | {"updates_per_second": round(rate, 4)})
+    row |= {"updates_per_second": round(rate, 4)}
+    folder.append_metrics(row | {"seconds": round(report.stopping.seconds, 2)})
+    report.lap("training")
 
-  def on_round(_, state, result):
+  def on_round(visit, state, result):
+    report.record_round(visit, int(state.step), result)
     checkpoints.save(state)
-    folder.write_preview(_preview(frames, hole_masks, video_flow, result))
+    if report.is_due(visit):
+      folder.write_preview(_preview(frames, hole_masks, video_flow, result))
+      report.refresh(result)
     progress.pause()
 
   try:
@@ -172,6 +192,7 @@ def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted
       on_visit=on_visit,
       on_round=on_round,
       on_window=progress.window,
+      stopping=report.stopping,
     )
   finally:
     checkpoints.close()

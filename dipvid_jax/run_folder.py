@@ -14,6 +14,7 @@ from dipvid_jax.audio import add_audio
 from dipvid_jax.errors import InputError
 from dipvid_jax.images import write_image, write_images
 from dipvid_jax.locks import sole_writer
+from dipvid_jax.row_files import append_row, keep_rows
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import write_video
 
@@ -22,6 +23,9 @@ _RESULTS = (
   "full.mp4",
   "preview.png",
   "metrics.jsonl",
+  "rounds.jsonl",
+  "report.html",
+  "report",
   "frames",
   "full",
 )
@@ -36,7 +40,8 @@ class RunFolder:
   """Paths and writers of one run's output.
 
   `inpainted.mp4`, `frames/` (stitched), `full.mp4`, `full/` (the network's), `preview.png`, `config.json`,
-  `metrics.jsonl`, `checkpoints/`, `flow/`.
+  `metrics.jsonl`, `rounds.jsonl`, `report.html` and its parts in `report/`,
+  `checkpoints/`, `flow/`.
   """
 
   def __init__(self, path: str | Path):
@@ -51,6 +56,7 @@ class RunFolder:
     self.frames = self.path / "frames"
     self.full = self.path / "full"
     self.metrics = self.path / "metrics.jsonl"
+    self.rounds = self.path / "rounds.jsonl"
 
   def holds_run(self) -> bool:
     """Whether a run was begun here."""
@@ -161,10 +167,16 @@ class RunFolder:
       raise InputError(
         f"{self.path / _CONFIG}: cannot be read; start anew with --overwrite"
       ) from error
-    ignored = {"video", "mask", "tfds", "output"}  # the same files may have moved
+    # The same files may have moved.
+    ignored = {"video", "mask", "tfds", "output", "preview_every"}
     now = json.loads(json.dumps(config))
     keys = sorted((now.keys() | begun.keys()) - ignored)
-    changed = [key for key in keys if now.get(key) != begun.get(key)]
+    # A run of an older version has no value of a newer key, which then counts as off.
+    changed = [
+      key
+      for key in keys
+      if now.get(key) != begun.get(key) and (key in begun or now[key])
+    ]
     if len(changed) > 1 and INPUT_FINGERPRINT in changed:
       changed.remove(INPUT_FINGERPRINT)  # another size or mask setting changes it, too
     if changed == [INPUT_FINGERPRINT]:
@@ -180,22 +192,16 @@ class RunFolder:
 
   def append_metrics(self, row: dict[str, Any]) -> None:
     """Adds a line to `metrics.jsonl`."""
-    with self.metrics.open("a") as file:
-      file.write(json.dumps(row) + "\n")
+    append_row(self.metrics, row)
+
+  def append_round(self, row: dict[str, Any]) -> None:
+    """Adds a line to `rounds.jsonl`."""
+    append_row(self.rounds, row)
 
   def keep_metrics(self, *, updates: int) -> None:
     """Drops lines after so many updates: a resumed run writes them again."""
-    if not self.metrics.exists():
-      return
-    kept = []
-    for line in self.metrics.read_text().splitlines():
-      try:
-        if json.loads(line)["update"] <= updates:
-          kept.append(f"{line}\n")
-      except (ValueError, KeyError):
-        break  # cut off in the middle of a write
-    with replacing(self.metrics) as partial:
-      partial.write_text("".join(kept))
+    for path in (self.metrics, self.rounds):
+      keep_rows(path, updates=updates)
 
   def write_preview(self, image: np.ndarray) -> None:
     """Writes `preview.png`, `[H, W, 3]` uint8 RGB."""

@@ -53,7 +53,10 @@ def test_a_folder_with_other_files_is_free_and_they_stay(folder):
   assert names(folder) == ["config.json", "notes.txt"]
 
 
-RESULTS = ("config.json", "inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl")
+RESULTS = (
+  *("config.json", "inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl"),
+  *("rounds.jsonl", "report.html", "report"),
+)
 
 
 @pytest.mark.parametrize("held", [*RESULTS, "frames", "checkpoints", "flow"])
@@ -86,6 +89,17 @@ def test_a_run_begins_with_its_config(folder):
   written = json.loads((folder.path / "config.json").read_text())
   assert written == {**CONFIG, "size": [96, 192]}
   assert names(folder) == ["config.json"]
+
+
+def test_how_often_it_is_shown_may_change_on_resuming(begun):
+  begun.create({**CONFIG, "preview_every": 5}, resume=True)
+
+
+def test_a_key_that_is_newer_than_the_run_counts_as_off(begun):
+  newer = {"stop_patience": None, "holdout_fraction": 0.0}
+  begun.create({**CONFIG, **newer}, resume=True)
+  with pytest.raises(InputError, match=r"holdout_fraction \(None there, 0.02 here\)"):
+    begun.create({**CONFIG, "holdout_fraction": 0.02}, resume=True)
 
 
 def test_overwriting_clears_everything_but_the_flow(begun):
@@ -178,6 +192,14 @@ def test_a_line_that_was_cut_off_spoils_no_other(with_metrics, cut):
   with_metrics.append_metrics({"update": 400})
   whole = [100, 200] if cut > 1 else [100, 200, 300]
   assert updates_in(with_metrics) == [*whole, 400]
+
+
+def test_rounds_to_be_repeated_are_dropped_with_the_metrics(with_metrics):
+  for update in (100, 300):
+    with_metrics.append_round({"update": update, "round": update // 100})
+  with_metrics.keep_metrics(updates=200)
+  assert with_metrics.rounds.read_text() == '{"update": 100, "round": 1}\n'
+  assert updates_in(with_metrics) == [100, 200]
 
 
 def test_without_metrics_there_is_nothing_to_drop(folder):
