@@ -66,7 +66,7 @@ class RunFolder:
     """Whether a run of this config ended here.
 
     Args:
-      config: plain values, as JSON.
+      config: plain values, as JSON; the frames themselves are not compared.
 
     Returns:
       True with all results written, False with no run or one that did not end.
@@ -170,6 +170,8 @@ class RunFolder:
     # The same files may have moved.
     ignored = {"video", "mask", "tfds", "output", "preview_every"}
     now = json.loads(json.dumps(config))
+    if INPUT_FINGERPRINT not in now:
+      ignored.add(INPUT_FINGERPRINT)
     keys = sorted((now.keys() | begun.keys()) - ignored)
     # A run of an older version has no value of a newer key, which then counts as off.
     changed = [
@@ -210,7 +212,7 @@ class RunFolder:
   def write_results(
     self, stitched: np.ndarray, full: np.ndarray, *, like: Video
   ) -> str:
-    """Writes `inpainted.mp4`, `frames/` and `full.mp4`, shown as the input is.
+    """Writes `inpainted.mp4`, `frames/`, `full.mp4` and `full/`, shown as the input is.
 
     H.264 wants even sides: in the videos, not in the images, an odd side repeats its
     last row or column.
@@ -225,16 +227,20 @@ class RunFolder:
     """
     write_images(self.frames, stitched)
     write_images(self.full, full)
+    _write_video(self.path / "inpainted.mp4", stitched, like)
     left_out = ""
-    for name, frames in (("inpainted.mp4", stitched), (_LAST_WRITTEN, full)):
-      odd = [(0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)]
-      write_video(
-        self.path / name,
-        np.pad(frames, odd, mode="edge"),
-        like.frame_rate,
-        timestamps=like.timestamps,
-        pixel_aspect=like.pixel_aspect,
-      )
-      if name == "inpainted.mp4" and like.audio:
-        left_out = add_audio(self.path / name, like.audio)
+    if like.audio:
+      left_out = add_audio(self.path / "inpainted.mp4", like.audio)
+    _write_video(self.path / _LAST_WRITTEN, full, like)
     return left_out
+
+
+def _write_video(path, frames, like):
+  odd = [(0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)]
+  write_video(
+    path,
+    np.pad(frames, odd, mode="edge"),
+    like.frame_rate,
+    timestamps=like.timestamps,
+    pixel_aspect=like.pixel_aspect,
+  )
