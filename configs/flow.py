@@ -48,6 +48,11 @@ def get_config() -> ml_collections.ConfigDict:
   config.network_input = "noise"  # "moving_noise" moves with the scene
   config.noise_channels = 1
 
+  # A clip of more frames is divided into windows, each trained on its own.
+  config.window = config_dict.placeholder(int)  # frames of a window
+  config.overlap = 10  # frames over which a window fades into the next
+  config.checkpoint_minutes = 10.0  # between checkpoints, beside those of the rounds
+
   config.network = "2d"  # "3d" convolves over the frames of a batch, too
   config.levels = 6
   config.random_norm_scale = False  # True draws BatchNorm's scale as PyTorch 1.0 did

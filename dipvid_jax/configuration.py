@@ -24,6 +24,8 @@ _SMALLEST = {
   **dict.fromkeys(_COUNTS, 1),
   **dict.fromkeys(("seed", "dilate", "feather", *_WEIGHTS), 0),
   **dict.fromkeys(("max_minutes", "holdout_fraction"), 0),
+  **dict.fromkeys(("overlap", "checkpoint_minutes"), 0),
+  "window": 1,
   "levels": 1,
   "batch_size": 1,
 }
@@ -194,5 +196,21 @@ def _check_sizes(config):
     raise InputError(
       f"config.strides: must be different numbers above 0, got {strides}"
     )
+  _check_window(config)
   if follows_scene(config) and 1 not in strides:
     raise InputError("config.carry and moving_noise need stride 1 in config.strides")
+
+
+def _check_window(config):
+  if config.window is None:
+    return
+  needed = (config.batch_size - 1) * min(config.strides) + 1
+  if config.window < needed:
+    raise InputError(
+      f"--window {config.window}: a batch of {config.batch_size} at stride "
+      f"{min(config.strides)} needs {needed} frames; use a larger window"
+    )
+  if 2 * config.overlap > config.window:
+    raise InputError(
+      f"--overlap {config.overlap}: must be at most half of --window {config.window}"
+    )

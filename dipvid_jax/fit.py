@@ -56,6 +56,7 @@ def fit(
   fit_visits: FitVisits,
   batches_per_call: int = 1,
   on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
+  on_state: Callable[[Visit, TrainState], None] | None = None,
   on_round: Callable[[Visit, TrainState], None] | None = None,
   stopping: Stopping | None = None,
 ) -> TrainState:
@@ -69,8 +70,9 @@ def fit(
     batches_per_call: how many visits run on the device before the losses are read.
     on_visit: called after each call with its last visit and the metrics of all its
       updates, `[updates]` each.
-    on_round: called with the visit that ends a round and the state; it must not
-      keep the state.
+    on_state: called after each call with its last visit and the state, which it must
+      not keep; a run that goes on from this state ends as if nothing had been.
+    on_round: as `on_state`, after the visit that ends a round.
     stopping: may end the training after a call, which then ends a round, too.
 
   Returns:
@@ -91,7 +93,11 @@ def fit(
       on_visit(last, metrics)
     if number < len(groups):
       stopping.check_time()
-    if on_round and (last.ends_round or stopping.reason):
+    if stopping.reason:
+      last = last._replace(ends_round=True)
+    if on_state:
+      on_state(last, state)
+    if on_round and last.ends_round:
       on_round(last, state)
     if stopping.reason:
       break

@@ -16,6 +16,7 @@ from dipvid_jax.moving_noise import moving_noise, scene_coordinates
 from dipvid_jax.preparation import check_size
 from dipvid_jax.program import (
   NOISE_KEY,
+  Program,
   build_program,
   clip_strides,
   flow_strides,
@@ -60,8 +61,10 @@ def inpaint_video(
   *,
   config: Any,
   video_flow: VideoFlow | None = None,
+  program: Program | None = None,
   resume_from: Callable[[Any], Any | None] | None = None,
   on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
+  on_state: Callable[[Visit, Any], None] | None = None,
   on_round: Callable[[Visit, Any, Inpainted], None] | None = None,
   on_window: Callable[[int, int], None] | None = None,
   stopping: Stopping | None = None,
@@ -74,9 +77,12 @@ def inpaint_video(
     config: from `load_config`; its video, mask, output and size are not read.
     video_flow: known flow at `flow_strides(T, config=config)`; estimated from
       `frames` where None.
+    program: from `build_program` for T frames and this config; built where None.
     resume_from: given the fresh state, returns the one to go on from, or None.
     on_visit: called after each batch, or each `batches_per_call` of them, with the
       last visit and the metrics, `[updates]` each.
+    on_state: called then with the last visit and the state, which it must not keep;
+      `resume_from` may return a copy.
     on_round: called after each round with its last visit, the state, the result.
     on_window: called during inference with the windows done and all windows.
     stopping: ends the run before its schedule does, for the reason that it then
@@ -96,7 +102,7 @@ def inpaint_video(
   if config.hide_hole:
     frames = telea(frames, hole_masks)
   check_size(frames.shape[1:3], config.levels)
-  program = build_program(len(frames), config=config)
+  program = program or build_program(len(frames), config=config)
   strides = flow_strides(len(frames), config=config)
   if video_flow is None:
     estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
@@ -120,6 +126,7 @@ def inpaint_video(
     or Stopping(patience=config.stop_patience, minutes=config.max_minutes),
     batches_per_call=config.batches_per_call,
     on_visit=on_visit,
+    on_state=on_state,
     on_round=on_round,
     on_window=on_window,
   )
@@ -183,6 +190,7 @@ def _run(
   stopping,
   batches_per_call,
   on_visit,
+  on_state,
   on_round,
   on_window,
 ):
@@ -221,6 +229,7 @@ def _run(
     fit_visits=program.fit_visits,
     batches_per_call=batches_per_call,
     on_visit=on_visit,
+    on_state=on_state,
     on_round=finish_round,
     stopping=stopping,
   )

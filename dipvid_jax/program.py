@@ -24,7 +24,7 @@ from dipvid_jax.schedule import (
   make_schedule,
   usable_strides,
 )
-from dipvid_jax.step import make_create_state, make_train_step, make_update
+from dipvid_jax.step import TrainState, make_create_state, make_train_step, make_update
 from dipvid_jax.types import Outputs
 from dipvid_jax.vgg import load_vgg16
 
@@ -39,6 +39,8 @@ class Program(NamedTuple):
     optimizer: with its learning rate.
     model: the generator.
     visits: which batch when.
+    create_state: a network's state before its first update, from a key and a noise
+      batch.
     start: the state before the first update, of a clip on the device.
     fit_visits: visits, compiled at their first call.
     render: `render(state, clip, on_window=None)` to `Outputs` of NumPy arrays, image
@@ -48,6 +50,7 @@ class Program(NamedTuple):
   optimizer: optax.GradientTransformation
   model: EncoderDecoder
   visits: list[Visit]
+  create_state: Callable[[jax.Array, jax.Array], TrainState]
   start: Callable[[DeviceClip], Any]
   fit_visits: FitVisits
   render: Callable[..., Outputs]
@@ -153,12 +156,16 @@ def _learning_rate(config, visits):
   return optax.cosine_decay_schedule(config.learning_rate, updates)
 
 
-def build_program(frame_count: int, *, config: Any) -> Program:
+def build_program(
+  frame_count: int, *, config: Any, like: Program | None = None
+) -> Program:
   """Turns a config into functions; no other library code sees a config.
 
   Args:
     frame_count: T.
     config: from `load_config`, checked.
+    like: a program for T frames whose config had another seed: its compiled functions
+      are used again where they do not depend on the seed.
 
   Returns:
     The program for clips of that length.
@@ -167,6 +174,10 @@ def build_program(frame_count: int, *, config: Any) -> Program:
     InputError: the clip is too short, or VGG16's weights cannot be read.
   """
   visits = build_visits(frame_count, config=config)
+  key = jax.random.fold_in(jax.random.key(config.seed), PARAMS_KEY)
+  if like and config.schedule != "frames":
+    start = like.create_state
+    return like._replace(visits=visits, start=lambda clip: start(key, clip.noise[:1]))
   strides = clip_strides(frame_count, config=config)
   model = EncoderDecoder(
     flow_channels=4 * len(strides) if generates_flow(config) else 0,
@@ -190,7 +201,6 @@ def build_program(frame_count: int, *, config: Any) -> Program:
     return batch if vgg is None else add_known_features(batch, vgg=vgg, **vgg_options)
 
   create_state = make_create_state(model, optimizer)
-  key = jax.random.fold_in(jax.random.key(config.seed), PARAMS_KEY)
   if config.schedule == "frames":
     networks = _networks(frame_count, config)
     drawn = {"create_state": create_state, "networks": networks}
@@ -198,6 +208,7 @@ def build_program(frame_count: int, *, config: Any) -> Program:
       optimizer=optimizer,
       model=model,
       visits=visits,
+      create_state=create_state,
       start=lambda clip: create_frame_networks(key, clip, **drawn),
       fit_visits=make_fit_frames(
         make_update(model, optimizer, losses=losses),
@@ -214,6 +225,7 @@ def build_program(frame_count: int, *, config: Any) -> Program:
     optimizer=optimizer,
     model=model,
     visits=visits,
+    create_state=create_state,
     start=lambda clip: create_state(key, clip.noise[:1]),
     fit_visits=make_fit_visits(
       make_train_step(model, optimizer, losses=losses),

@@ -36,16 +36,18 @@ def say(line: str) -> None:
 class FitProgress:
   """The bar of the training: round, batch, updates/s, time left, losses."""
 
-  def __init__(self, *, total_updates: int, rounds: int):
+  def __init__(self, *, total_updates: int, rounds: int, label: str = "fit"):
     """Starts the bar.
 
     Args:
       total_updates: of the whole run.
       rounds: of the whole run.
+      label: what is trained.
     """
+    self._label = label
     self._bar = tqdm(
       total=total_updates,
-      desc="fit (compiling)",
+      desc=f"{label} (compiling)",
       unit="up",
       disable=None,
       dynamic_ncols=True,
@@ -79,7 +81,8 @@ class FitProgress:
     self._round = visit.round
     losses = {name: f"{values[-1]:.2e}" for name, values in metrics.items()}
     self._bar.set_description(
-      f"fit round {visit.round + 1}/{self._rounds} batch {self._batch}", refresh=False
+      f"{self._label} round {visit.round + 1}/{self._rounds} batch {self._batch}",
+      refresh=False,
     )
     self._bar.set_postfix(losses, refresh=False)
     self._bar.update(updates)

@@ -58,7 +58,7 @@ def write_report(folder: Path) -> Path:
     figures=_figures(facts, metrics, rounds),
     videos="\n".join(_videos(folder / "report")),
     videos_note=_videos_note(facts),
-    charts=_charts(metrics, rounds),
+    charts=_charts(facts, metrics, rounds),
     rounds_table=_rounds_table(rounds),
     slices="\n".join(_slices(folder / "report")),
     preview=_preview(folder / "preview.png"),
@@ -97,28 +97,37 @@ def _title(config, folder) -> str:
   return "/".join(Path(source).parts[-2:])
 
 
-def _updates(metrics, rounds) -> int:
-  return max((rows[-1]["update"] for rows in (metrics, rounds) if rows), default=0)
+def _updates(rows) -> int:
+  """Updates done, of all windows."""
+  last: dict[int, int] = {}
+  for row in rows:
+    last[row["window"]] = max(row["update"], last.get(row["window"], 0))
+  return sum(last.values())
+
+
+def _planned(facts) -> int:
+  """Updates of the whole schedule; 0 where it is not known."""
+  return facts.get("updates", 0) * facts.get("windows", 1)
 
 
 def _status(facts, metrics, rounds) -> str:
   """Whether the run has ended, and why."""
-  updates, planned = _updates(metrics, rounds), facts.get("updates", 0)
-  reason = rounds[-1].get("stopped") if rounds else None
-  if reason:
-    return f"The run ended after {updates:,} of {planned:,} updates: {reason}."
-  if facts.get("finished"):
-    return f"The run is finished: all {updates:,} updates of its schedule are done."
+  updates, planned = _updates(metrics + rounds), _planned(facts)
   whole = f" of {planned:,}" if planned else ""
-  written = facts.get("written")
-  when = f" when this was written, {written}" if written else ""
-  return f"The run is not finished: {updates:,}{whole} updates were done{when}."
+  if not facts.get("finished"):
+    written = facts.get("written")
+    when = f" when this was written, {written}" if written else ""
+    return f"The run is not finished: {updates:,}{whole} updates were done{when}."
+  reasons = [row["stopped"] for row in rounds if "stopped" in row]
+  if reasons:
+    return f"The run is finished after {updates:,}{whole} updates: {reasons[-1]}."
+  return f"The run is finished: all {updates:,} updates of its schedule are done."
 
 
 def _figures(facts, metrics, rounds) -> str:
-  updates, planned = _updates(metrics, rounds), facts.get("updates")
+  updates, planned = _updates(metrics + rounds), _planned(facts)
   figures = {"updates": f"{updates:,}" + (f" of {planned:,}" if planned else "")}
-  psnrs = [row["holdout_psnr"] for row in rounds if row.get("holdout_psnr") is not None]
+  psnrs = [row["holdout_psnr"] for row in rounds if "holdout_psnr" in row]
   if psnrs:
     figures["PSNR on held-out known pixels"] = f"{psnrs[-1]:.2f} dB"
   if metrics:
@@ -163,18 +172,22 @@ def _videos_note(facts) -> str:
   return f'<p class="quiet">To keep this file small: {line}.</p>'
 
 
-def _charts(metrics, rounds) -> str:
-  names = [name for name in metrics[0] if name not in _NOT_LOSSES] if metrics else []
+def _charts(facts, metrics, rounds) -> str:
+  def points(rows, name):
+    """Windows follow each other."""
+    before = facts.get("updates", 0)
+    return [
+      ((row["window"] - 1) * before + row["update"], row[name])
+      for row in rows
+      if name in row
+    ]
+
   losses = {
-    name: [(row["update"], row[name]) for row in metrics if name in row]
-    for name in names
-    if isinstance(metrics[0][name], float)
+    name: points(metrics, name)
+    for name, value in (metrics[0] if metrics else {}).items()
+    if name not in _NOT_LOSSES and isinstance(value, float)
   }
-  psnr = [
-    (row["update"], row["holdout_psnr"])
-    for row in rounds
-    if row.get("holdout_psnr") is not None
-  ]
+  psnr = points(rounds, "holdout_psnr")
   if len(losses) == 2:  # one, and its sum
     losses.pop("loss", None)
   loss_chart = line_chart(
@@ -207,13 +220,14 @@ def _rounds_table(rounds) -> str:
   for row in rounds[-_MOST_ROWS:]:
     psnr = row.get("holdout_psnr")
     cells = [
+      str(row["window"]),
       str(row.get("round", "")),
       f"{row['update']:,}",
       "" if psnr is None else f"{psnr:.2f}",
       duration(row.get("seconds", 0)),
     ]
     rows.append("".join(f'<td class="number">{html.escape(c)}</td>' for c in cells))
-  heads = ("round", "updates", "held-out PSNR, dB", "time since the start")
+  heads = ("window", "round", "updates", "held-out PSNR, dB", "time since the start")
   head = "".join(f'<th scope="col" class="number">{h}</th>' for h in heads)
   body = "".join(f"<tr>{row}</tr>" for row in rows)
   return (
@@ -242,11 +256,12 @@ def _preview(path: Path) -> str:
 
 def _strips(parts: Path, rounds) -> Iterable[str]:
   for row in rounds:
-    path = parts / strip_name(row.get("round", 0))
+    path = parts / strip_name(row["window"], row.get("round", 0))
     if path.exists():
       psnr = row.get("holdout_psnr")
       quality = "" if psnr is None else f", {psnr:.2f} dB on held-out pixels"
-      caption = f"Round {row['round']}, {row['update']:,} updates{quality}"
+      where = f"Window {row['window']}, round" if rounds[-1]["window"] > 1 else "Round"
+      caption = f"{where} {row['round']}, {row['update']:,} updates{quality}"
       yield _picture(
         path.read_bytes(), caption=caption, alt=f"Frames after: {caption}", wide=True
       )

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ import jax
 import numpy as np
 
 from dipvid_jax.atomic import replacing
+from dipvid_jax.image_sequence import ImageSequence
 from dipvid_jax.masks import HOLE_ABOVE
 from dipvid_jax.preparation import Placement
 from dipvid_jax.stage_times import StageTimes
@@ -27,11 +29,15 @@ from dipvid_jax.video_writing import write_video
 # Three videos, about fifteen pictures and their base64 stay below 25 MB.
 VIDEO_BYTES = 4_500_000
 _STRIP_BYTES, _SLICE_BYTES = 120_000, 400_000
-_LONGEST_SIDE, _MOST_FRAMES = 480, 300
+_LONGEST_SIDE, _MOST_FRAMES = 480, 200
 _MOST_STRIPS, _STRIP_FRAMES, _STRIP_WIDTH = 12, 5, 1200
 _SLICE_HEIGHT = 120
 _AROUND = 128  # grey, where the network's frames show less than the input
 _PACKAGES = ("jax", "jaxlib", "numpy", "opencv-python-headless", "av", "flax", "optax")
+
+
+# `[T, H, W, 3]` uint8 RGB, in memory or on disk.
+Frames = np.ndarray | ImageSequence
 
 
 class Shown(NamedTuple):
@@ -64,6 +70,7 @@ class ReportParts:
     placement: Placement,
     updates: int,
     rounds: int,
+    windows: int,
     times: StageTimes,
     resume: bool,
   ):
@@ -74,13 +81,14 @@ class ReportParts:
       video: the input.
       masks: `[T, H, W, 1]` uint8, above 127 = hole.
       placement: of the working frames in the input.
-      updates, rounds: of the whole schedule.
+      updates, rounds: of a window's schedule.
+      windows: how many there are.
       times: of the run; what is counted later is written later.
       resume: times add up with those of the run so far.
     """
     self._folder = folder / "report"
     self._folder.mkdir(exist_ok=True)
-    self._rounds, self._times = rounds, times
+    self._rounds, self._windows, self._times = rounds, windows, times
     if resume:
       times.add(read_facts(self._folder).get("seconds", {}))
     holes = masks > HOLE_ABOVE
@@ -99,49 +107,72 @@ class ReportParts:
         "frames": int(np.count_nonzero(shares)),
       },
       "updates": updates,
-      "rounds": rounds,
+      "windows": windows,
       "device": _device(),
       "versions": _versions(),
     }
-    self._write_clip("before", video.frames, holes=holes)
+    picked = range(0, len(masks), self._shown.step)
+    size = self._shown.size
+    levels = [_resize(np.uint8(holes[t, ..., 0]) * 255, size) for t in picked]
+    self._write_clip(
+      "before",
+      np.stack([_resize(video.frames[t], size) for t in picked]),
+      holes=np.stack(levels)[..., None] > HOLE_ABOVE,
+    )
+    # Of a long clip a round shows one window; the frames of the others stay as shown.
+    self._clips = {
+      name: np.full((len(picked), *size, 3), _AROUND, np.uint8)
+      for name in ("after", "full")
+    }
     self.write_facts(finished=False)
 
-  def write_working(self, *, after: np.ndarray, full: np.ndarray) -> None:
-    """Replaces the videos and slices of a result at the working size.
+  def write_working(self, clips: Mapping[str, np.ndarray], *, first: int) -> None:
+    """Replaces the videos and slices by a result at the working size.
 
     Args:
-      after, full: `[T, h, w, 3]` uint8 RGB.
+      clips: "after" and "full", `[K, h, w, 3]` uint8 RGB each.
+      first: the number of their first frame in the clip.
     """
-    for name, frames in (("after", after), ("full", full)):
-      self._write_clip(name, frames, working=True)
+    target = self._shown.placement.target
+    for name, frames in clips.items():
+      for i, shown in enumerate(self._clips[name]):
+        t = i * self._shown.step - first
+        if 0 <= t < len(frames):
+          shown[:] = _aligned(frames[t][target.slices], self._shown)
+      self._write_clip(name, self._clips[name])
 
-  def write_result(self, *, after: np.ndarray, full: np.ndarray) -> None:
+  def write_result(self, *, after: Frames, full: Frames) -> None:
     """Replaces them by those of the run's result, and counts the run as finished.
 
     Args:
-      after: `[T, H, W, 3]` uint8 RGB, of the input's size.
-      full: `[T, h, w, 3]` uint8 RGB, of the working size.
+      after: T frames of the input's size.
+      full: T frames of the network, what the working frames show of the input.
     """
-    self._write_clip("after", after)
-    self._write_clip("full", full, working=True)
+    for i, shown in enumerate(self._clips["after"]):
+      shown[:] = _resize(after[i * self._shown.step], self._shown.size)
+    for i, shown in enumerate(self._clips["full"]):
+      shown[:] = _aligned(full[i * self._shown.step], self._shown)
+    for name, clip in self._clips.items():
+      self._write_clip(name, clip)
     self.write_facts(finished=True)
 
-  def write_strip(self, full: np.ndarray, *, round_number: int) -> None:
+  def write_strip(self, full: np.ndarray, *, window: int, round_number: int) -> None:
     """Keeps some of the network's frames after a round, for about twelve rounds.
 
     Args:
-      full: `[T, h, w, 3]` uint8 RGB.
-      round_number: from 1.
+      full: `[K, h, w, 3]` uint8 RGB.
+      window, round_number: from 1.
     """
-    count = min(self._rounds, _MOST_STRIPS)
-    if round_number not in np.linspace(1, self._rounds, count).round():
+    rounds = self._windows * self._rounds
+    kept = np.linspace(1, rounds, min(rounds, _MOST_STRIPS)).round()
+    if (window - 1) * self._rounds + round_number not in kept:
       return
     picked = np.linspace(0, len(full) - 1, _STRIP_FRAMES).round().astype(int)
     strip = np.concatenate([full[i] for i in np.unique(picked)], axis=1)
     height, width = strip.shape[:2]
     if width > _STRIP_WIDTH:
       strip = _resize(strip, (height * _STRIP_WIDTH // width, _STRIP_WIDTH))
-    path = self._folder / strip_name(round_number)
+    path = self._folder / strip_name(window, round_number)
     _write(path, jpeg(strip, max_bytes=_STRIP_BYTES))
 
   def write_facts(self, *, finished: bool) -> None:
@@ -154,28 +185,18 @@ class ReportParts:
     content = json.dumps(self._facts | now, indent=2)
     _write(self._folder / "facts.json", content.encode())
 
-  def _write_clip(self, name, frames, *, working=False, holes=None):
-    """Writes a video and its time slice, small."""
-    kept, size = slice(None, None, self._shown.step), self._shown.size
-    shown = np.stack(
-      [
-        _aligned(frame, self._shown) if working else _resize(frame, size)
-        for frame in frames[kept]
-      ]
-    )
+  def _write_clip(self, name, clip, *, holes=None):
+    """Writes a video, `[N, H, W, 3]` as shown, and its time slice."""
     path = self._folder / f"{name}.mp4"
-    write_video(path, shown, self._shown.rate, max_bytes=VIDEO_BYTES)
-    if holes is not None:
-      levels = [_resize(np.uint8(hole[..., 0]) * 255, size) for hole in holes[kept]]
-      holes = np.stack(levels)[..., None] > HOLE_ABOVE
-    cut = time_slice(shown, row=self._shown.row, holes=holes)
+    write_video(path, clip, self._shown.rate, max_bytes=VIDEO_BYTES)
+    cut = time_slice(clip, row=self._shown.row, holes=holes)
     picture = enlarge(cut, rows=max(1, round(_SLICE_HEIGHT / len(cut))))
     _write(self._folder / f"slice-{name}.jpg", jpeg(picture, max_bytes=_SLICE_BYTES))
 
 
-def strip_name(round_number: int) -> str:
-  """The file of a round's strip."""
-  return f"round-{round_number:05}.jpg"
+def strip_name(window: int, round_number: int) -> str:
+  """The file of a round's strip; both numbers from 1."""
+  return f"window-{window:03}-round-{round_number:05}.jpg"
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -217,9 +238,9 @@ def _show(video, holes, placement) -> Shown:
   return Shown((even[0], even[1]), step, row, video.frame_rate / step, placement)
 
 
-def _aligned(frame, shown: Shown):
-  """A working frame in its place in the input, at the size that is shown."""
-  source, target = shown.placement.source, shown.placement.target
+def _aligned(content, shown: Shown):
+  """What a working frame shows, in its place in the input, at the size shown here."""
+  source = shown.placement.source
   down, across = (
     side / whole
     for side, whole in zip(shown.size, shown.placement.input_size, strict=True)
@@ -231,7 +252,7 @@ def _aligned(frame, shown: Shown):
   )
   image = np.full((*shown.size, 3), _AROUND, np.uint8)
   size = (bottom - top, right - left)
-  image[top:bottom, left:right] = _resize(frame[target.slices], size)
+  image[top:bottom, left:right] = _resize(content, size)
   return image
 
 

@@ -20,14 +20,15 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     path: the file; one that is missing has no rows.
 
   Returns:
-    The rows, each with its `update`.
+    The rows, each with its `update`, and with its `window`, which is 1 where a run of
+    an older version has none.
   """
   rows: list[dict[str, Any]] = []
   if not path.exists():
     return rows
   for line in path.read_text().splitlines():
     try:
-      row = json.loads(line)
+      row = {"window": 1} | json.loads(line)
       row["update"]
     except (ValueError, KeyError, TypeError):
       break
@@ -35,15 +36,17 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
   return rows
 
 
-def keep_rows(path: Path, *, updates: int) -> None:
-  """Drops the rows after so many updates, and what was cut off.
+def keep_rows(path: Path, *, window: int, updates: int) -> None:
+  """Drops the rows after so many updates of a window, and what was cut off.
 
   Args:
     path: the file; one that is missing stays so.
-    updates: the last `update` that is kept.
+    window: from 1.
+    updates: the last `update` of that window that is kept.
   """
   if not path.exists():
     return
-  kept = [row for row in read_rows(path) if row["update"] <= updates]
+  last = (window, updates)
+  kept = [row for row in read_rows(path) if (row["window"], row["update"]) <= last]
   with replacing(path) as partial:
     partial.write_text("".join(json.dumps(row) + "\n" for row in kept))

@@ -2,26 +2,49 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from dipvid_jax.checkpoints import Checkpoints
 from dipvid_jax.clip_source import check_source, read_clip
 from dipvid_jax.configuration import check_config, placing
 from dipvid_jax.errors import InputError
 from dipvid_jax.locks import check_free
 from dipvid_jax.masks import dilate
-from dipvid_jax.pipeline import Inpainted, inpaint_video
-from dipvid_jax.preparation import place, prepare, put_back
-from dipvid_jax.preview import preview_image, to_levels
-from dipvid_jax.program import build_visits, clip_strides, flow_strides
-from dipvid_jax.progress import FitProgress, say, stage
+from dipvid_jax.pipeline import Inpainted
+from dipvid_jax.preparation import (
+  Placement,
+  place,
+  prepare_frames,
+  prepare_holes,
+  put_back,
+)
+from dipvid_jax.preview import to_levels
+from dipvid_jax.program import build_program, build_visits, clip_strides
+from dipvid_jax.progress import say, stage
 from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
 from dipvid_jax.run_report import RunReport
 from dipvid_jax.types import Video
+from dipvid_jax.window_runs import fit_window, window_seed
+from dipvid_jax.windows import Arrays, Window, join, plan_windows
 from dipvid_jax.yardsticks import telea
-from flow import VideoFlow, make_estimator, stored_video_flow
+from flow import Estimator, make_estimator
+
+
+class _Source(NamedTuple):
+  """The input. Of a long clip only a window is in memory at the working size.
+
+  Attributes:
+    video: as it was read.
+    masks: `[T, H, W, 1]` uint8, above 127 = hole, grown as the config says.
+    placement: of the input in the working frames.
+    holes: `[T, h, w, 1]` bool, the hole at the working size.
+  """
+
+  video: Video
+  masks: np.ndarray
+  placement: Placement
+  holes: np.ndarray
 
 
 def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
@@ -52,167 +75,135 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   check_free(folder.path)
   folder.check(overwrite=overwrite, resume=resume)
   report = RunReport(folder, config=config)
-  video, masks, frames, hole_masks = _read(config)
+  source = _read(config)
   report.lap("reading")
-  if video.bit_depth > 8:
-    say(f"{config.video}: {video.bit_depth} bits a sample are rounded to 8")
-  strides = clip_strides(len(frames), config=config)
-  dropped = sorted(set(config.strides) - set(strides))
-  if dropped:
-    say(
-      f"{len(frames)} frames have no batch at stride {', '.join(map(str, dropped))}: left out"
-    )
+  if source.video.bit_depth > 8:
+    say(f"{config.video}: {source.video.bit_depth} bits a sample are rounded to 8")
+  windows = plan_windows(
+    len(source.holes), length=config.window, overlap=config.overlap
+  )
+  _check_windows(config, source, windows)
   estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
 
-  clip = (frames, hole_masks)
   with folder.claim(overwrite=overwrite, resume=resume):
-    folder.create(config.to_dict() | _fingerprint(*clip), resume=resume)
-    video_flow = _known_flow(config, folder, frames, estimator)
-    report.lap("flow")
+    folder.create(config.to_dict() | _fingerprint(source), resume=resume)
     report.begin(
-      video,
-      masks,
-      placement=place(video.frames.shape[1:3], **placing(config)),
-      visits=build_visits(len(frames), config=config),
+      source.video,
+      source.masks,
+      placement=source.placement,
+      visits=build_visits(windows[0].stop - windows[0].start, config=config),
+      windows=len(windows),
       resume=resume,
     )
-    result = _fit(config, folder, *clip, video_flow, report, resume=resume)
-    _write(config, folder, video, masks, result, report)
+    _inpaint(config, source, windows, estimator, folder, report, resume=resume)
+    if left_out := folder.write_videos(source.video):
+      say(left_out)
+    report.end()
   return folder.path
 
 
-def _fingerprint(frames, hole_masks) -> dict[str, str]:
-  """What tells the input of a run from any other, whatever its files are called."""
-  digest = hashlib.sha256(np.ascontiguousarray(frames).data)
-  digest.update(np.packbits(hole_masks > 0).data)
-  return {INPUT_FINGERPRINT: digest.hexdigest()}
-
-
-def _known_flow(config, folder, frames, estimator) -> VideoFlow:
-  """The flow that the method reads, from the folder where it is there already."""
-  strides = flow_strides(len(frames), config=config)
-  if not strides:
-    return ()
-  flow_count = sum(2 * (len(frames) - t) for t in strides)
-  with stage(f"flow ({config.flow.estimator})", flow_count) as progress:
-    return stored_video_flow(
-      folder.flow, frames, strides=strides, estimator=estimator, on_progress=progress
-    )
-
-
-def _write(config, folder, video, masks, result, report) -> None:
-  """Writes the result at the input's size, and the network's frames at theirs."""
-  placement = place(video.frames.shape[1:3], **placing(config))
-  full = to_levels(result.full)
-  inpainted = put_back(
-    video.frames,
-    masks,
-    to_levels(result.stitched),
-    placement=placement,
-    feather=config.feather,
-    generated=full,
-    share=result.share,
-  )
-  shown = full[:, *placement.target.slices]
-  if left_out := folder.write_results(inpainted, shown, like=video):
-    say(left_out)
-  report.end(after=inpainted, full=full)
-
-
-def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
-  """The video and its mask as they are, and both at the working size."""
+def _read(config) -> _Source:
+  """The video and its mask as they are, and the hole at the working size."""
   with stage("read", 2) as progress:
     video, masks = read_clip(config)
     masks = dilate(masks, config.dilate)
     progress(1)
-    frames, hole_masks = prepare(
-      video.frames,
-      masks,
-      **placing(config),
-      hide_hole=config.hide_hole,
+    placement = place(video.frames.shape[1:3], **placing(config))
+    holes = prepare_holes(masks, placement, hide_hole=config.hide_hole)
+    progress(1)
+  return _Source(video, masks, placement, holes)
+
+
+def _check_windows(config, source: _Source, windows: list[Window]) -> None:
+  """Makes sure that every window can be trained on, and says how many there are."""
+  length = windows[0].stop - windows[0].start
+  strides = clip_strides(length, config=config)
+  for window in windows:
+    if source.holes[window.start : window.stop].all():
+      raise InputError(
+        f"the hole covers the whole of all frames from {window.start} to "
+        f"{window.stop - 1}, nothing is left to learn from; use a larger --window"
+      )
+  if len(windows) > 1:
+    say(f"{len(source.holes)} frames are trained on in {len(windows)} windows")
+  dropped = sorted(set(config.strides) - set(strides))
+  if dropped:
+    names = ", ".join(map(str, dropped))
+    say(f"{length} frames have no batch at stride {names}: left out")
+
+
+def _fingerprint(source: _Source) -> dict[str, str]:
+  """What tells the input of a run from any other, whatever its files are called."""
+  digest = hashlib.sha256(np.ascontiguousarray(source.video.frames).data)
+  digest.update(np.ascontiguousarray(source.masks).data)
+  return {INPUT_FINGERPRINT: digest.hexdigest()}
+
+
+def _inpaint(
+  config,
+  source: _Source,
+  windows: list[Window],
+  estimator: Estimator,
+  folder: RunFolder,
+  report: RunReport,
+  *,
+  resume: bool,
+) -> None:
+  """Window after window: trains, fades into the one before, writes what is done."""
+  program = None
+  tail: Arrays = {}
+  for window in windows:
+    files = folder.window_files(window.number, of=len(windows))
+    if resume and len(windows) > 1:
+      left = files.read_tail()
+      if left is not None and folder.has_frames(window.first, window.settled):
+        tail = left
+        continue
+    frames = prepare_frames(
+      source.video.frames[window.start : window.stop], source.placement
     )
+    hole_masks = source.holes[window.start : window.stop].astype(np.float32)
     if config.hide_hole:
       frames = telea(frames, hole_masks)
-    progress(1)
-  return video, masks, frames, hole_masks
+    if len(windows) > 1 and not hole_masks.any():
+      result = Inpainted(frames, frames, None, hole_masks)
+    else:
+      own = config.copy_and_resolve_references()
+      own.seed = window_seed(config.seed, window.number)
+      program = build_program(len(frames), config=own, like=program)
+      result = fit_window(
+        frames,
+        hole_masks,
+        window=window,
+        of=len(windows),
+        config=own,
+        program=program,
+        estimator=estimator,
+        folder=folder,
+        report=report,
+        resume=resume,
+      )
+    arrays = {name: getattr(result, name) for name in ("full", "stitched", "share")}
+    done, tail = join(window, arrays, tail, overlap=config.overlap)
+    _write(config, source, window, done, folder)
+    if len(windows) > 1:
+      files.save_tail(tail)
 
 
-def _fit(
-  config, folder, frames, hole_masks, video_flow, report, *, resume
-) -> Inpainted:
-  """Fits with progress, metrics, a checkpoint and a preview after each round."""
-  visits = build_visits(len(frames), config=config)
-  strides = clip_strides(len(frames), config=config)
-  checkpoints = Checkpoints(folder.checkpoints)
-  progress = FitProgress(
-    total_updates=sum(visit.updates for visit in visits), rounds=visits[-1].round + 1
+def _write(
+  config, source: _Source, window: Window, done: Arrays, folder: RunFolder
+) -> None:
+  """Writes frames at the input's size, and the network's at theirs."""
+  rows = slice(window.first, window.settled)
+  full = to_levels(done["full"])
+  inpainted = put_back(
+    source.video.frames[rows],
+    source.masks[rows],
+    to_levels(done["stitched"]),
+    placement=source.placement,
+    feather=config.feather,
+    generated=full,
+    share=done["share"],
   )
-
-  def resume_from(fresh):
-    state = (
-      checkpoints.restore_latest(fresh, on_damaged=_say_damaged) if resume else None
-    )
-    done = 0 if state is None else int(state.step)
-    folder.keep_metrics(updates=done)
-    report.resume(done)
-    if done:
-      progress.resume(done)
-      say(f"resumed after {done} updates")
-    return state
-
-  def on_visit(visit, metrics):
-    rate = progress.visit(visit, metrics)
-    row = {
-      "update": progress.update,
-      "round": visit.round + 1,
-      "start": visit.start,
-      "stride": strides[visit.stride_index],
-      "direction": ("forward", "backward")[visit.direction],
-    }
-    row |= {name: float(values[-1]) for name, values in metrics.items()}
-    row |= {"updates_per_second": round(rate, 4)}
-    folder.append_metrics(row | {"seconds": round(report.stopping.seconds, 2)})
-    report.lap("training")
-
-  def on_round(visit, state, result):
-    report.record_round(visit, int(state.step), result)
-    checkpoints.save(state)
-    if report.is_due(visit):
-      folder.write_preview(_preview(frames, hole_masks, video_flow, result))
-      report.refresh(result)
-    progress.pause()
-
-  try:
-    result = inpaint_video(
-      frames,
-      hole_masks,
-      config=config,
-      video_flow=video_flow,
-      resume_from=resume_from,
-      on_visit=on_visit,
-      on_round=on_round,
-      on_window=progress.window,
-      stopping=report.stopping,
-    )
-  finally:
-    checkpoints.close()
-    progress.close()
-  # Once more: a run resumed after its end has had no round to draw it.
-  folder.write_preview(_preview(frames, hole_masks, video_flow, result))
-  return result
-
-
-def _say_damaged(step, error):
-  reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-  say(f"checkpoint of {step} updates cannot be read ({reason}); trying the one before")
-
-
-def _preview(frames, hole_masks, video_flow, result):
-  return preview_image(
-    frames,
-    hole_masks,
-    result.full,
-    result.stitched,
-    known_flow=video_flow[0].forward if video_flow else None,
-    generated_flow=result.flow,
-  )
+  shown = full[:, *source.placement.target.slices]
+  folder.write_frames(inpainted, shown, first=window.first)

@@ -12,11 +12,13 @@ import numpy as np
 from dipvid_jax.atomic import replacing
 from dipvid_jax.audio import add_audio
 from dipvid_jax.errors import InputError
-from dipvid_jax.images import write_image, write_images
+from dipvid_jax.image_sequence import ImageSequence
+from dipvid_jax.images import frame_path, write_image, write_images
 from dipvid_jax.locks import sole_writer
 from dipvid_jax.row_files import append_row, keep_rows
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import write_video
+from dipvid_jax.window_files import WindowFiles
 
 _RESULTS = (
   "inpainted.mp4",
@@ -57,6 +59,20 @@ class RunFolder:
     self.full = self.path / "full"
     self.metrics = self.path / "metrics.jsonl"
     self.rounds = self.path / "rounds.jsonl"
+
+  def window_files(self, number: int, *, of: int) -> WindowFiles:
+    """Where a window keeps its states; the only window has the folders for itself.
+
+    Args:
+      number: of the window, from 0.
+      of: how many windows there are.
+    """
+    name = f"window_{number:03d}" if of > 1 else ""
+    return WindowFiles(
+      checkpoints=self.checkpoints / name,
+      flow=self.flow / name,
+      tail=self.checkpoints / f"{name or 'window'}_tail.npz",
+    )
 
   def holds_run(self) -> bool:
     """Whether a run was begun here."""
@@ -167,9 +183,11 @@ class RunFolder:
       raise InputError(
         f"{self.path / _CONFIG}: cannot be read; start anew with --overwrite"
       ) from error
-    # The same files may have moved.
-    ignored = {"video", "mask", "tfds", "output", "preview_every"}
+    # The same files may have moved; the others change nothing of a result.
+    ignored = {"video", "mask", "tfds", "output", "checkpoint_minutes", "preview_every"}
     now = json.loads(json.dumps(config))
+    if not now.get("window"):
+      ignored.add("overlap")
     if INPUT_FINGERPRINT not in now:
       ignored.add(INPUT_FINGERPRINT)
     keys = sorted((now.keys() | begun.keys()) - ignored)
@@ -200,47 +218,60 @@ class RunFolder:
     """Adds a line to `rounds.jsonl`."""
     append_row(self.rounds, row)
 
-  def keep_metrics(self, *, updates: int) -> None:
-    """Drops lines after so many updates: a resumed run writes them again."""
+  def keep_metrics(self, *, window: int, updates: int) -> None:
+    """Drops rows after so many updates of a window: a resumed run writes them again.
+
+    Args:
+      window: from 1.
+      updates: of that window.
+    """
     for path in (self.metrics, self.rounds):
-      keep_rows(path, updates=updates)
+      keep_rows(path, window=window, updates=updates)
 
   def write_preview(self, image: np.ndarray) -> None:
     """Writes `preview.png`, `[H, W, 3]` uint8 RGB."""
     write_image(self.path / "preview.png", image)
 
-  def write_results(
-    self, stitched: np.ndarray, full: np.ndarray, *, like: Video
-  ) -> str:
-    """Writes `inpainted.mp4`, `frames/`, `full.mp4` and `full/`, shown as the input is.
+  def write_frames(self, stitched: np.ndarray, full: np.ndarray, *, first: int) -> None:
+    """Writes some of `frames/` and `full/`.
+
+    Args:
+      stitched: `[T, H, W, 3]` uint8 RGB, of the input's size.
+      full: `[T, h, w, 3]` uint8 RGB.
+      first: the number of the first one in the clip.
+    """
+    write_images(self.frames, stitched, first=first)
+    write_images(self.full, full, first=first)
+
+  def has_frames(self, first: int, stop: int) -> bool:
+    """Whether the frames `first .. stop - 1` were written."""
+    return all(
+      frame_path(folder, number).exists()
+      for folder in (self.frames, self.full)
+      for number in range(first, stop)
+    )
+
+  def write_videos(self, like: Video) -> str:
+    """Writes `inpainted.mp4` and `full.mp4` from the frames, shown as the input is.
 
     H.264 wants even sides: in the videos, not in the images, an odd side repeats its
     last row or column.
 
     Args:
-      stitched: `[T, H, W, 3]` uint8 RGB, of the input's size.
-      full: `[T, h, w, 3]` uint8 RGB.
-      like: the input, for its times, pixel aspect and sound.
+      like: the input, for its count, times, pixel aspect and sound.
 
     Returns:
       What of the sound was left out, in one line; empty where nothing was.
     """
-    write_images(self.frames, stitched)
-    write_images(self.full, full)
-    _write_video(self.path / "inpainted.mp4", stitched, like)
     left_out = ""
-    if like.audio:
-      left_out = add_audio(self.path / "inpainted.mp4", like.audio)
-    _write_video(self.path / _LAST_WRITTEN, full, like)
+    for name, folder in (("inpainted.mp4", self.frames), (_LAST_WRITTEN, self.full)):
+      write_video(
+        self.path / name,
+        ImageSequence(folder, len(like.frames), even=True),
+        like.frame_rate,
+        timestamps=like.timestamps,
+        pixel_aspect=like.pixel_aspect,
+      )
+      if folder is self.frames and like.audio:
+        left_out = add_audio(self.path / name, like.audio)
     return left_out
-
-
-def _write_video(path, frames, like):
-  odd = [(0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)]
-  write_video(
-    path,
-    np.pad(frames, odd, mode="edge"),
-    like.frame_rate,
-    timestamps=like.timestamps,
-    pixel_aspect=like.pixel_aspect,
-  )

@@ -1,7 +1,7 @@
 """When a run ends before its schedule does."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 RISE = 0.05  # decibels that count as one
 
@@ -13,43 +13,50 @@ class Stopping:
 
   Attributes:
     reason: why the run ends, in a few words; empty while it goes on.
+    minutes: after which it ends; None: never.
   """
 
-  def __init__(self, *, patience: int | None = None, minutes: float | None = None):
+  def __init__(
+    self,
+    *,
+    patience: int | None = None,
+    minutes: float | None = None,
+    begun: float | None = None,
+  ):
     """Starts the clock.
 
     Args:
       patience: rounds without a rise after which the run ends; None: never.
       minutes: after which it ends; None: never.
+      begun: when they began, in seconds of `time.monotonic`; None: now.
     """
     self.reason = ""
-    self._patience, self._minutes = patience, minutes
-    self._begun = time.monotonic()
+    self.minutes = minutes
+    self._patience = patience
+    self._begun = time.monotonic() if begun is None else begun
     self._best = float("-inf")
     self._rounds_since_rise = 0
 
   @property
   def seconds(self) -> float:
-    """Time used so far, that of the resumed run included."""
+    """Time used so far."""
     return time.monotonic() - self._begun
 
-  def restore(self, *, seconds: float, psnrs: Sequence[float], reason: str) -> None:
-    """Goes on where an interrupted run was; its lost work does not count.
+  def restore(self, *, psnrs: Iterable[float], reason: str) -> None:
+    """Goes on where an interrupted training was.
 
     Args:
-      seconds: that the resumed state had taken.
-      psnrs: what its rounds measured.
+      psnrs: what its rounds measured, decibels.
       reason: why it ended; empty where it did not.
     """
-    self._begun -= seconds
     for psnr in psnrs:
       self._count(psnr)
     self.reason = reason
 
   def check_time(self) -> None:
     """Ends the run where its time is used up."""
-    if self._minutes is not None and self.seconds >= 60 * self._minutes:
-      self.reason = f"the {self._minutes:g} minutes of max_minutes are used up"
+    if self.minutes is not None and self.seconds >= 60 * self.minutes:
+      self.reason = f"{self.minutes:g} minutes are used up (max_minutes)"
 
   def check_quality(self, psnr: float | None) -> None:
     """Counts a round, and ends the run where patience is used up.

@@ -1,6 +1,7 @@
 """Clips out: H.264 in an MP4."""
 
 import fractions
+import itertools
 import pathlib
 
 import av
@@ -9,6 +10,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from dipvid_jax import atomic, images, sources
 from dipvid_jax.errors import InputError
+from dipvid_jax.image_sequence import ImageSequence
 from dipvid_jax.types import Timestamps
 
 # libswscale's flags: bicubic, all chroma kept, exact rounding. Its default drops
@@ -28,7 +30,7 @@ def conventional_matrix(height: int) -> int:
 
 def write_video(
   path: pathlib.Path | str,
-  frames: np.ndarray,
+  frames: np.ndarray | ImageSequence,
   frame_rate: fractions.Fraction,
   *,
   timestamps: Timestamps | None = None,
@@ -43,7 +45,7 @@ def write_video(
 
   Args:
     path: the file, which is replaced if it exists.
-    frames: `[T, H, W, 3]` uint8 RGB, H and W even.
+    frames: `[T, H, W, 3]` uint8 RGB, or T files of such frames; H and W even.
     frame_rate: frames per second.
     timestamps: when each frame is shown, where the rate is not constant.
     pixel_aspect: width of a pixel over its height, as it is shown.
@@ -56,7 +58,7 @@ def write_video(
       aspect that is not positive.
     OSError: the file cannot be written.
   """
-  _check(path, frames, frame_rate, timestamps, pixel_aspect)
+  size = _check(path, frames, frame_rate, timestamps, pixel_aspect)
   rate = fractions.Fraction(frame_rate).limit_denominator(1_000_000)
   if timestamps is None:
     timestamps = Timestamps(np.arange(len(frames) + 1), 1 / rate)
@@ -75,7 +77,7 @@ def write_video(
     if max_bytes is not None:
       options = _bounded(max_bytes, timestamps)
     stream = container.add_stream("libx264", rate=rate, options=options)
-    stream.height, stream.width = frames.shape[1:3]
+    stream.height, stream.width = size
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.time_base = timestamps.time_base
@@ -83,7 +85,10 @@ def write_video(
     context.colorspace = conventional_matrix(stream.height)
     context.color_primaries = context.color_trc = _BT709
     context.color_range = ColorRange.MPEG
-    for frame, start in zip((*frames, None), (*starts, None), strict=True):
+    ended: tuple[np.ndarray | None, ...] = (None,)
+    for frame, start in zip(
+      itertools.chain(frames, ended), (*starts, None), strict=True
+    ):
       # At the end, None asks for what the encoder still holds back.
       for packet in stream.encode(None if frame is None else _to_yuv(frame, start)):
         packet.duration = shown_for[packet.pts]
@@ -104,8 +109,10 @@ def _bounded(max_bytes, timestamps):
   }
 
 
-def _check(path, frames, frame_rate, timestamps, pixel_aspect):
-  images.check_frames(frames)
+def _check(path, frames, frame_rate, timestamps, pixel_aspect) -> tuple[int, int]:
+  """Checks what can be known beforehand; returns the frames' (H, W)."""
+  if isinstance(frames, np.ndarray):
+    images.check_frames(frames)
   for name, value in (("frame_rate", frame_rate), ("pixel_aspect", pixel_aspect)):
     if value <= 0:
       raise ValueError(f"{name} must be positive, got {value}")
@@ -114,12 +121,13 @@ def _check(path, frames, frame_rate, timestamps, pixel_aspect):
       f"timestamps of {len(frames)} frames need {len(frames) + 1} ticks, got"
       f" {len(timestamps.ticks)}"
     )
-  height, width = frames.shape[1:3]
+  height, width = frames[0].shape[:2]
   if height % 2 or width % 2:
     raise InputError(
       f"{path}: H.264 video needs an even width and height, the frames are"
       f" {images.format_size((height, width))}"
     )
+  return height, width
 
 
 def _to_yuv(frame: np.ndarray, start: int) -> av.VideoFrame:

@@ -252,12 +252,12 @@ def test_rounds_have_a_line_with_updates_and_time(finished):
 def test_a_run_that_stops_by_itself_says_why_and_stays_so(clip, tmp_path, capsys):
   limits = ("--config.holdout_fraction=0.05", "--config.max_minutes=0")
   assert _run(clip, tmp_path, *limits) == 0
-  why = "the 0 minutes of max_minutes are used up"
+  why = "0 minutes are used up (max_minutes)"
   assert f"stopped after 2 updates: {why}" in capsys.readouterr().out
   (row,) = _rows(tmp_path / "out", "rounds.jsonl")
   assert (row["update"], row["stopped"]) == (2, why) and 3 < row["holdout_psnr"] < 30
   page = (tmp_path / "out/report.html").read_text()
-  assert f"ended after 2 of 8 updates: {why}" in page
+  assert f"finished after 2 of 8 updates: {why}" in page
   frames = sorted((tmp_path / "out/frames").iterdir())
   before = [path.read_bytes() for path in frames]
   (tmp_path / "out/report.html").unlink()
@@ -265,7 +265,8 @@ def test_a_run_that_stops_by_itself_says_why_and_stays_so(clip, tmp_path, capsys
   assert [path.read_bytes() for path in frames] == before
   assert _rows(tmp_path / "out", "rounds.jsonl") == [row]
   assert (
-    f"ended after 2 of 8 updates: {why}" in (tmp_path / "out/report.html").read_text()
+    f"finished after 2 of 8 updates: {why}"
+    in (tmp_path / "out/report.html").read_text()
   )
 
 

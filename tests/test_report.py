@@ -28,6 +28,7 @@ from dipvid_jax.run_report import RunReport
 from dipvid_jax.schedule import Visit
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import write_video
+from dipvid_jax.windows import Window
 from tests.media import moving_frames
 
 COUNT, SIZE, WORKING = 6, (48, 80), (32, 32)
@@ -48,6 +49,7 @@ class Run:
     self.frames = moving_frames(count, *SIZE)
     self.masks = np.zeros((count, *SIZE, 1), np.uint8)
     self.masks[:, 20:30, 34:44] = 255
+    self.window = Window(0, 0, count, 0, count)
     self.folder.path.mkdir()
     self.folder.create(self.config.to_dict(), resume=False)
     self.report = RunReport(self.folder, config=self.config)
@@ -58,26 +60,28 @@ class Run:
       self.masks,
       placement=place(SIZE, size=WORKING, fit=self.config.fit),
       visits=VISITS,
+      windows=1,
       resume=resume,
     )
-    self.report.resume(0)
+    self.report.begin_window(self.window)
+    self.report.resume(self.window, 0)
 
   def round(self, number):
     """The network fits better from round to round."""
     visit = VISITS[number]
     updates = 10 * (number + 1)
-    row = {"update": updates, "round": number + 1, "image": 0.5 / updates}
+    row = {"window": 1, "update": updates, "image": 0.5 / updates}
     self.folder.append_metrics(row | {"loss": 0.5 / updates, "seconds": 1.0})
     frames, _ = prepare(self.frames, self.masks, size=WORKING, fit=self.config.fit)
     full = frames * (number + 1) / len(VISITS)
     result = Inpainted(full, frames, None, None, holdout_psnr=PSNRS[number])
-    self.report.record_round(visit, updates, result)
-    if self.report.is_due(visit):
-      self.report.refresh(result)
+    self.report.record_round(visit, updates, result, window=self.window)
+    return self.report.refresh(visit, result, window=self.window)
 
   def end(self):
     full = np.full((len(self.frames), *WORKING, 3), 99, np.uint8)
-    self.report.end(after=255 - self.frames, full=full)
+    self.folder.write_frames(255 - self.frames, full, first=0)
+    self.report.end()
 
   @property
   def page(self):
@@ -238,7 +242,7 @@ def test_every_so_many_rounds(tmp_path):
   run.begin()
   done = []
   for number in range(4):
-    run.round(number)
+    assert run.round(number) == (number == 2)
     done.append(re.search(r"not finished: (\d+)", run.page.text)[1])
   assert done == ["0", "0", "30", "30"]
   rows = finished_rounds(run)
@@ -260,7 +264,7 @@ def test_a_run_that_stopped_says_why(tmp_path, capsys):
   assert "stopped" not in finished_rounds(run)[0]
   assert finished_rounds(run)[1]["stopped"] == run.report.stopping.reason
   run.end()
-  assert "ended after 20 of 40 updates: no rise of 0.05 dB" in run.page.text
+  assert "finished after 20 of 40 updates: no rise of 0.05 dB" in run.page.text
 
 
 def test_stopping_is_restored_from_the_rows(tmp_path):
@@ -270,11 +274,11 @@ def test_stopping_is_restored_from_the_rows(tmp_path):
   run.report.stopping.reason = "the user had enough"
   run.round(1)
   for updates, reason in ((10, ""), (20, "the user had enough")):
-    run.folder.keep_metrics(updates=20 if reason else 99)
-    resumed = RunReport(run.folder, config=run.config)
-    resumed.resume(updates)
-    assert resumed.stopping.reason == reason
-    assert resumed.stopping.seconds >= 1
+    run.report = RunReport(run.folder, config=run.config)
+    run.begin(resume=True)
+    run.report.resume(run.window, updates)
+    assert run.report.stopping.reason == reason
+    assert run.report.stopping.seconds >= 1
 
 
 def test_times_of_a_resumed_run_add_up(tmp_path):
@@ -287,6 +291,39 @@ def test_times_of_a_resumed_run_add_up(tmp_path):
   run.begin(resume=True)
   assert json.loads(path.read_text())["seconds"]["training"] == 4000
   assert "1 h 6 min" in run.page.text
+
+
+def test_windows_follow_each_other(tmp_path):
+  """Two windows of four frames, of six; the second one stops by itself."""
+  run = Run(tmp_path, count=6, max_minutes=60.0)
+  run.report.begin(
+    Video(run.frames, fractions.Fraction(25)),
+    run.masks,
+    placement=place(SIZE, size=WORKING, fit="crop"),
+    visits=VISITS,
+    windows=2,
+    resume=False,
+  )
+  videos = []
+  for number, start in enumerate((0, 2)):
+    run.window = Window(number, start, start + 4, 0, 0)
+    run.report.begin_window(run.window)
+    assert run.report.stopping.minutes == 30.0 * (number + 1)
+    run.report.stopping.reason = "enough" if number else ""
+    full = np.full((4, *WORKING, 3), 0.25 * (number + 1), np.float32)
+    result = Inpainted(full, full, None, None, holdout_psnr=20.0 + number)
+    run.report.record_round(VISITS[0], 10, result, window=run.window)
+    run.report.refresh(VISITS[0], result, window=run.window)
+    (video,) = (v for v in run.page.all("video") if v["aria-label"].startswith("Full"))
+    videos.append(frames_of(video)[:, 24, 40].mean(axis=-1))
+  assert videos[0] == pytest.approx([64] * 4 + [128] * 2, abs=6)
+  assert videos[1] == pytest.approx([64] * 2 + [128] * 4, abs=6)
+  assert "Window 2, round 1, 10 updates" in run.page.text
+  assert "not finished: 20 of 80 updates" in run.page.text
+  places = re.findall(r"<title>held-out PSNR (\S+) at (\d+)<", run.page.source)
+  assert places == [("20", "10"), ("21", "50")]
+  run.end()
+  assert "finished after 20 of 80 updates: enough" in run.page.text
 
 
 def test_the_command_makes_it_again(finished, capsys):
@@ -321,10 +358,10 @@ def test_a_folder_without_a_run_is_refused(tmp_path, capsys, content):
 
 
 def test_long_clips_are_shortened_and_it_is_said(tmp_path):
-  run = Run(tmp_path, count=301)
+  run = Run(tmp_path, count=201)
   run.begin()
   assert "only every second frame is shown" in run.page.text
-  assert len(frames_of(run.page.all("video")[0])) == 151
+  assert len(frames_of(run.page.all("video")[0])) == 101
 
 
 def test_large_clips_are_shown_smaller(tmp_path):
@@ -337,6 +374,7 @@ def test_large_clips_are_shown_smaller(tmp_path):
     run.masks,
     placement=place((702, 1200), size=WORKING, fit="pad"),
     visits=VISITS,
+    windows=1,
     resume=False,
   )
   assert frames_of(run.page.all("video")[0]).shape == (2, 210, 480, 3)

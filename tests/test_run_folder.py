@@ -169,7 +169,7 @@ def updates_in(folder):
 def with_metrics(folder):
   folder.create(CONFIG, resume=False)
   for update in (100, 200, 300):
-    folder.append_metrics({"update": update, "loss": 0.5})
+    folder.append_metrics({"window": 1, "update": update, "loss": 0.5})
   return folder
 
 
@@ -178,9 +178,17 @@ def with_metrics(folder):
   [(0, []), (199, [100]), (200, [100, 200]), (999, [100, 200, 300])],
 )
 def test_metrics_of_updates_to_be_repeated_are_dropped(with_metrics, updates, kept):
-  with_metrics.keep_metrics(updates=updates)
+  with_metrics.keep_metrics(window=1, updates=updates)
   assert updates_in(with_metrics) == kept
   assert names(with_metrics) == ["config.json", "metrics.jsonl"]
+
+
+def test_metrics_of_the_windows_before_stay(with_metrics):
+  for update in (100, 200):
+    with_metrics.append_metrics({"window": 2, "update": update})
+  with_metrics.append_metrics({"window": 3, "update": 100})
+  with_metrics.keep_metrics(window=2, updates=100)
+  assert updates_in(with_metrics) == [100, 200, 300, 100]
 
 
 # Within the last line, and before its line break.
@@ -188,23 +196,23 @@ def test_metrics_of_updates_to_be_repeated_are_dropped(with_metrics, updates, ke
 def test_a_line_that_was_cut_off_spoils_no_other(with_metrics, cut):
   content = with_metrics.metrics.read_bytes()
   with_metrics.metrics.write_bytes(content[:-cut])
-  with_metrics.keep_metrics(updates=999)
-  with_metrics.append_metrics({"update": 400})
+  with_metrics.keep_metrics(window=1, updates=999)
+  with_metrics.append_metrics({"window": 1, "update": 400})
   whole = [100, 200] if cut > 1 else [100, 200, 300]
   assert updates_in(with_metrics) == [*whole, 400]
 
 
 def test_rounds_to_be_repeated_are_dropped_with_the_metrics(with_metrics):
   for update in (100, 300):
-    with_metrics.append_round({"update": update, "round": update // 100})
-  with_metrics.keep_metrics(updates=200)
-  assert with_metrics.rounds.read_text() == '{"update": 100, "round": 1}\n'
+    with_metrics.append_round({"window": 1, "update": update})
+  with_metrics.keep_metrics(window=1, updates=200)
+  assert with_metrics.rounds.read_text() == '{"window": 1, "update": 100}\n'
   assert updates_in(with_metrics) == [100, 200]
 
 
 def test_without_metrics_there_is_nothing_to_drop(folder):
   folder.create(CONFIG, resume=False)
-  folder.keep_metrics(updates=100)
+  folder.keep_metrics(window=1, updates=100)
   assert names(folder) == ["config.json"]
 
 
@@ -212,7 +220,11 @@ def test_results_are_two_videos_and_their_frames(folder):
   folder.create(CONFIG, resume=False)
   stitched = np.full((3, 32, 48, 3), 60, np.uint8)
   video = Video(stitched, fractions.Fraction(25))
-  assert not folder.write_results(stitched, stitched + 100, like=video)
+  folder.write_frames(stitched[:2], stitched[:2] + 100, first=0)
+  assert folder.has_frames(0, 2) and not folder.has_frames(1, 3)
+  folder.write_frames(stitched[2:], stitched[2:] + 100, first=2)
+  assert folder.has_frames(0, 3)
+  assert not folder.write_videos(video)
   assert names(folder) == ["config.json", "frames", "full", "full.mp4", "inpainted.mp4"]
   for written, level in ((folder.frames, 60), (folder.full, 160)):
     assert sorted(path.name for path in written.iterdir()) == [
@@ -232,7 +244,8 @@ def test_a_run_is_finished_when_its_last_file_is_there(folder):
   folder.create({**CONFIG, INPUT_FINGERPRINT: "ab"}, resume=False)
   assert folder.holds_run() and not folder.is_finished(CONFIG)
   stitched = np.full((3, 32, 48, 3), 60, np.uint8)
-  folder.write_results(stitched, stitched, like=Video(stitched, fractions.Fraction(25)))
+  folder.write_frames(stitched, stitched, first=0)
+  folder.write_videos(Video(stitched, fractions.Fraction(25)))
   assert folder.is_finished(CONFIG)
   with pytest.raises(InputError, match="seed"):
     folder.is_finished({**CONFIG, "seed": 9})

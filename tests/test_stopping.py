@@ -62,7 +62,7 @@ def test_time_is_counted_from_the_start(clock):
   assert not stopping.reason and stopping.seconds == 119
   clock[0] += 1
   stopping.check_time()
-  assert stopping.reason == "the 2 minutes of max_minutes are used up"
+  assert stopping.reason == "2 minutes are used up (max_minutes)"
 
 
 def test_without_limits_nothing_ends(clock):
@@ -75,16 +75,15 @@ def test_without_limits_nothing_ends(clock):
 
 
 def test_a_resumed_run_has_its_time_and_patience_left(clock):
-  stopping = Stopping(patience=3, minutes=1)
   clock[0] += 5  # reading
-  stopping.restore(seconds=50, psnrs=[20.0, 20.0], reason="")
+  stopping = Stopping(patience=3, minutes=1, begun=clock[0] - 55)
+  stopping.restore(psnrs=[20.0, 20.0], reason="")
   assert stopping.seconds == 55
   stopping.check_quality(20.0)
   assert not stopping.reason
   stopping.check_quality(20.0)
   assert "3 rounds" in stopping.reason
-  other = Stopping(patience=3, minutes=1)
-  other.restore(seconds=60, psnrs=[], reason="")
+  other = Stopping(minutes=1, begun=clock[0] - 60)
   other.check_time()
   assert "1 minutes" in other.reason
 
@@ -186,7 +185,7 @@ def test_a_run_that_was_stopped_is_not_trained_on():
   stopping = Stopping()
 
   def resume_from(fresh):
-    stopping.restore(seconds=9, psnrs=recorder.psnrs, reason="it was enough")
+    stopping.restore(psnrs=recorder.psnrs, reason="it was enough")
     return recorder.states[-1]
 
   again, later = run(stopping=stopping, resume_from=resume_from)

@@ -43,8 +43,8 @@ configs/flow.py. Exit code: 0 done, 1 the training diverged or the disk is full,
 # Flags that are short for a config key.
 _SHORT = (
   *("video", "mask", "tfds", "video_id", "output"),
-  *("seed", "size", "dilate", "invert_mask", "mask_object"),
-  "preview_every",
+  *("seed", "size", "window", "overlap", "preview_every"),
+  *("dilate", "invert_mask", "mask_object"),
 )
 
 
@@ -89,6 +89,10 @@ def make_parser() -> argparse.ArgumentParser:
   parser.add_argument("--size", type=_size, metavar="HxW",
     help="height x width that the network works at, or `input` for the input's own; "
     "padded by reflection where it does not suit the network")  # fmt: skip
+  parser.add_argument("--window", type=int, metavar="K",
+    help="train on a longer clip in windows of K frames, for less memory")  # fmt: skip
+  parser.add_argument("--overlap", type=int, metavar="J",
+    help="frames over which a window fades into the next (default: 10)")  # fmt: skip
   parser.add_argument("--dilate", type=int, metavar="PX",
     help="grow the hole by so many pixels of the input")  # fmt: skip
   parser.add_argument("--invert-mask", action="store_true", default=None,
