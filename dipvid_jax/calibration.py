@@ -14,8 +14,10 @@ from dipvid_jax.carry import Carried, carry_known_pixels
 from dipvid_jax.yardsticks import telea
 from flow import PairFlow, complete_video_flow
 
-_COPIES = 4
+_COPIES = 6
 _BINS = 12
+# Filling is blurred where carrying is sharp: their mean helps little, a choice does.
+_FILLING_POWER = 4
 _SMALLEST = 1e-5  # of an expected error: half a level of 8 bits, squared
 
 
@@ -31,26 +33,32 @@ class Errors(NamedTuple):
   filled: np.ndarray
 
 
-class Target(NamedTuple):
-  """What is known or guessed of every pixel, and how well.
+class Guess(NamedTuple):
+  """What is known or guessed of every pixel without a network, and how well.
 
   Attributes:
-    frames: `[T, H, W, 3]` float32 RGB in [0, 1]: the input outside the hole, inside
-      the carried and the filled pixels, weighted by the inverse of their errors.
+    carried: `[T, H, W, 3]` float32 RGB in [0, 1]: the input outside the hole, carried
+      pixels inside; what the network may learn.
+    trust: `[T, H, W, 1]` float32 in [0, 1], how much it shall: 1 outside the hole,
+      inside how far carried pixels proved better than filled ones.
+    frames: `[T, H, W, 3]` float32: as `carried`, but inside the better of the carried
+      and the filled pixel, or a mean; what goes into the result.
     error: `[T, H, W, 1]` float32, expected squared error of `frames`, 0 outside.
   """
 
+  carried: np.ndarray
+  trust: np.ndarray
   frames: np.ndarray
   error: np.ndarray
 
 
-def make_target(
+def make_guess(
   filled: np.ndarray,
   hole_masks: np.ndarray,
   pairs: PairFlow,
   *,
   generator: np.random.Generator,
-) -> Target:
+) -> Guess:
   """Carries known pixels into the hole and weighs them by what they proved worth.
 
   Args:
@@ -60,19 +68,64 @@ def make_target(
     generator: draws where the copies of the hole lie.
 
   Returns:
-    The target.
+    The guess.
   """
   carried = _carry(filled, hole_masks, pairs)
   errors = expected_errors(
     filled, hole_masks, pairs, carried=carried, generator=generator
   )
-  # Of independent guesses this mean has the smallest error; infinity counts for none.
-  weights = [1 / error for error in errors]
-  mean = weights[0] * carried.frames + weights[1] * filled
   hole = hole_masks > 0
-  frames = np.where(hole, mean / (weights[0] + weights[1]), filled)
-  error = np.where(hole, 1 / (weights[0] + weights[1]), 0)
-  return Target(frames.astype(np.float32), error.astype(np.float32))
+  share = share_of(errors.carried, errors.filled, power=_FILLING_POWER)
+  share = np.where(hole, share, 1)
+  # The errors of both are taken as independent; infinity has no share.
+  finite = np.where(share > 0, errors.carried, 0)
+  error = share**2 * finite + (1 - share) ** 2 * errors.filled
+  arrays = (
+    carried.frames,
+    share,
+    share * carried.frames + (1 - share) * filled,
+    np.where(hole, error, 0),
+  )
+  return Guess(*(array.astype(np.float32) for array in arrays))
+
+
+def share_of(
+  error: np.ndarray, other_error: np.ndarray | float, *, power: int = 2
+) -> np.ndarray:
+  """How much of one guess to take where there is another one.
+
+  By the powers of their inverse expected errors. The first power is best for
+  independent guesses whose errors are known; where these are estimates themselves a
+  higher one leans less on the worse guess.
+
+  Args:
+    error: expected squared error of the guess, 0 where it is certain.
+    other_error: of the other, above 0.
+    power: of the inverse errors.
+
+  Returns:
+    The share in [0, 1].
+  """
+  return 1 / (1 + (error / other_error) ** power)
+
+
+def network_share(
+  image: np.ndarray, guess: Guess, hole_masks: np.ndarray
+) -> np.ndarray:
+  """How much of the network's frames goes into the result.
+
+  Args:
+    image: `[T, H, W, 3]` float32, the network's frames.
+    guess: from `make_guess`.
+    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
+
+  Returns:
+    `[T, H, W, 1]` float32: 0 outside the hole, inside what the network's error on
+    known pixels and the error of the guess give it.
+  """
+  known = hole_masks[..., 0] == 0
+  off = np.square(image - guess.frames)[known].mean() if known.any() else 0
+  return 1 - share_of(guess.error, max(float(off), _SMALLEST))
 
 
 def expected_errors(

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from dipvid_jax.evaluation.frame_quality import hole_psnr
+from dipvid_jax.yardsticks import telea
 
 _GAP = 2  # pixels between a square and the hole
 _LARGEST_SIDE, _SMALLEST_SIDE = 16, 2
@@ -66,6 +67,29 @@ def _draw_frame(hole, *, count, side, generator):
     drawn = slice(top, top + side), slice(left, left + side)
     held_out[drawn], free[drawn] = 1, 0
   return held_out
+
+
+def hide_held_out(
+  frames: np.ndarray, hole_masks: np.ndarray, holdout: np.ndarray, *, fill_hole: bool
+) -> np.ndarray:
+  """Fills the squares from what surrounds them.
+
+  What samples the frames near a square, as carrying does, then finds nothing of it.
+
+  Args:
+    frames: `[T, H, W, 3]` float32 RGB in [0, 1].
+    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
+    holdout: `[T, H, W, 1]` float32, 1 = held out.
+    fill_hole: fill the hole anew, too; its filling may have looked at the squares.
+
+  Returns:
+    `[T, H, W, 3]` float32; `frames` where nothing is held out.
+  """
+  if not holdout.any():
+    return frames
+  hidden = np.maximum(hole_masks, holdout)
+  anew = hidden if fill_hole else holdout
+  return np.where(anew > 0, telea(frames, hidden), frames)
 
 
 def holdout_psnr(

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from dipvid_jax.batching import DeviceClip, draw_noise, put_flow
-from dipvid_jax.carry import carry_known_pixels
-from dipvid_jax.configuration import check_config, follows_scene, generates_flow
+from dipvid_jax.calibration import Guess, make_guess, network_share
+from dipvid_jax.configuration import check_config, generates_flow
 from dipvid_jax.fit import fit
-from dipvid_jax.holdout import draw_holdout, holdout_psnr
+from dipvid_jax.holdout import draw_holdout, hide_held_out, holdout_psnr
 from dipvid_jax.moving_noise import moving_noise, scene_coordinates
 from dipvid_jax.preparation import check_size
 from dipvid_jax.program import (
@@ -109,33 +109,70 @@ def inpaint_video(
     video_flow = estimate_video_flow(frames, strides=strides, estimator=estimator)
   _check_flow(video_flow, strides, frames.shape)
 
-  holdout = None
-  if config.holdout_fraction:
-    draw = {"fraction": config.holdout_fraction, "seed": config.seed}
-    holdout = draw_holdout(hole_masks, **draw)
-  clip = put_clip(frames, hole_masks, video_flow, config=config, holdout=holdout)
+  draw = {"fraction": config.holdout_fraction, "seed": config.seed}
+  holdout = draw_holdout(hole_masks, **draw)
+  hidden = np.maximum(hole_masks, holdout)
+  shown = hide_held_out(frames, hole_masks, holdout, fill_hole=config.hide_hole)
+  guess = guess_hole(shown, hidden, video_flow, config=config)
+  clip = put_clip(shown, hole_masks, video_flow, guess, config=config, holdout=holdout)
   state = program.start(clip)
   if resume_from:
     state = resume_from(state) or state
+
+  def render(state):
+    image, flow = map(np.asarray, program.render(state, clip, on_window))
+    stitched, share = stitch(image, shown, hidden, guess)
+    return Inpainted(
+      full=image,
+      stitched=np.where(holdout > 0, frames, stitched),
+      flow=flow * float(clip.flow.scale[0]) if clip.flow else None,
+      share=np.where(holdout > 0, 0, share),
+      holdout_psnr=holdout_psnr(image, frames, holdout),
+    )
+
   return _run(
     program,
     state,
     clip,
-    known=(frames, holdout),
     stopping=stopping
     or Stopping(patience=config.stop_patience, minutes=config.max_minutes),
+    render=render,
     batches_per_call=config.batches_per_call,
     on_visit=on_visit,
     on_state=on_state,
     on_round=on_round,
-    on_window=on_window,
   )
+
+
+def guess_hole(
+  frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, config: Any
+) -> Guess | None:
+  """What the clip itself says about its hole, where the config asks for it.
+
+  Args:
+    frames: `[T, H, W, 3]` float32 RGB in [0, 1], the hole filled.
+    hole_masks: `[T, H, W, 1]` float32.
+    video_flow: known flow at `flow_strides(T, config=config)`.
+    config: from `load_config`; its seed decides where the guess is proved.
+
+  Returns:
+    The guess; None without `carry`.
+  """
+  if not config.carry:
+    return None
+  generator = np.random.default_rng(config.seed)
+  return make_guess(frames, hole_masks, _neighbours(video_flow), generator=generator)
+
+
+def _neighbours(video_flow):
+  return next(pairs for pairs in video_flow if pairs.stride == 1)
 
 
 def put_clip(
   frames: np.ndarray,
   hole_masks: np.ndarray,
   video_flow: VideoFlow,
+  guess: Guess | None = None,
   *,
   config: Any,
   holdout: np.ndarray | None = None,
@@ -146,6 +183,7 @@ def put_clip(
     frames: `[T, H, W, 3]` float32 RGB in [0, 1].
     hole_masks: `[T, H, W, 1]` float32.
     video_flow: known flow at `flow_strides(T, config=config)`.
+    guess: from `guess_hole`, to be learnt by its trust.
     config: from `load_config`; its seed decides the noise.
     holdout: `[T, H, W, 1]` float32, 1 = known, and yet hole to the training.
 
@@ -153,32 +191,48 @@ def put_clip(
     The clip on the device.
   """
   noise_key = jax.random.fold_in(jax.random.key(config.seed), NOISE_KEY)
-  if follows_scene(config):
-    (neighbours,) = (pairs for pairs in video_flow if pairs.stride == 1)
-    (scene_flow,) = complete_video_flow((neighbours,), hole_masks)
   if config.network_input == "moving_noise":
+    (scene_flow,) = complete_video_flow((_neighbours(video_flow),), hole_masks)
     coordinates = scene_coordinates(scene_flow)
     noise = moving_noise(noise_key, coordinates, channels=config.noise_channels)
   else:
     noise = draw_noise(noise_key, (*frames.shape[:3], config.noise_channels))
-  hidden = hole_masks
+  hidden = hole_masks if holdout is None else np.maximum(hole_masks, holdout)
+  soft_hole = 1 - guess.trust if guess else hidden
   if holdout is not None:
-    hidden = np.maximum(hole_masks, holdout)
-    filled = telea(frames, hidden)  # carrying samples a little beyond a hole's border
-    frames = filled if config.hide_hole else np.where(holdout > 0, filled, frames)
-  soft_hole = hidden
-  if config.carry:
-    frames, confidence = carry_known_pixels(frames, hidden, scene_flow)
-    soft_hole = 1 - confidence
-    if holdout is not None:
-      soft_hole = np.maximum(soft_hole, holdout)
+    soft_hole = np.maximum(soft_hole, holdout)
   return DeviceClip(
     noise=noise,
-    frames=jnp.asarray(frames),
+    frames=jnp.asarray(guess.carried if guess else frames),
     hole_mask=jnp.asarray(soft_hole),
     strides=jnp.asarray(clip_strides(len(frames), config=config), jnp.int32),
     flow=put_flow(video_flow, hidden) if generates_flow(config) else None,
   )
+
+
+def stitch(
+  image: np.ndarray,
+  frames: np.ndarray,
+  hole_masks: np.ndarray,
+  guess: Guess | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Puts the network's frames into the hole.
+
+  Args:
+    image: `[T, H, W, 3]` float32 RGB in (0, 1), the network's frames.
+    frames: `[T, H, W, 3]` float32, the input.
+    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
+    guess: from `guess_hole`; it keeps a share of the hole.
+
+  Returns:
+    The result `[T, H, W, 3]`, exactly the input outside the hole, and how much of
+    it is the network's, `[T, H, W, 1]`.
+  """
+  if guess is None:
+    share, rest = hole_masks, frames
+  else:
+    share, rest = network_share(image, guess, hole_masks), guess.frames
+  return share * image + (1 - share) * rest, share
 
 
 def _run(
@@ -186,33 +240,16 @@ def _run(
   state,
   clip,
   *,
-  known,
   stopping,
+  render,
   batches_per_call,
   on_visit,
   on_state,
   on_round,
-  on_window,
 ):
   """Fits what is left of the schedule; each round renders, the last is the result."""
   latest = None
-  frames, holdout = known
   last_update = sum(visit.updates for visit in program.visits)
-
-  def render(state):
-    outputs = program.render(state, clip, on_window)
-    hole = np.asarray(clip.hole_mask)
-    stitched = hole * outputs.image + (1 - hole) * np.asarray(clip.frames)
-    flow = outputs.flow * float(clip.flow.scale[0]) if clip.flow else None
-    if holdout is None:
-      return Inpainted(outputs.image, stitched, flow, hole)
-    return Inpainted(
-      outputs.image,
-      stitched=np.where(holdout > 0, frames, stitched),
-      flow=flow,
-      share=np.where(holdout > 0, 0, hole),
-      holdout_psnr=holdout_psnr(outputs.image, frames, holdout),
-    )
 
   def finish_round(visit, state):
     nonlocal latest
@@ -245,6 +282,8 @@ def _check_clip(frames, hole_masks):
     raise InputError(
       f"frames must be float in [0, 1], got {frames.dtype}; divide by 255"
     )
+  if not frames.size:
+    raise InputError(f"frames are empty: {frames.shape}")
   if not (np.isfinite(frames).all() and frames.min() >= 0 and frames.max() <= 1):
     raise InputError("frames must be finite and in [0, 1], in the hole too")
   if hole_masks.shape != (*frames.shape[:3], 1):
@@ -253,6 +292,8 @@ def _check_clip(frames, hole_masks):
     )
   if not np.isin(hole_masks, (0, 1)).all():
     raise InputError("hole_masks must be 0 (observed) or 1 (fill)")
+  if hole_masks.all():
+    raise InputError("hole_masks mark the whole of every frame; nothing is left to fit")
   return frames.astype(np.float32), hole_masks.astype(np.float32)
 
 
@@ -263,3 +304,5 @@ def _check_flow(video_flow, strides, shape):
       f"video_flow must hold strides {strides} of a clip {shape[:3]}; "
       f"estimate_video_flow(frames, strides={strides}) makes it"
     )
+  if not all(np.isfinite([p.forward, p.backward]).all() for p in video_flow):
+    raise InputError("video_flow must be finite")

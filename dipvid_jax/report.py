@@ -205,6 +205,8 @@ def _charts(facts, metrics, rounds) -> str:
     if psnr
     else "No pixels were held out; --config.holdout_fraction=0.02 holds some out."
   )
+  if facts.get("windows", 1) > 1:
+    held_out += " Windows follow each other, each with a network of its own."
   return (
     f'<div class="card"><h3>Losses</h3><p class="quiet">Of the last update of every'
     f" call, unweighted; <em>loss</em>, where there are several, is their weighted sum.</p>"

@@ -25,6 +25,7 @@ from dipvid_jax.progress import say, stage
 from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
 from dipvid_jax.run_report import RunReport
 from dipvid_jax.types import Video
+from dipvid_jax.video_writing import check_largest
 from dipvid_jax.window_runs import fit_window, window_seed
 from dipvid_jax.windows import Arrays, Window, join, plan_windows
 from dipvid_jax.yardsticks import telea
@@ -77,8 +78,10 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   report = RunReport(folder, config=config)
   source = _read(config)
   report.lap("reading")
+  named = config.video or config.tfds
+  check_largest(named, source.video.frames.shape[1:3])
   if source.video.bit_depth > 8:
-    say(f"{config.video}: {source.video.bit_depth} bits a sample are rounded to 8")
+    say(f"{named}: {source.video.bit_depth} bits a sample are rounded to 8")
   windows = plan_windows(
     len(source.holes), length=config.window, overlap=config.overlap
   )

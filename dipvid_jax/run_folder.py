@@ -16,6 +16,7 @@ from dipvid_jax.image_sequence import ImageSequence
 from dipvid_jax.images import frame_path, write_image, write_images
 from dipvid_jax.locks import sole_writer
 from dipvid_jax.row_files import append_row, keep_rows
+from dipvid_jax.sources import os_reason
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import write_video
 from dipvid_jax.window_files import WindowFiles
@@ -51,8 +52,17 @@ class RunFolder:
 
     Args:
       path: the folder.
+
+    Raises:
+      InputError: no folder can have that name.
     """
     self.path = Path(path)
+    try:
+      self.path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+      pass  # it will be made, or that will say why not
+    except (OSError, ValueError) as error:
+      raise InputError(f"--output {path}: {os_reason(error)}") from error
     self.checkpoints = self.path / "checkpoints"
     self.flow = self.path / "flow"
     self.frames = self.path / "frames"

@@ -137,10 +137,15 @@ def main(argv: list[str] | None = None) -> int:
   except DivergedError as error:
     print(f"inpaint: {error}; the checkpoints are kept", file=sys.stderr)
     return 1
+  except MemoryError as error:
+    print(
+      f"inpaint: {error or 'no memory left'}; use a smaller --size", file=sys.stderr
+    )
+    return 2
   except OSError as error:  # a full disk, most of all
     reason = error.strerror or error
     print(
-      f"inpaint: {error.filename or config.output}: cannot be written ({reason}); what"
+      f"inpaint: {error.filename or arguments.output}: cannot be written ({reason}); what"
       " is done is kept, the same command with --resume goes on",
       file=sys.stderr,
     )
