@@ -67,6 +67,13 @@ def get_config() -> ml_collections.ConfigDict:
   config.inner_steps = 100  # updates of a batch before the next one
   config.batches_per_call = 1  # batches on the device before the losses are read
   config.max_updates = config_dict.placeholder(int)  # of a network
+  # Of the known pixels, never trained on: rounds measure the network's PSNR there.
+  config.holdout_fraction = 0.0
+  # The run ends as if its schedule did, after so many rounds without a rise of 0.05 dB
+  # there, or after so many minutes of reading, flow and training.
+  config.stop_patience = config_dict.placeholder(int)
+  config.max_minutes = config_dict.placeholder(float)
+  config.preview_every = 1  # rounds until preview.png and report.html are made anew
   config.networks = 1  # "frames": how many are trained side by side
   config.best_of_every = 1  # "frames": every so many outputs may be the result
   config.learning_rate = 0.01

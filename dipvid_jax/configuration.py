@@ -20,15 +20,19 @@ _WEIGHTS = ("image_weight", "flow_weight", "consistency_weight", "perceptual_wei
 _COUNTS = (
   *("rounds", "batches_per_round", "inner_steps", "max_updates"),
   *("batches_per_call", "noise_channels", "networks", "best_of_every"),
+  *("stop_patience", "preview_every"),
 )
 _SMALLEST = {
   **dict.fromkeys(_COUNTS, 1),
   **dict.fromkeys(("seed", "dilate", "feather", *_WEIGHTS), 0),
+  **dict.fromkeys(("max_minutes", "holdout_fraction"), 0),
   **dict.fromkeys(("overlap", "checkpoint_minutes"), 0),
   "window": 1,
   "levels": 1,
   "batch_size": 1,
 }
+_LARGEST_HOLDOUT = 0.5
+_KEYS_NAMED = 10
 _LARGEST = {"seed": 2**32 - 1, "feather": 100}
 
 
@@ -112,7 +116,10 @@ def _check_keys(path: Path, config, reference) -> None:
   if unknown := sorted(set(config) - set(reference)):
     raise InputError(f"--config {path}: unknown key {', '.join(unknown)}{begin}")
   if missing := sorted(set(reference) - set(config)):
-    raise InputError(f"--config {path}: missing key {', '.join(missing)}{begin}")
+    few = ", ".join(missing[:_KEYS_NAMED])
+    if len(missing) > _KEYS_NAMED:
+      few += f" and {len(missing) - _KEYS_NAMED} more"
+    raise InputError(f"--config {path}: missing key {few}{begin}")
   for key in reference:
     value, wanted = config[key], reference.get_type(key)
     if isinstance(value, ml_collections.ConfigDict):
@@ -160,6 +167,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     if value not in allowed:
       raise InputError(f"config.{key}: {value!r} is not one of {', '.join(allowed)}")
   _check_method(config)
+  _check_stopping(config)
 
 
 def generates_flow(config: ml_collections.ConfigDict) -> bool:
@@ -194,6 +202,26 @@ def _check_method(config):
     raise InputError(
       'config.schedule: "frames" trains a network on each frame alone; it needs '
       "batch_size=1 and an image_weight"
+    )
+
+
+def _check_stopping(config):
+  if config.holdout_fraction > _LARGEST_HOLDOUT:
+    raise InputError(
+      f"config.holdout_fraction: must be 0 to {_LARGEST_HOLDOUT}, got "
+      f"{config.holdout_fraction}"
+    )
+  if config.stop_patience and not config.holdout_fraction:
+    raise InputError(
+      "config.stop_patience: waits for held-out pixels; set holdout_fraction, such as "
+      "0.02"
+    )
+  unfit = ("max_minutes", "stop_patience", "holdout_fraction")
+  given = [key for key in unfit if config[key]]
+  if config.schedule == "frames" and given:
+    raise InputError(
+      f'config.{given[0]}: schedule="frames" finishes one frame after another, so '
+      "there is nothing to measure or to end before all are done; leave it out"
     )
 
 

@@ -24,6 +24,7 @@ from dipvid_jax.program import Program, build_program, clip_strides, describe_wo
 from dipvid_jax.progress import say, stage
 from dipvid_jax.requirements import check_fits, describe, free_memory
 from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
+from dipvid_jax.run_report import RunReport
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import check_largest
 from dipvid_jax.window_runs import fit_window, window_seed
@@ -75,7 +76,9 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   folder = RunFolder(config.output)
   check_free(folder.path)
   folder.check(overwrite=overwrite, resume=resume)
+  report = RunReport(folder, config=config)
   source = _read(config)
+  report.lap("reading")
   named = config.video or config.tfds
   check_largest(named, source.video.frames.shape[1:3])
   if source.video.bit_depth > 8:
@@ -88,9 +91,18 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
 
   with folder.claim(overwrite=overwrite, resume=resume):
     folder.create(config.to_dict() | _fingerprint(source), resume=resume)
-    _inpaint(config, source, windows, program, estimator, folder, resume=resume)
+    report.begin(
+      source.video,
+      source.masks,
+      placement=source.placement,
+      visits=program.visits,
+      windows=len(windows),
+      resume=resume,
+    )
+    _inpaint(config, source, windows, program, estimator, folder, report, resume=resume)
     if left_out := folder.write_videos(source.video):
       say(left_out)
+    report.end()
   return folder.path
 
 
@@ -158,6 +170,7 @@ def _inpaint(
   program: Program,
   estimator: Estimator,
   folder: RunFolder,
+  report: RunReport,
   *,
   resume: bool,
 ) -> None:
@@ -193,6 +206,7 @@ def _inpaint(
         program=program,
         estimator=estimator,
         folder=folder,
+        report=report,
         resume=resume,
       )
     arrays = {name: getattr(result, name) for name in ("full", "stitched", "share")}

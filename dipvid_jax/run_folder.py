@@ -15,6 +15,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.image_sequence import ImageSequence
 from dipvid_jax.images import frame_path, write_image, write_images
 from dipvid_jax.locks import sole_writer
+from dipvid_jax.row_files import append_row, keep_rows
 from dipvid_jax.sources import os_reason
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import write_video
@@ -25,6 +26,9 @@ _RESULTS = (
   "full.mp4",
   "preview.png",
   "metrics.jsonl",
+  "rounds.jsonl",
+  "report.html",
+  "report",
   "frames",
   "full",
 )
@@ -39,7 +43,8 @@ class RunFolder:
   """Paths and writers of one run's output.
 
   `inpainted.mp4`, `frames/` (stitched), `full.mp4`, `full/` (the network's), `preview.png`, `config.json`,
-  `metrics.jsonl`, `checkpoints/`, `flow/`.
+  `metrics.jsonl`, `rounds.jsonl`, `report.html` and its parts in `report/`,
+  `checkpoints/`, `flow/`.
   """
 
   def __init__(self, path: str | Path):
@@ -63,6 +68,7 @@ class RunFolder:
     self.frames = self.path / "frames"
     self.full = self.path / "full"
     self.metrics = self.path / "metrics.jsonl"
+    self.rounds = self.path / "rounds.jsonl"
 
   def window_files(self, number: int, *, of: int) -> WindowFiles:
     """Where a window keeps its states; the only window has the folders for itself.
@@ -187,13 +193,20 @@ class RunFolder:
       raise InputError(
         f"{self.path / _CONFIG}: cannot be read; start anew with --overwrite"
       ) from error
-    # The same files may have moved; checkpoints change nothing of a result.
-    ignored = {"video", "mask", "tfds", "output", "checkpoint_minutes"}
+    # The same files may have moved; the others change nothing of a result.
+    ignored = {"video", "mask", "tfds", "output", "checkpoint_minutes", "preview_every"}
     now = json.loads(json.dumps(config))
+    if not now.get("window"):
+      ignored.add("overlap")
     if INPUT_FINGERPRINT not in now:
       ignored.add(INPUT_FINGERPRINT)
     keys = sorted((now.keys() | begun.keys()) - ignored)
-    changed = [key for key in keys if now.get(key) != begun.get(key)]
+    # A run of an older version has no value of a newer key, which then counts as off.
+    changed = [
+      key
+      for key in keys
+      if now.get(key) != begun.get(key) and (key in begun or now[key])
+    ]
     if len(changed) > 1 and INPUT_FINGERPRINT in changed:
       changed.remove(INPUT_FINGERPRINT)  # another size or mask setting changes it, too
     if changed == [INPUT_FINGERPRINT]:
@@ -209,28 +222,21 @@ class RunFolder:
 
   def append_metrics(self, row: dict[str, Any]) -> None:
     """Adds a line to `metrics.jsonl`."""
-    with self.metrics.open("a") as file:
-      file.write(json.dumps(row) + "\n")
+    append_row(self.metrics, row)
+
+  def append_round(self, row: dict[str, Any]) -> None:
+    """Adds a line to `rounds.jsonl`."""
+    append_row(self.rounds, row)
 
   def keep_metrics(self, *, window: int, updates: int) -> None:
-    """Drops lines after so many updates of a window: a resumed run writes them again.
+    """Drops rows after so many updates of a window: a resumed run writes them again.
 
     Args:
       window: from 1.
       updates: of that window.
     """
-    if not self.metrics.exists():
-      return
-    kept = []
-    for line in self.metrics.read_text().splitlines():
-      try:
-        row = json.loads(line)
-        if (row["window"], row["update"]) <= (window, updates):
-          kept.append(f"{line}\n")
-      except (ValueError, KeyError, TypeError):
-        break  # cut off in the middle of a write
-    with replacing(self.metrics) as partial:
-      partial.write_text("".join(kept))
+    for path in (self.metrics, self.rounds):
+      keep_rows(path, window=window, updates=updates)
 
   def write_preview(self, image: np.ndarray) -> None:
     """Writes `preview.png`, `[H, W, 3]` uint8 RGB."""

@@ -21,6 +21,8 @@ _LONGEST_SIDE = 16384  # of libx264
 # FFmpeg's numbers: the matrix (AVCOL_SPC_*), the primaries and the transfer curve.
 _BT709, _BT601 = 1, 6
 
+_MOST_BITS = 2e9  # a second: FFmpeg's numbers have 32 bits
+
 
 def conventional_matrix(height: int) -> int:
   """FFmpeg's number of the matrix that video of this height has by convention."""
@@ -51,6 +53,7 @@ def write_video(
   *,
   timestamps: Timestamps | None = None,
   pixel_aspect: fractions.Fraction | int = 1,
+  max_bytes: int | None = None,
 ) -> None:
   """Writes an H.264 MP4 that browsers play.
 
@@ -64,6 +67,8 @@ def write_video(
     frame_rate: frames per second.
     timestamps: when each frame is shown, where the rate is not constant.
     pixel_aspect: width of a pixel over its height, as it is shown.
+    max_bytes: the quality falls as far as the file needs to stay below; None: it is
+      nearly lossless.
 
   Raises:
     InputError: an odd height or width, which 4:2:0 video cannot have, or too large.
@@ -86,9 +91,10 @@ def write_video(
       options={"movflags": "+faststart"},
     ) as container,
   ):
-    stream = container.add_stream(
-      "libx264", rate=rate, options={"crf": "14", "preset": "medium"}
-    )
+    options = {"crf": "14", "preset": "medium"}
+    if max_bytes is not None:
+      options = _bounded(max_bytes, timestamps)
+    stream = container.add_stream("libx264", rate=rate, options=options)
     stream.height, stream.width = size
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
@@ -105,6 +111,20 @@ def write_video(
       for packet in stream.encode(None if frame is None else _to_yuv(frame, start)):
         packet.duration = shown_for[packet.pts]
         container.mux(packet)
+
+
+def _bounded(max_bytes, timestamps):
+  """x264's options for a file of limited size: what leaves its buffer is limited."""
+  seconds = max(float(timestamps.ticks[-1] * timestamps.time_base), 1e-3)
+  buffered = min(seconds, 1.0)
+  # The buffer starts full, and comes on top of what flows through it.
+  bits_a_second = min(0.85 * 8 * max_bytes / (seconds + buffered), _MOST_BITS)
+  return {
+    "crf": "23",
+    "preset": "veryfast",
+    "maxrate": str(int(bits_a_second)),
+    "bufsize": str(int(bits_a_second * buffered)),
+  }
 
 
 def _check(path, frames, frame_rate, timestamps, pixel_aspect) -> tuple[int, int]:

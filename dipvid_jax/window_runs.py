@@ -11,6 +11,7 @@ from dipvid_jax.preview import preview_image
 from dipvid_jax.program import Program, clip_strides, flow_strides
 from dipvid_jax.progress import FitProgress, say, stage
 from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.run_report import RunReport
 from dipvid_jax.window_files import WindowFiles
 from dipvid_jax.windows import Window
 from flow import Estimator, VideoFlow, stored_video_flow
@@ -34,6 +35,7 @@ def fit_window(
   program: Program,
   estimator: Estimator,
   folder: RunFolder,
+  report: RunReport,
   resume: bool,
 ) -> Inpainted:
   """Trains on a window's frames; what it does on the way is in the folder.
@@ -48,6 +50,7 @@ def fit_window(
     program: built from that config for K frames.
     estimator: of the known flow.
     folder: of the run.
+    report: of the run, begun.
     resume: go on from the window's latest checkpoint.
 
   Returns:
@@ -59,7 +62,9 @@ def fit_window(
   """
   files = folder.window_files(window.number, of=of)
   label = f"window {window.number + 1}/{of}" if of > 1 else ""
+  report.begin_window(window)
   video_flow = _known_flow(frames, config, estimator, files, label)
+  report.lap("flow")
   visits = program.visits
   strides = clip_strides(len(frames), config=config)
   checkpoints = Checkpoints(files.checkpoints)
@@ -84,6 +89,7 @@ def fit_window(
     )
     done = 0 if state is None else int(state.step)
     folder.keep_metrics(window=window.number + 1, updates=done)
+    report.resume(window, done)
     if done:
       progress.resume(done)
       say(f"{f'{label}: ' if label else ''}resumed after {done} updates")
@@ -100,16 +106,20 @@ def fit_window(
       "direction": ("forward", "backward")[visit.direction],
     }
     row |= {name: float(values[-1]) for name, values in metrics.items()}
-    folder.append_metrics(row | {"updates_per_second": round(rate, 4)})
+    row |= {"updates_per_second": round(rate, 4)}
+    folder.append_metrics(row | {"seconds": round(report.stopping.seconds, 2)})
+    report.lap("training")
 
   def on_state(visit, state):
     due = saved_at + 60 * config.checkpoint_minutes
     if not visit.ends_round and time.monotonic() >= due:
       save(state)
 
-  def on_round(_, state, result):
+  def on_round(visit, state, result):
+    report.record_round(visit, int(state.step), result, window=window)
     save(state)
-    folder.write_preview(_preview(frames, hole_masks, video_flow, result))
+    if report.refresh(visit, result, window=window):
+      folder.write_preview(_preview(frames, hole_masks, video_flow, result))
     progress.pause()
 
   try:
@@ -124,6 +134,7 @@ def fit_window(
       on_state=on_state,
       on_round=on_round,
       on_window=progress.window,
+      stopping=report.stopping,
     )
   finally:
     checkpoints.close()

@@ -350,7 +350,7 @@ BAD = [
   ("config: another type", own_config("config.rounds = 'many'"), ("rounds", "many")),
   ("config: keys missing", config_file(
     "import ml_collections\ndef get_config():\n  return ml_collections.ConfigDict()\n"),
-    ("own.py", "missing key", "rounds")),
+    ("own.py", "missing key", "batch_size", " more; begin with")),
   ("config: type hidden", config_file(
     "import ml_collections\nfrom dipvid_jax.configuration import load_config\n"
     "def get_config():\n  kept = load_config('vid').to_dict()\n"

@@ -53,7 +53,10 @@ def test_a_folder_with_other_files_is_free_and_they_stay(folder):
   assert names(folder) == ["config.json", "notes.txt"]
 
 
-RESULTS = ("config.json", "inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl")
+RESULTS = (
+  *("config.json", "inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl"),
+  *("rounds.jsonl", "report.html", "report"),
+)
 
 
 @pytest.mark.parametrize("held", [*RESULTS, "frames", "checkpoints", "flow"])
@@ -86,6 +89,17 @@ def test_a_run_begins_with_its_config(folder):
   written = json.loads((folder.path / "config.json").read_text())
   assert written == {**CONFIG, "size": [96, 192]}
   assert names(folder) == ["config.json"]
+
+
+def test_how_often_it_is_shown_may_change_on_resuming(begun):
+  begun.create({**CONFIG, "preview_every": 5}, resume=True)
+
+
+def test_a_key_that_is_newer_than_the_run_counts_as_off(begun):
+  newer = {"stop_patience": None, "holdout_fraction": 0.0}
+  begun.create({**CONFIG, **newer}, resume=True)
+  with pytest.raises(InputError, match=r"holdout_fraction \(None there, 0.02 here\)"):
+    begun.create({**CONFIG, "holdout_fraction": 0.02}, resume=True)
 
 
 def test_overwriting_clears_everything_but_the_flow(begun):
@@ -188,6 +202,14 @@ def test_a_line_that_was_cut_off_spoils_no_other(with_metrics, cut):
   assert updates_in(with_metrics) == [*whole, 400]
 
 
+def test_rounds_to_be_repeated_are_dropped_with_the_metrics(with_metrics):
+  for update in (100, 300):
+    with_metrics.append_round({"window": 1, "update": update})
+  with_metrics.keep_metrics(window=1, updates=200)
+  assert with_metrics.rounds.read_text() == '{"window": 1, "update": 100}\n'
+  assert updates_in(with_metrics) == [100, 200]
+
+
 def test_without_metrics_there_is_nothing_to_drop(folder):
   folder.create(CONFIG, resume=False)
   folder.keep_metrics(window=1, updates=100)
@@ -203,9 +225,7 @@ def test_results_are_two_videos_and_their_frames(folder):
   folder.write_frames(stitched[2:], stitched[2:] + 100, first=2)
   assert folder.has_frames(0, 3)
   assert not folder.write_videos(video)
-  assert names(folder) == [
-    *("config.json", "frames", "full", "full.mp4", "inpainted.mp4")
-  ]
+  assert names(folder) == ["config.json", "frames", "full", "full.mp4", "inpainted.mp4"]
   for written, level in ((folder.frames, 60), (folder.full, 160)):
     assert sorted(path.name for path in written.iterdir()) == [
       f"{i:05}.png" for i in range(3)

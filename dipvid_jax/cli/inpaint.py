@@ -32,8 +32,10 @@ examples:
 results in the output folder:
   inpainted.mp4, frames/   the input with the hole filled
   full.mp4                 the network's own frames everywhere
+  report.html              videos, curves, time slice, settings: open it in a browser
   preview.png              input, flows, generated frames and result at a glance
   metrics.jsonl            losses and updates per second, a line a batch
+  rounds.jsonl             PSNR on known pixels that were held out, a line a round
   config.json, checkpoints/, flow/
 
 --config.KEY=VALUE sets any key of the config; the keys and what they mean stand in
@@ -44,7 +46,7 @@ configs/flow.py. Exit code: 0 done, 1 the training diverged or the disk is full,
 # Flags that are short for a config key.
 _SHORT = (
   *("video", "mask", "tfds", "video_id", "output"),
-  *("seed", "size", "window", "overlap"),
+  *("seed", "size", "window", "overlap", "preview_every"),
   *("dilate", "invert_mask", "mask_object"),
 )
 
@@ -90,6 +92,8 @@ def make_parser() -> argparse.ArgumentParser:
     help="the mask is black where to fill")  # fmt: skip
   parser.add_argument("--object", type=int, dest="mask_object", metavar="K",
     help="of an indexed annotation, fill only object K (default: all)")  # fmt: skip
+  parser.add_argument("--preview-every", type=int, metavar="R",
+    help="make preview.png and report.html anew every R rounds (default: 1)")  # fmt: skip
   parser.add_argument("--resume", action="store_true",
     help="go on with the run in the output folder")  # fmt: skip
   parser.add_argument("--overwrite", action="store_true",
@@ -151,7 +155,7 @@ def main(argv: list[str] | None = None) -> int:
       "inpaint: interrupted; the same command with --resume goes on", file=sys.stderr
     )
     return 130
-  print(f"done: {folder / 'inpainted.mp4'} (at a glance: {folder / 'preview.png'})")
+  print(f"done: {folder / 'inpainted.mp4'} (what was done: {folder / 'report.html'})")
   return 0
 
 
