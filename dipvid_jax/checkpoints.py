@@ -3,14 +3,24 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
 
-from dipvid_jax.step import TrainState
+
+class HasStep(Protocol):
+  """A training state: a pytree that counts its updates in `step`."""
+
+  @property
+  def step(self) -> Any:
+    """Scalar int, updates done."""
 
 
-class Checkpoints:
+State = TypeVar("State", bound=HasStep)
+
+
+class Checkpoints(Generic[State]):
   """The last few states of a run, each written whole or not at all."""
 
   def __init__(self, folder: str | Path, *, keep: int = 2):
@@ -28,13 +38,13 @@ class Checkpoints:
       self._folder, options=options, item_handlers=ocp.StandardCheckpointHandler()
     )
 
-  def save(self, state: TrainState) -> None:
+  def save(self, state: State) -> None:
     """Writes a state under its number of updates."""
     self._manager.save(int(state.step), args=ocp.args.StandardSave(state))
 
   def restore_latest(
-    self, like: TrainState, *, on_damaged: Callable[[int, Exception], None]
-  ) -> TrainState | None:
+    self, like: State, *, on_damaged: Callable[[int, Exception], None]
+  ) -> State | None:
     """Reads the latest state that can be read.
 
     A checkpoint that cannot is put aside under the name `<updates>.unreadable`.

@@ -11,6 +11,7 @@ import numpy as np
 from dipvid_jax.atomic import replacing
 from dipvid_jax.errors import InputError
 from dipvid_jax.images import write_image, write_images
+from dipvid_jax.metric_rows import append_row, keep_rows
 from dipvid_jax.video_io import write_video
 
 _RESULTS = ("inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl", "frames")
@@ -114,22 +115,11 @@ class RunFolder:
 
   def append_metrics(self, row: dict[str, Any]) -> None:
     """Adds a line to `metrics.jsonl`."""
-    with self.metrics.open("a") as file:
-      file.write(json.dumps(row) + "\n")
+    append_row(self.metrics, row)
 
   def keep_metrics(self, *, updates: int) -> None:
     """Drops lines after so many updates: a resumed run writes them again."""
-    if not self.metrics.exists():
-      return
-    kept = []
-    for line in self.metrics.read_text().splitlines():
-      try:
-        if json.loads(line)["update"] <= updates:
-          kept.append(f"{line}\n")
-      except (ValueError, KeyError):
-        break  # cut off in the middle of a write
-    with replacing(self.metrics) as partial:
-      partial.write_text("".join(kept))
+    keep_rows(self.metrics, updates=updates)
 
   def write_preview(self, image: np.ndarray) -> None:
     """Writes `preview.png`, `[H, W, 3]` uint8 RGB."""
