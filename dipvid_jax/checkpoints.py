@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
@@ -20,7 +20,7 @@ class HasStep(Protocol):
 State = TypeVar("State", bound=HasStep)
 
 
-class Checkpoints(Generic[State]):
+class Checkpoints:
   """The last few states of a run, each written whole or not at all."""
 
   def __init__(self, folder: str | Path, *, keep: int = 2):
@@ -38,7 +38,7 @@ class Checkpoints(Generic[State]):
       self._folder, options=options, item_handlers=ocp.StandardCheckpointHandler()
     )
 
-  def save(self, state: State) -> None:
+  def save(self, state: HasStep) -> None:
     """Writes a state under its number of updates."""
     self._manager.save(int(state.step), args=ocp.args.StandardSave(state))
 

@@ -39,19 +39,21 @@ class FlowRunFolder:
     Raises:
       InputError: it holds a run, or cannot be written.
     """
-    if (self.path / _SETTINGS).exists():
-      raise InputError(
-        f"--output {self.path}: holds another run; name another folder, or add "
-        "--resume to go on with it"
-      )
+    self._check_free("name another folder, or add --resume to go on with it")
     try:
       self.path.mkdir(parents=True, exist_ok=True)
+      self.metrics.unlink(missing_ok=True)
       with replacing(self.path / _SETTINGS) as partial:
         partial.write_text(json.dumps(settings, indent=2) + "\n")
     except OSError as error:
       raise InputError(
         f"--output {self.path}: cannot be written ({error.strerror})"
       ) from error
+
+  def _check_free(self, remedy):
+    """A run that never saved a checkpoint has nothing to lose."""
+    if self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
+      raise InputError(f"--output {self.path}: holds another run; {remedy}")
 
   def go_on(self, settings: dict[str, Any]) -> None:
     """Makes sure that the run in the folder began with the same settings.
@@ -89,18 +91,15 @@ class FlowRunFolder:
     Raises:
       InputError: it cannot be read, or the folder holds a run.
     """
-    if (self.path / _SETTINGS).exists():
-      raise InputError(
-        f"--output {self.path}: holds a run already; leave out --resume-from to go on "
-        "with it"
-      )
+    self._check_free("name another folder, or use --resume to go on with it")
     try:
       self.path.mkdir(parents=True, exist_ok=True)
       with tarfile.open(file) as archive:
         archive.extractall(self.path, filter="data")
     except (OSError, tarfile.TarError) as error:
+      reason = " ".join(str(error).split())
       raise InputError(
-        f"--resume-from {file}: cannot be unpacked ({error}); copy it once more"
+        f"--resume-from {file}: cannot be unpacked ({reason}); copy it once more"
       ) from error
 
   def pack(self, update: int) -> None:

@@ -18,11 +18,10 @@ from dipvid_jax.flow_run_folder import FlowRunFolder
 from dipvid_jax.known_pair import Estimate, KnownPair
 from dipvid_jax.metric_rows import append_row, keep_rows
 from flow import make_estimator
-from flow.procedural import FAMILIES, FlowPair
+from flow.procedural import FAMILIES
 from flow.pwc_net import SIZE_MULTIPLE, VARIANTS, make_network
 from flow.pwc_weights import write_weights
 from flow.training import (
-  FlowTrainState,
   create_flow_state,
   draw_batch,
   evaluate_flow,
@@ -65,6 +64,10 @@ class FlowSettings:
   robust_from: int = 150_000
   dtype: str = "float32"
   seed: int = 0
+
+  def plain(self) -> dict[str, Any]:
+    """The settings as JSON has them."""
+    return dataclasses.asdict(self) | {"strides": list(self.strides)}
 
   def check(self) -> None:
     """Checks the values.
@@ -124,51 +127,52 @@ class FlowTrainer:
     """
     settings.check()
     self._settings, self._say = settings, say
-    self._folder = FlowRunFolder(output)
     self._known_pair = known_pair
-    plain = dataclasses.asdict(settings) | {"strides": list(settings.strides)}
-    if resume_from:
+    self._folder = FlowRunFolder(output)
+    going_on = resume or resume_from is not None
+    if resume_from is not None:
       self._folder.unpack(resume_from)
-    if resume or resume_from:
-      self._folder.go_on(plain)
+    if going_on:
+      self._folder.go_on(settings.plain())
     else:
-      self._folder.begin(plain)
-    self._learning_rate = make_learning_rate(
-      settings.learning_rate,
-      updates=settings.updates,
-      warm_up=settings.warm_up,
-      decay=settings.decay,
+      self._folder.begin(settings.plain())
+    draw = functools.partial(
+      draw_batch,
+      height=settings.height,
+      width=settings.width,
+      strides=settings.strides,
     )
-    frame = {
-      "height": settings.height,
-      "width": settings.width,
-      "strides": settings.strides,
-    }
-    self._pairs: dict[str, FlowPair] = {
-      family: evaluation_pairs(family=family, count=evaluation_count, **frame)
+    self._pairs = {
+      family: evaluation_pairs(draw, family=family, count=evaluation_count)
       for family in FAMILIES
     }
+    self._checkpoints = Checkpoints(self._folder.checkpoints, keep=1)
+    self._build(functools.partial(draw, batch_size=settings.batch_size))
+    if going_on:
+      self._restore()
+
+  def _build(self, draw):
+    """Makes the network, the optimiser, the first state and the programs."""
+    settings = self._settings
     # Default precision: TensorFloat-32 on a GPU, which is enough to train with.
     network = make_network(
       settings.variant,
       dtype=None if settings.dtype == "float32" else settings.dtype,
       precision=None,
     )
+    self._learning_rate = make_learning_rate(
+      settings.learning_rate,
+      updates=settings.updates,
+      warm_up=settings.warm_up,
+      decay=settings.decay,
+    )
     optimizer = make_optimizer(self._learning_rate)
     weight_key, self._data_key = jax.random.split(jax.random.key(settings.seed))
+    self.state = create_flow_state(weight_key, network=network, optimizer=optimizer)
     self._fit = make_fit_flow(
-      network,
-      optimizer,
-      draw=functools.partial(draw_batch, batch_size=settings.batch_size, **frame),
-      robust_from=settings.robust_from,
+      network, optimizer, draw=draw, robust_from=settings.robust_from
     )
     self._apply = jax.jit(make_network(settings.variant).apply)
-    self._checkpoints: Checkpoints[FlowTrainState] = Checkpoints(
-      self._folder.checkpoints, keep=1
-    )
-    self.state = create_flow_state(weight_key, network=network, optimizer=optimizer)
-    if resume or resume_from:
-      self._restore()
 
   def _restore(self):
     def complain(step, error):
@@ -201,7 +205,7 @@ class FlowTrainer:
     Args:
       updates_per_call: updates on the device before the losses are read.
       evaluate_every: updates between evaluations; the state is saved there too.
-      max_seconds: no call begins after so many seconds.
+      max_seconds: after so many no further call begins; there is one in any case.
 
     Returns:
       Whether the training is complete.
@@ -213,23 +217,25 @@ class FlowTrainer:
     if self.update == 0:
       self._evaluate_dis()
     due = self.update + evaluate_every
-    while self.update < self._settings.updates:
+    left = self._settings.updates - self.update
+    while left > 0:
+      self._train(min(updates_per_call, left))
+      left = self._settings.updates - self.update
       if time.monotonic() - began > max_seconds:
         break
-      self._train(min(updates_per_call, self._settings.updates - self.update))
-      if self.update >= due and self.update < self._settings.updates:
+      if self.update >= due and left > 0:
         self._evaluate()
         self._save()
         due += evaluate_every
     self._evaluate()
     self._save()
-    return self.update >= self._settings.updates
+    return left <= 0
 
   def _train(self, updates):
     began = time.monotonic()
     self.state, metrics = self._fit(self.state, self._data_key, updates=updates)
-    metrics = {name: np.asarray(values) for name, values in metrics.items()}
-    if not np.isfinite(metrics["loss"]).all():
+    means = {name: float(values.mean()) for name, values in metrics.items()}
+    if not math.isfinite(means["loss"]):
       raise DivergedError(
         f"the loss is not finite at or before update {self.update}; try a smaller "
         "--learning-rate or another --seed"
@@ -238,7 +244,7 @@ class FlowTrainer:
       self._folder.metrics,
       {
         "update": self.update,
-        **{name: float(values.mean()) for name, values in metrics.items()},
+        **means,
         "learning_rate": float(self._learning_rate(self.update)),
         "seconds": round(time.monotonic() - began, 3),
       },

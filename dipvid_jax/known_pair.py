@@ -47,14 +47,16 @@ def read_known_pair(first: Path, second: Path, reference: Path) -> KnownPair:
   Raises:
     InputError: a file that cannot be read, a grey image, or sizes that differ.
   """
-  frames = [np.asarray(read_image(path), np.float32) / 255 for path in (first, second)]
+  before, after = (
+    np.asarray(read_image(path), np.float32) / 255 for path in (first, second)
+  )
   flow = read_flo(reference)
-  height, width = frames[0].shape[:2]
-  for path, size in ((second, frames[1].shape), (reference, flow.shape)):
+  height, width = before.shape[:2]
+  for path, size in ((second, after.shape), (reference, flow.shape)):
     if size[:2] != (height, width):
       raise InputError(
         f"{path}: is {size[1]}x{size[0]}, {first} is {width}x{height} (width x height)"
       )
-  if any(frame.ndim != 3 for frame in frames):
+  if before.ndim != 3 or after.ndim != 3:
     raise InputError(f"{first}, {second}: must be colour images")
-  return KnownPair(*frames, flow)
+  return KnownPair(before, after, flow)

@@ -60,7 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
   add("--resume", action="store_true", help="go on with the run in the output folder")
   add("--resume-from", type=Path, metavar="TAR", help="go on with a resume.tar")
   add("--max-seconds", type=float, default=math.inf, metavar="S",
-    help="stop and save after so long; the same flags go on")  # fmt: skip
+    help="stop and save after so long; the same flags with --resume go on")  # fmt: skip
   add("--updates-per-call", type=int, default=50, metavar="N",
     help="on the device in a row, before the losses are read")  # fmt: skip
   add("--evaluate-every", type=int, default=2000, metavar="UPDATES")

@@ -1,41 +1,37 @@
 """How far an estimator is from exact flow, on pairs that nothing is trained on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 import numpy as np
 
 from flow.flo_files import end_point_error
 from flow.procedural import FlowPair
-from flow.training.step import draw_batch
 
 # Training keys come from the run's seed; these pairs are the same for every run.
 _SEED = 2**31 - 1
 
 
 def evaluation_pairs(
-  *, family: str, count: int, height: int, width: int, strides: Sequence[float]
+  draw: Callable[..., FlowPair], *, family: str, count: int
 ) -> FlowPair:
   """Draws the pairs of an evaluation, the same at every call.
 
   Args:
+    draw: `draw_batch` with all settings but `batch_size` and `family`.
     family: of the textures; `held_out` is never trained on.
     count: N.
-    height: H, pixels.
-    width: W, pixels.
-    strides: as in `draw_pair`.
 
   Returns:
     The pairs, each field a NumPy array with N in front.
   """
 
-  def draw(key):
-    return draw_batch(
-      key, batch_size=1, height=height, width=width, strides=strides, family=family
-    )
+  def draw_one(key):
+    return draw(key, batch_size=1, family=family)
 
+  # One after another: the pairs of an evaluation need not fit the device at once.
   keys = jax.random.split(jax.random.key(_SEED), count)
-  pairs = jax.jit(lambda keys: jax.lax.map(draw, keys))(keys)
+  pairs = jax.jit(lambda keys: jax.lax.map(draw_one, keys))(keys)
   return jax.tree.map(lambda array: np.asarray(array)[:, 0], pairs)
 
 

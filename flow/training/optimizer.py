@@ -50,8 +50,9 @@ def make_optimizer(learning_rate: optax.Schedule) -> optax.GradientTransformatio
   Updates are clipped to a root mean square of 1 in each tensor before the momentum,
   which holds off single large gradients whatever the size of the frames.
 
-  The weight decay 0.0004 of the paper is part of the gradient, as there; biases are
-  not decayed.
+  The weight decay is the paper's 0.0004, but beside the normalised update instead of
+  in the gradient: there it outweighs the gradients of the coarse levels, which are
+  small, and takes their kernels to zero. Biases are not decayed.
 
   Args:
     learning_rate: from `make_learning_rate`.
@@ -63,10 +64,10 @@ def make_optimizer(learning_rate: optax.Schedule) -> optax.GradientTransformatio
     transformers, CVPR 2022, for the momentum in bfloat16.
   """
   return optax.chain(
-    optax.add_decayed_weights(_WEIGHT_DECAY, mask=_kernels),
     optax.scale_by_factored_rms(min_dim_size_to_factor=_SMALLEST_FACTORED),
     optax.clip_by_block_rms(1.0),
     optax.ema(_MOMENTUM, debias=False, accumulator_dtype=jnp.bfloat16),
+    optax.add_decayed_weights(_WEIGHT_DECAY, mask=_kernels),
     optax.scale_by_learning_rate(learning_rate),
   )
 
