@@ -1,14 +1,14 @@
 """Updates: they learn, in a loop and in a scan alike; evaluation."""
 
-from typing import Any
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from flow.correlation import cost_volume
 from flow.procedural import FlowPair
+from flow.pwc_net import PWCNet, _Encoder, make_network
 from flow.training import (
   create_flow_state,
   evaluate_flow,
@@ -16,25 +16,9 @@ from flow.training import (
   make_fit_flow,
   make_optimizer,
 )
-
-
-class Small(nn.Module):
-  """Stands for PWC-Net: the same interface, a convolution for every level."""
-
-  dtype: Any = None
-
-  def __call__(self, first, second):
-    return self.levels(first, second)[-1]
-
-  @nn.compact
-  def levels(self, first, second):
-    both = jnp.concatenate([first, second], axis=-1)
-    flows = []
-    for level in (6, 5, 4, 3, 2):
-      side = 2**level
-      x = nn.avg_pool(both, (side, side), (side, side))
-      flows.append(nn.Conv(2, (1, 1), name=f"level{level}")(x))
-    return flows
+from tests.quick_compile import quick_compile  # noqa: F401
+from tests.synthetic import texture
+from tests.tiny_network import TINY, LevelsOnly
 
 
 def draw(key):
@@ -51,12 +35,12 @@ KEY = jax.random.key(7)
 
 
 def new_state():
-  return create_flow_state(jax.random.key(0), network=Small(), optimizer=OPTIMIZER)
+  return create_flow_state(jax.random.key(0), network=LevelsOnly(), optimizer=OPTIMIZER)
 
 
 @pytest.fixture(scope="module")
 def fit():
-  return make_fit_flow(Small(), OPTIMIZER, draw=draw, robust_from=150)
+  return make_fit_flow(LevelsOnly(), OPTIMIZER, draw=draw, robust_from=150)
 
 
 def test_updates_learn_and_the_robust_loss_takes_over(fit):
@@ -87,7 +71,7 @@ def test_two_calls_are_one(fit):
 
 def test_the_scan_of_accelerators_does_the_same(fit, monkeypatch):
   monkeypatch.setattr("jax.default_backend", lambda: "gpu")
-  scan = make_fit_flow(Small(), OPTIMIZER, draw=draw, robust_from=150)
+  scan = make_fit_flow(LevelsOnly(), OPTIMIZER, draw=draw, robust_from=150)
   monkeypatch.undo()
   state, metrics = scan(new_state(), KEY, updates=3)
   expected, expected_metrics = fit(new_state(), KEY, updates=3)
@@ -149,3 +133,28 @@ def test_evaluation_tells_all_pixels_from_the_visible_ones():
   )
   assert sizes == [2, 1]
   assert errors == pytest.approx({"all": (4 + 5) / 2, "visible": 5})
+
+
+def test_first_weights_match_a_moved_texture():
+  # Without the encoder's own first values it is one pixel in twenty.
+  network = make_network("small")
+  params = create_flow_state(KEY, network=network, optimizer=OPTIMIZER).params
+  frame = jnp.asarray(texture(64, 96)[None])
+  moved = jnp.roll(frame, 8, axis=2)
+  encode = jax.jit(_Encoder(network.encoder_channels).apply)
+  first, second = (encode({"params": params["encoder"]}, x)[1] for x in (frame, moved))
+  costs = np.asarray(jax.jit(cost_volume)(first, second))[:, 2:-2, 5:-5]
+  true = 4 * 9 + 4 + 2  # 8 pixels are 2 at level 2
+  assert (costs.argmax(axis=-1) == true).mean() > 0.5
+
+
+def test_an_update_of_pwc_net_moves_every_kernel():
+  network = PWCNet(**TINY, precision=None)
+  state = create_flow_state(KEY, network=network, optimizer=OPTIMIZER)
+  before = jax.tree.map(np.asarray, state.params)
+  fit_network = make_fit_flow(network, OPTIMIZER, draw=draw, robust_from=0)
+  state, metrics = fit_network(state, KEY, updates=1)
+  assert all(np.isfinite(values).all() for values in metrics.values())
+  moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), state.params, before)
+  for path, distance in jax.tree.leaves_with_path(moved):
+    assert path[-1].key == "bias" or 0 < distance < 0.1
