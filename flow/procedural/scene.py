@@ -191,7 +191,7 @@ def _draw_painting(key, tiles):
       "scale": (-0.9, 0.1),
       "angle": (0, 2 * math.pi),
       "start": (0, 1000, (2,)),
-      "contrast": (-1.6, 0.2),
+      "contrast": (-1.2, 0.3),
       "mixing": (-0.4, 0.4, (3, 3)),
       "luma": (0.15, 0.85),
       "chroma": (-0.2, 0.2, (3,)),
