@@ -11,10 +11,10 @@ from benchmarks.scene import draw_clip
 from dipvid_jax.configuration import load_config
 from dipvid_jax.fit import fit
 from dipvid_jax.masks import read_mask
-from dipvid_jax.pipeline import put_clip
+from dipvid_jax.pipeline import guess_hole, put_clip
 from dipvid_jax.preparation import prepare
 from dipvid_jax.preview import to_levels
-from dipvid_jax.program import build_program, clip_strides, start_state
+from dipvid_jax.program import build_program, flow_strides
 from dipvid_jax.run_folder import RunFolder
 from dipvid_jax.video_io import read_video, write_video
 from flow import estimate_video_flow
@@ -57,22 +57,23 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
     frames, hole_masks = prepare(video.frames, masks, size=size, fit="crop")
     yield lap("read")
     video_flow = estimate_video_flow(
-      frames, strides=clip_strides(_FRAMES, config=config)
+      frames, strides=flow_strides(_FRAMES, config=config)
     )
     yield lap("flow (DIS) and visibility")
-    clip = put_clip(frames, hole_masks, video_flow, config=config)
+    guess = guess_hole(frames, hole_masks, video_flow, config=config)
+    clip = put_clip(frames, hole_masks, video_flow, guess, config=config)
     yield lap("pair holes, to the device")
     program = build_program(_FRAMES, config=config)
-    state = start_state(program, clip, seed=0)
+    state = program.start(clip)
     yield lap("parameters")
     for stage in ("first batch, with compilation", "second batch"):
       visits = program.visits[:1]
       state = fit(state, clip, visits=visits, fit_visits=program.fit_visits)
       yield lap(stage, config.inner_steps)
-    outputs = program.render(state.params, clip.noise)
+    outputs = program.render(state, clip)
     yield lap("render, with compilation")
     levels = to_levels(outputs.image)
     output = RunFolder(folder / "out")
     output.create(config.to_dict(), resume=False)
-    output.write_results(levels, levels, _RATE)
+    output.write_results(levels, levels, like=video)
     yield lap("write")

@@ -23,6 +23,7 @@ def get_config() -> ml_collections.ConfigDict:
   """`flow.py` with the hole hidden, pixels carried, and another order."""
   config = load_config("flow")
   config.fit = "pad"
+  config.feather = 2
   config.hide_hole = True
   config.carry = True
   config.network_input = "moving_noise"

@@ -22,12 +22,19 @@ def get_config() -> ml_collections.ConfigDict:
 
   config.video = config_dict.placeholder(str)  # a video file or a folder of images
   config.mask = config_dict.placeholder(str)  # a video, a folder, or one image
+  config.tfds = config_dict.placeholder(str)  # instead of both: a data set
+  config.video_id = config_dict.placeholder(str)  # one of its videos
   config.output = config_dict.placeholder(str)  # a folder for the results
   config.seed = 0
 
-  config.size = (192, 384)  # height, width of the working frames
+  # Height, width that the network works at; (0, 0) is the input's own. What does not
+  # suit `levels` is padded by reflection, and the padding cut off after.
+  config.size = (192, 384)
   config.fit = "crop"  # "crop" cuts to the aspect of `size`, "pad" keeps everything
   config.dilate = 0  # pixels of the input by which the hole grows
+  # Pixels of the input, from the hole's border inward, over which the filling leads
+  # over into what surrounds it.
+  config.feather = 0
   config.invert_mask = False  # True where the mask is 0 in the hole
   config.mask_object = config_dict.placeholder(int)  # one index of an annotation
 
@@ -42,18 +49,22 @@ def get_config() -> ml_collections.ConfigDict:
   config.network_input = "noise"  # "moving_noise" moves with the scene
   config.noise_channels = 1
 
+  config.network = "2d"  # "3d" convolves over the frames of a batch, too
   config.levels = 6
   config.random_norm_scale = False  # True draws BatchNorm's scale as PyTorch 1.0 did
 
   config.strides = (1, 3, 5)
   config.batch_size = 5
-  # "epochs": a round is every batch once; "shuffled": no median batch in a round
+  # "epochs": a round is every batch once; "shuffled": no median batch in a round;
+  # "middle_last": see vid.py; "frames": see dip.py
   config.schedule = "rounds"
   config.rounds = 20
   config.batches_per_round = 50
   config.inner_steps = 100  # updates of a batch before the next one
   config.batches_per_call = 1  # batches on the device before the losses are read
-  config.max_updates = config_dict.placeholder(int)
+  config.max_updates = config_dict.placeholder(int)  # of a network
+  config.networks = 1  # "frames": how many are trained side by side
+  config.best_of_every = 1  # "frames": every so many outputs may be the result
   config.learning_rate = 0.01
   config.learning_rate_schedule = "constant"  # "cosine" falls to 0 at the end
 

@@ -7,6 +7,7 @@ losses for other research code; `bin/inpaint` for files.
 from dipvid_jax.batching import DeviceClip, DeviceFlow, draw_noise, put_flow, take_batch
 from dipvid_jax.configuration import load_config
 from dipvid_jax.errors import DivergedError, InputError
+from dipvid_jax.evaluation.frame_quality import hole_psnr
 from dipvid_jax.losses import (
   consistency_loss,
   flow_loss,
@@ -14,7 +15,6 @@ from dipvid_jax.losses import (
   perceptual_loss,
 )
 from dipvid_jax.masks import read_mask
-from dipvid_jax.metrics import hole_psnr
 from dipvid_jax.model import EncoderDecoder
 from dipvid_jax.objective import Loss, add_known_features, make_losses
 from dipvid_jax.pipeline import Inpainted, inpaint_video

@@ -18,11 +18,18 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
   Yields:
     The name to write to, in the same folder. It takes `path`'s place when the block
     ends, and is removed when the block raises.
+
+  Raises:
+    OSError: it cannot be written; the error names `path`.
   """
   partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
   try:
     yield partial
     partial.replace(path)
+  except OSError as error:
+    partial.unlink(missing_ok=True)
+    reason = error.strerror or str(error)
+    raise OSError(error.errno, reason, str(path)) from error
   except BaseException:
     partial.unlink(missing_ok=True)
     raise

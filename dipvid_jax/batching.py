@@ -133,9 +133,9 @@ def _pair_holes(hole_i, hole_j, flow_ij):
 
 def take_batch(
   clip: DeviceClip,
-  start: jax.Array,
-  stride_index: jax.Array,
-  direction: jax.Array,
+  start: jax.Array | int,
+  stride_index: jax.Array | int,
+  direction: jax.Array | int,
   *,
   batch_size: int,
 ) -> Batch:
@@ -169,5 +169,5 @@ def take_batch(
     flow_hole=known.hole[stride_index, direction, source].astype(dtype),
     visible=known.visible[stride_index, direction, source].astype(dtype),
     flow_scale=scale,
-    flow_channel=4 * stride_index + 2 * direction,
+    flow_channel=jnp.asarray(4 * stride_index + 2 * direction),
   )

@@ -1,5 +1,7 @@
 """A run's training states on disk, by orbax."""
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -39,8 +41,19 @@ class Checkpoints:
     )
 
   def save(self, state: HasStep) -> None:
-    """Writes a state under its number of updates."""
-    self._manager.save(int(state.step), args=ocp.args.StandardSave(state))
+    """Writes a state under its number of updates.
+
+    Raises:
+      OSError: it cannot be written, or the disk has no room for it.
+    """
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    if shutil.disk_usage(self._folder).free < size:
+      # Found out beforehand, because orbax's threads report it at length.
+      raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
+    try:
+      self._manager.save(int(state.step), args=ocp.args.StandardSave(state))
+    except ValueError as error:  # so tensorstore says what the system refused
+      raise OSError(errno.EIO, str(error).splitlines()[0], str(self._folder)) from error
 
   def restore_latest(
     self, like: State, *, on_damaged: Callable[[int, Exception], None]

@@ -3,13 +3,13 @@
 import importlib.util
 import math
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import ml_collections
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.model import CHANNELS
-from dipvid_jax.preparation import Fit, check_size
+from dipvid_jax.preparation import Fit, check_smallest
 from dipvid_jax.schedule import SCHEDULES
 from dipvid_jax.vgg import INPUT_CONVENTIONS
 from flow.estimators import ESTIMATORS
@@ -17,13 +17,13 @@ from flow.estimators import ESTIMATORS
 _WEIGHTS = ("image_weight", "flow_weight", "consistency_weight", "perceptual_weight")
 _COUNTS = (
   *("rounds", "batches_per_round", "inner_steps", "max_updates"),
-  *("batches_per_call", "noise_channels"),
+  *("batches_per_call", "noise_channels", "networks", "best_of_every"),
 )
 _SMALLEST = {
   **dict.fromkeys(_COUNTS, 1),
-  **dict.fromkeys(("seed", "dilate", *_WEIGHTS), 0),
+  **dict.fromkeys(("seed", "dilate", "feather", *_WEIGHTS), 0),
   "levels": 1,
-  "batch_size": 2,  # flow needs a pair
+  "batch_size": 1,
 }
 
 
@@ -100,6 +100,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_sizes(config)
   choices = {
     "fit": (config.fit, get_args(Fit)),
+    "network": (config.network, ("2d", "3d")),
     "schedule": (config.schedule, SCHEDULES),
     "learning_rate_schedule": (config.learning_rate_schedule, ("constant", "cosine")),
     "network_input": (config.network_input, ("noise", "moving_noise")),
@@ -110,11 +111,42 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   for key, (value, allowed) in choices.items():
     if value not in allowed:
       raise InputError(f"config.{key}: {value!r} is not one of {', '.join(allowed)}")
+  _check_method(config)
+
+
+def generates_flow(config: ml_collections.ConfigDict) -> bool:
+  """Whether a loss reads the generated flow, so that the network makes it."""
+  return bool(config.flow_weight or config.consistency_weight)
 
 
 def follows_scene(config: ml_collections.ConfigDict) -> bool:
   """Whether the run chains the flow between neighbouring frames."""
   return bool(config.carry) or config.network_input == "moving_noise"
+
+
+def placing(config: ml_collections.ConfigDict) -> dict[str, Any]:
+  """The config's part of `place`'s arguments; `size` (0, 0) is the input's own."""
+  size = tuple(config.size)
+  return {
+    "size": size if any(size) else None,
+    "fit": config.fit,
+    "levels": config.levels,
+  }
+
+
+def _check_method(config):
+  """Settings that exclude each other."""
+  if generates_flow(config) and config.batch_size < 2:
+    raise InputError(
+      "config.batch_size: flow needs a pair of frames; take 2 or more, or set "
+      "flow_weight and consistency_weight to 0"
+    )
+  frames = config.schedule == "frames"
+  if frames and (config.batch_size != 1 or not config.image_weight):
+    raise InputError(
+      'config.schedule: "frames" trains a network on each frame alone; it needs '
+      "batch_size=1 and an image_weight"
+    )
 
 
 def _check_sizes(config):
@@ -123,9 +155,13 @@ def _check_sizes(config):
       f"config.levels: must be 1 to {len(CHANNELS)}, got {config.levels}"
     )
   size, strides = tuple(config.size), tuple(config.strides)
-  if len(size) != 2 or not all(isinstance(n, int) and n > 0 for n in size):
-    raise InputError(f"config.size: must be (height, width) in pixels, got {size}")
-  check_size(size, config.levels)
+  if size != (0, 0):
+    if len(size) != 2 or not all(isinstance(n, int) and n > 0 for n in size):
+      raise InputError(
+        f"config.size: must be (height, width) in pixels, got {size}; or (0, 0) for"
+        " the input's own"
+      )
+    check_smallest(size, config.levels)
   if (
     not strides
     or len(set(strides)) != len(strides)

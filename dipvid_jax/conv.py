@@ -52,6 +52,8 @@ def convolve(
   if all(size == 1 for size in (*kernel.shape[:spatial], *strides)):
     return x @ kernel.reshape(kernel.shape[-2:])
   if jax.default_backend() == "cpu":
+    if spatial == 3 and strides[0] == 1:
+      return _time_in_channels(x, kernel, strides, zero_padding)
     return _canonical(x, kernel, strides, zero_padding)
   return _forward(x, kernel, strides, zero_padding)
 
@@ -68,6 +70,21 @@ def _forward(x, kernel, strides, padding, lhs_dilation=None, rhs_dilation=None):
     rhs_dilation=rhs_dilation,
     dimension_numbers=_LAYOUTS[x.ndim],
   )
+
+
+def _time_in_channels(x, kernel, strides, padding):
+  """A 3D convolution as a 2D one over neighbouring frames laid side by side.
+
+  The same products and sums; XLA:CPU has a fast convolution for images only.
+  """
+  taps = kernel.shape[0]
+  x = jnp.pad(x, [(0, 0), (padding, padding), (0, 0), (0, 0), (0, 0)])
+  count = x.shape[1] - taps + 1
+  x = jnp.concatenate([x[:, k : k + count] for k in range(taps)], axis=-1)
+  flat = jnp.moveaxis(kernel, 0, 2)  # [h, w, taps, I, O]
+  flat = flat.reshape(*flat.shape[:2], -1, flat.shape[-1])
+  y = _canonical(x.reshape(-1, *x.shape[2:]), flat, strides[1:], padding)
+  return y.reshape(x.shape[0], count, *y.shape[1:])
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))

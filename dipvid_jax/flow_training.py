@@ -16,6 +16,7 @@ from dipvid_jax.checkpoints import Checkpoints
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.flow_run_folder import FlowRunFolder
 from dipvid_jax.known_pair import Estimate, KnownPair
+from dipvid_jax.locks import sole_writer
 from dipvid_jax.metric_rows import append_row, keep_rows
 from flow import make_estimator
 from flow.procedural import FAMILIES
@@ -212,7 +213,13 @@ class FlowTrainer:
 
     Raises:
       DivergedError: a loss is not finite; the last checkpoint is kept.
+      InputError: another process trains in the folder.
+      OSError: the folder cannot be written; the last checkpoint is kept.
     """
+    with sole_writer(self._folder.path):
+      return self._run(updates_per_call, evaluate_every, max_seconds)
+
+  def _run(self, updates_per_call, evaluate_every, max_seconds):
     began = time.monotonic()
     if self.update == 0:
       self._evaluate_dis()

@@ -69,7 +69,7 @@ def read_mask(
     masks = _read_images(path, files, size, object_id)
   if invert:
     masks = 255 - masks
-  _check_hole(path, masks, invert=invert)
+  check_hole(path, masks, invert=invert)
   if kind == "image":
     masks = np.repeat(masks, frame_count, axis=0)
   return masks[..., None]
@@ -196,7 +196,17 @@ def _check_count(path: pathlib.Path, count: int, frame_count: int, kind: str) ->
   raise InputError(f"{path}: {masks} for a video of {frames}; {remedy}")
 
 
-def _check_hole(path: pathlib.Path, masks: np.ndarray, *, invert: bool) -> None:
+def check_hole(path: pathlib.Path | str, masks: np.ndarray, *, invert: bool) -> None:
+  """Makes sure that there is something to fill, and something to learn from.
+
+  Args:
+    path: of the masks, or another name for the error.
+    masks: `[T, H, W]` or `[T, H, W, 1]` uint8, above 127 = hole.
+    invert: they were inverted as they were read.
+
+  Raises:
+    InputError: no pixel of any frame is hole, or all pixels of all frames are.
+  """
   hole = masks > HOLE_ABOVE
   if hole.all():
     remedy = (

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dipvid_jax.batching import DeviceClip, draw_noise, flow_scale, put_flow
-from dipvid_jax.carry import carry_known_pixels
-from dipvid_jax.configuration import check_config, follows_scene
+from dipvid_jax.batching import DeviceClip, draw_noise, put_flow
+from dipvid_jax.calibration import Guess, make_guess, network_share
+from dipvid_jax.configuration import check_config, generates_flow
 from dipvid_jax.fit import fit
 from dipvid_jax.moving_noise import moving_noise, scene_coordinates
 from dipvid_jax.preparation import check_size
@@ -17,12 +17,10 @@ from dipvid_jax.program import (
   NOISE_KEY,
   build_program,
   clip_strides,
-  generates_flow,
-  start_state,
+  flow_strides,
   visits_left,
 )
 from dipvid_jax.schedule import Visit
-from dipvid_jax.step import TrainState
 from dipvid_jax.yardsticks import telea
 from flow import (
   InputError,
@@ -42,11 +40,13 @@ class Inpainted(NamedTuple):
       `carry` the carried pixels inside as far as they are trusted, `full` for the rest.
     flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels;
       None where the network makes none.
+    share: `[T, H, W, 1]` float32 in [0, 1], how much of `full` is in `stitched`.
   """
 
   full: np.ndarray
   stitched: np.ndarray
   flow: np.ndarray | None
+  share: np.ndarray
 
 
 def inpaint_video(
@@ -55,9 +55,9 @@ def inpaint_video(
   *,
   config: Any,
   video_flow: VideoFlow | None = None,
-  resume_from: Callable[[TrainState], TrainState | None] | None = None,
+  resume_from: Callable[[Any], Any | None] | None = None,
   on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
-  on_round: Callable[[Visit, TrainState, Inpainted], None] | None = None,
+  on_round: Callable[[Visit, Any, Inpainted], None] | None = None,
   on_window: Callable[[int, int], None] | None = None,
 ) -> Inpainted:
   """Trains a network on a clip and fills its hole.
@@ -66,7 +66,7 @@ def inpaint_video(
     frames: `[T, H, W, 3]` float RGB in [0, 1], finite; H x W is the working size.
     hole_masks: `[T, H, W, 1]` float, 1 = fill, 0 = observed.
     config: from `load_config`; its video, mask, output and size are not read.
-    video_flow: known flow at `clip_strides(T, config=config)`; estimated from
+    video_flow: known flow at `flow_strides(T, config=config)`; estimated from
       `frames` where None.
     resume_from: given the fresh state, returns the one to go on from, or None.
     on_visit: called after each batch, or each `batches_per_call` of them, with the
@@ -89,70 +89,123 @@ def inpaint_video(
     frames = telea(frames, hole_masks)
   check_size(frames.shape[1:3], config.levels)
   program = build_program(len(frames), config=config)
-  strides = clip_strides(len(frames), config=config)
+  strides = flow_strides(len(frames), config=config)
   if video_flow is None:
     estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
     video_flow = estimate_video_flow(frames, strides=strides, estimator=estimator)
   _check_flow(video_flow, strides, frames.shape)
 
-  clip = put_clip(frames, hole_masks, video_flow, config=config)
-  state = start_state(program, clip, seed=config.seed)
+  guess = guess_hole(frames, hole_masks, video_flow, config=config)
+  clip = put_clip(frames, hole_masks, video_flow, guess, config=config)
+  state = program.start(clip)
   if resume_from:
     state = resume_from(state) or state
-  callbacks = {"on_visit": on_visit, "on_round": on_round, "on_window": on_window}
-  scale = flow_scale(video_flow[0].forward, video_flow[0].backward)
-  per_call = config.batches_per_call
-  return _run(program, state, clip, scale=scale, batches_per_call=per_call, **callbacks)
+
+  def render(state):
+    image, flow = map(np.asarray, program.render(state, clip, on_window))
+    stitched, share = stitch(image, frames, hole_masks, guess)
+    pixels = flow * float(clip.flow.scale[0]) if clip.flow else None
+    return Inpainted(image, stitched, pixels, share)
+
+  return _run(
+    program,
+    state,
+    clip,
+    render=render,
+    batches_per_call=config.batches_per_call,
+    on_visit=on_visit,
+    on_round=on_round,
+  )
+
+
+def guess_hole(
+  frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, config: Any
+) -> Guess | None:
+  """What the clip itself says about its hole, where the config asks for it.
+
+  Args:
+    frames: `[T, H, W, 3]` float32 RGB in [0, 1], the hole filled.
+    hole_masks: `[T, H, W, 1]` float32.
+    video_flow: known flow at `flow_strides(T, config=config)`.
+    config: from `load_config`; its seed decides where the guess is proved.
+
+  Returns:
+    The guess; None without `carry`.
+  """
+  if not config.carry:
+    return None
+  generator = np.random.default_rng(config.seed)
+  return make_guess(frames, hole_masks, _neighbours(video_flow), generator=generator)
+
+
+def _neighbours(video_flow):
+  return next(pairs for pairs in video_flow if pairs.stride == 1)
 
 
 def put_clip(
-  frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, config: Any
+  frames: np.ndarray,
+  hole_masks: np.ndarray,
+  video_flow: VideoFlow,
+  guess: Guess | None = None,
+  *,
+  config: Any,
 ) -> DeviceClip:
   """Makes the network's input and puts all that a run reads on the device.
 
   Args:
     frames: `[T, H, W, 3]` float32 RGB in [0, 1].
     hole_masks: `[T, H, W, 1]` float32.
-    video_flow: known flow at the program's strides.
+    video_flow: known flow at `flow_strides(T, config=config)`.
+    guess: from `guess_hole`, to be learnt by its trust.
     config: from `load_config`; its seed decides the noise.
 
   Returns:
     The clip on the device.
   """
   noise_key = jax.random.fold_in(jax.random.key(config.seed), NOISE_KEY)
-  if follows_scene(config):
-    (neighbours,) = (pairs for pairs in video_flow if pairs.stride == 1)
-    (scene_flow,) = complete_video_flow((neighbours,), hole_masks)
   if config.network_input == "moving_noise":
+    (scene_flow,) = complete_video_flow((_neighbours(video_flow),), hole_masks)
     coordinates = scene_coordinates(scene_flow)
     noise = moving_noise(noise_key, coordinates, channels=config.noise_channels)
   else:
     noise = draw_noise(noise_key, (*frames.shape[:3], config.noise_channels))
-  soft_hole = hole_masks
-  if config.carry:
-    frames, confidence = carry_known_pixels(frames, hole_masks, scene_flow)
-    soft_hole = 1 - confidence
   return DeviceClip(
     noise=noise,
-    frames=jnp.asarray(frames),
-    hole_mask=jnp.asarray(soft_hole),
-    strides=jnp.asarray([pairs.stride for pairs in video_flow], jnp.int32),
+    frames=jnp.asarray(guess.carried if guess else frames),
+    hole_mask=jnp.asarray(1 - guess.trust if guess else hole_masks),
+    strides=jnp.asarray(clip_strides(len(frames), config=config), jnp.int32),
     flow=put_flow(video_flow, hole_masks) if generates_flow(config) else None,
   )
 
 
-def _run(
-  program, state, clip, *, scale, batches_per_call, on_visit, on_round, on_window
-):
+def stitch(
+  image: np.ndarray,
+  frames: np.ndarray,
+  hole_masks: np.ndarray,
+  guess: Guess | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Puts the network's frames into the hole.
+
+  Args:
+    image: `[T, H, W, 3]` float32 RGB in (0, 1), the network's frames.
+    frames: `[T, H, W, 3]` float32, the input.
+    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
+    guess: from `guess_hole`; it keeps a share of the hole.
+
+  Returns:
+    The result `[T, H, W, 3]`, exactly the input outside the hole, and how much of
+    it is the network's, `[T, H, W, 1]`.
+  """
+  if guess is None:
+    share, rest = hole_masks, frames
+  else:
+    share, rest = network_share(image, guess, hole_masks), guess.frames
+  return share * image + (1 - share) * rest, share
+
+
+def _run(program, state, clip, *, render, batches_per_call, on_visit, on_round):
   """Fits what is left of the schedule; each round renders, the last is the result."""
   latest = None
-
-  def render(state):
-    outputs = program.render(state.params, clip.noise, on_window)
-    hole = np.asarray(clip.hole_mask)
-    stitched = hole * outputs.image + (1 - hole) * np.asarray(clip.frames)
-    flow = outputs.flow * scale if outputs.flow.shape[-1] else None
-    return Inpainted(outputs.image, stitched, flow)
 
   def finish_round(visit, state):
     nonlocal latest

@@ -11,6 +11,7 @@ import numpy as np
 
 from dipvid_jax import images
 from dipvid_jax.errors import InputError
+from dipvid_jax.feather import lead_over
 from dipvid_jax.masks import HOLE_ABOVE
 
 Fit = Literal["crop", "pad"]
@@ -43,8 +44,8 @@ class Placement:
     input_size: (H, W) of the input's frames.
     size: (H, W) of the working frames.
     source: the part of an input frame that is shown; all of it with fit="pad".
-    target: the part of a working frame that shows it; all of it with fit="crop".
-      What lies around it is the content's reflection.
+    target: the part of a working frame that shows it. What lies around it is the
+      content's reflection.
   """
 
   input_size: tuple[int, int]
@@ -85,14 +86,39 @@ def _suits(size: tuple[int, int], levels: int) -> bool:
   return all(side % step == 0 and side // step > DEEPEST_PADDING for side in size)
 
 
-def place(input_size: tuple[int, int], *, size: tuple[int, int], fit: Fit) -> Placement:
+def check_smallest(size: tuple[int, int], levels: int) -> None:
+  """Checks that a size is large enough for a network of so many levels.
+
+  Raises:
+    InputError: it is smaller than every size that suits; the line says what would do.
+  """
+  smallest = (DEEPEST_PADDING + 1) * 2**levels
+  if min(size) >= smallest:
+    return
+  line = (
+    f"size={size[0]}x{size[1]} (height x width) is too small for levels={levels}: both"
+    f" sides must be at least {smallest}"
+  )
+  fits = [n for n in range(1, levels) if min(size) >= (DEEPEST_PADDING + 1) * 2**n]
+  raise InputError(line + (f"; or use levels={fits[-1]}" if fits else ""))
+
+
+def place(
+  input_size: tuple[int, int],
+  *,
+  size: tuple[int, int] | None,
+  fit: Fit,
+  levels: int | None = None,
+) -> Placement:
   """Decides which part of the input is shown where.
 
   Args:
     input_size: (H, W) of the input's frames.
-    size: (H, W) of the working frames.
+    size: (H, W) that the content gets; None: the input's own.
     fit: "crop" cuts the input centrally to the target's aspect; "pad" keeps all of
       it and its aspect, centred.
+    levels: the working frames become larger than `size` where it does not suit a
+      network of so many levels; None: they are `size`.
 
   Returns:
     The placement. Where the aspects are equal, both fits give the same.
@@ -100,14 +126,25 @@ def place(input_size: tuple[int, int], *, size: tuple[int, int], fit: Fit) -> Pl
   Raises:
     InputError: fit is another word.
   """
-  height, width = input_size
+  size = size or input_size
+  source, target = Box(0, 0, *input_size), Box(0, 0, *size)
   if fit == "crop":
     source = _centred(input_size, within=size)
-    return Placement(input_size, size, source, Box(0, 0, *size))
-  if fit == "pad":
+  elif fit == "pad":
     target = _centred(size, within=input_size)
-    return Placement(input_size, size, Box(0, 0, height, width), target)
-  raise InputError(f'fit="{fit}" is not known; use fit="crop" or fit="pad"')
+  else:
+    raise InputError(f'fit="{fit}" is not known; use fit="crop" or fit="pad"')
+  working = size if levels is None else _suiting(size, levels)
+  top, left = ((w - s) // 2 for w, s in zip(working, size, strict=True))
+  target = target._replace(top=target.top + top, left=target.left + left)
+  return Placement(input_size, working, source, target)
+
+
+def _suiting(size: tuple[int, int], levels: int) -> tuple[int, int]:
+  """The smallest size that suits `levels` and holds `size`."""
+  step = 2**levels
+  height, width = (max(-(-side // step), DEEPEST_PADDING + 1) * step for side in size)
+  return height, width
 
 
 def _centred(size: tuple[int, int], *, within: tuple[int, int]) -> Box:
@@ -122,8 +159,9 @@ def prepare(
   frames: np.ndarray,
   masks: np.ndarray,
   *,
-  size: tuple[int, int],
+  size: tuple[int, int] | None,
   fit: Fit,
+  levels: int | None = None,
   hide_hole: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Brings a clip and its mask to the working size.
@@ -135,14 +173,13 @@ def prepare(
   Args:
     frames: `[T, H, W, 3]` uint8 RGB.
     masks: `[T, H, W, 1]` uint8, above 127 = hole.
-    size: (h, w) of the working frames.
-    fit: see `place`.
+    size, fit, levels: see `place`.
     hide_hole: a working pixel into which anything of the hole went is hole, so that
       nothing of the hole's content is left outside it; else what is hole by half.
 
   Returns:
     frames `[T, h, w, 3]` float32 RGB in [0, 1], and hole masks `[T, h, w, 1]`
-    float32, 1 in the hole and 0 elsewhere.
+    float32, 1 in the hole and 0 elsewhere; h x w is the placement's size.
 
   Raises:
     InputError: a hole outside the crop, or no hole left at the working size.
@@ -154,10 +191,10 @@ def prepare(
       f"masks must be {[*frames.shape[:3], 1]} uint8, as the frames are, got"
       f" {masks.dtype} {list(masks.shape)}"
     )
-  placement = place(frames.shape[1:3], size=size, fit=fit)
+  placement = place(frames.shape[1:3], size=size, fit=fit, levels=levels)
   _check_crop(masks, placement)
-  prepared = np.empty((len(frames), *size, 3), np.float32)
-  hole_masks = np.empty((len(frames), *size, 1), np.float32)
+  prepared = np.empty((len(frames), *placement.size, 3), np.float32)
+  hole_masks = np.empty((len(frames), *placement.size, 1), np.float32)
   for t in range(len(frames)):
     prepared[t] = _fit_image(frames[t], placement)
     hole = masks[t, ..., 0]
@@ -169,14 +206,21 @@ def prepare(
   prepared /= 255
   if not hole_masks.any() and (masks > HOLE_ABOVE).any():
     raise InputError(
-      f"no hole is left at size={size[0]}x{size[1]}: it is too small in every frame;"
+      f"no hole is left at size={placement.size[0]}x{placement.size[1]}: it is too small in every frame;"
       " use a larger size or --dilate"
     )
   return prepared, hole_masks
 
 
 def put_back(
-  inputs: np.ndarray, masks: np.ndarray, result: np.ndarray, *, placement: Placement
+  inputs: np.ndarray,
+  masks: np.ndarray,
+  result: np.ndarray,
+  *,
+  placement: Placement,
+  feather: float = 0,
+  generated: np.ndarray | None = None,
+  share: np.ndarray | None = None,
 ) -> np.ndarray:
   """Puts the filled hole back into the input, at the input's own size.
 
@@ -185,20 +229,40 @@ def put_back(
     masks: `[T, H, W, 1]` uint8, above 127 = hole.
     result: `[T, h, w, 3]` uint8 RGB working frames.
     placement: from `place`, as `prepare` used it.
+    feather: width in input pixels over which the filling leads over into what
+      surrounds it, inside the hole; see `lead_over`.
+    generated: `[T, h, w, 3]` uint8 RGB, the network's own frames; for `feather`.
+    share: `[T, h, w, 1]` float32, their share in `result`; None: all of it.
 
   Returns:
     `[T, H, W, 3]` uint8 RGB: the input's own pixels outside the hole, the result
     inside, enlarged by cubic interpolation.
+
+  Raises:
+    ValueError: `feather` without `generated`.
   """
-  source, target = placement.source, placement.target
+  if feather and generated is None:
+    raise ValueError("feather needs the network's own frames: generated")
   filled = inputs.copy()
-  for frame, mask, image in zip(filled, masks, result, strict=True):
-    shown = cv2.resize(
-      image[target.slices], (source.width, source.height), interpolation=cv2.INTER_CUBIC
-    )
-    hole = mask[source.slices] > HOLE_ABOVE
-    frame[source.slices] = np.where(hole, shown, frame[source.slices])
+  for t, frame in enumerate(filled):
+    content = frame[placement.source.slices]
+    hole = masks[t, ..., 0][placement.source.slices] > HOLE_ABOVE
+    shown = _enlarge(result[t], placement)
+    if feather and generated is not None:
+      around = _enlarge(generated[t], placement)
+      missing = lead_over(content, around, hole, pixels=feather)
+      if share is not None:
+        missing *= _enlarge(share[t], placement).clip(0, 1)[..., None]
+      shown = np.rint((shown + missing).clip(0, 255)).astype(np.uint8)
+    content[hole] = shown[hole]
   return filled
+
+
+def _enlarge(image: np.ndarray, placement: Placement) -> np.ndarray:
+  """Brings the content of a working frame to the input's size."""
+  width_height = placement.source.width, placement.source.height
+  shown = image[placement.target.slices]
+  return cv2.resize(shown, width_height, interpolation=cv2.INTER_CUBIC)
 
 
 def _fit_image(image: np.ndarray, placement: Placement) -> np.ndarray:

@@ -1,18 +1,31 @@
 """What a config builds: network, optimiser, losses, schedule, compiled functions."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import optax
 
 from dipvid_jax.batching import DeviceClip
+from dipvid_jax.configuration import follows_scene, generates_flow
 from dipvid_jax.errors import InputError
 from dipvid_jax.fit import FitVisits, make_fit_visits
+from dipvid_jax.frame_networks import (
+  best_frames,
+  create_frame_networks,
+  make_fit_frames,
+)
 from dipvid_jax.model import EncoderDecoder
 from dipvid_jax.objective import add_known_features, make_losses
-from dipvid_jax.render import Render, make_render
-from dipvid_jax.schedule import Visit, make_schedule, usable_strides
-from dipvid_jax.step import TrainState, create_train_state, make_train_step
+from dipvid_jax.render import make_render
+from dipvid_jax.schedule import (
+  Visit,
+  make_frame_schedule,
+  make_schedule,
+  usable_strides,
+)
+from dipvid_jax.step import make_create_state, make_train_step, make_update
+from dipvid_jax.types import Outputs
 from dipvid_jax.vgg import load_vgg16
 
 # Parameters and noise each draw from their own branch of the seed.
@@ -26,15 +39,18 @@ class Program(NamedTuple):
     optimizer: with its learning rate.
     model: the generator.
     visits: which batch when.
+    start: the state before the first update, of a clip on the device.
     fit_visits: visits, compiled at their first call.
-    render: inference, compiled at its first call.
+    render: `render(state, clip, on_window=None)` to `Outputs` of NumPy arrays, image
+      `[T, H, W, 3]` and the flow of the first stride; compiled at its first call.
   """
 
   optimizer: optax.GradientTransformation
   model: EncoderDecoder
   visits: list[Visit]
+  start: Callable[[DeviceClip], Any]
   fit_visits: FitVisits
-  render: Render
+  render: Callable[..., Outputs]
 
 
 def clip_strides(frame_count: int, *, config: Any) -> tuple[int, ...]:
@@ -62,6 +78,26 @@ def clip_strides(frame_count: int, *, config: Any) -> tuple[int, ...]:
   return strides
 
 
+def flow_strides(frame_count: int, *, config: Any) -> tuple[int, ...]:
+  """The strides whose known flow the config's method reads.
+
+  Args:
+    frame_count: T.
+    config: from `load_config`.
+
+  Returns:
+    Distances in frames: those of the batches where flow is generated, 1 where the
+    run only follows the scene, none for methods without flow.
+
+  Raises:
+    InputError: the clip is too short for every stride.
+  """
+  strides = clip_strides(frame_count, config=config)
+  if generates_flow(config):
+    return strides
+  return (1,) if follows_scene(config) else ()
+
+
 def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
   """The schedule that a config asks for on a clip of T frames.
 
@@ -75,6 +111,13 @@ def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
   Raises:
     InputError: the clip is too short for every stride.
   """
+  if config.schedule == "frames":
+    return make_frame_schedule(
+      frame_count,
+      networks=_networks(frame_count, config),
+      updates=_frame_updates(config),
+      inner_steps=config.inner_steps,
+    )
   return make_schedule(
     frame_count,
     strides=clip_strides(frame_count, config=config),
@@ -88,16 +131,25 @@ def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
   )
 
 
-def generates_flow(config: Any) -> bool:
-  """Whether a loss reads the generated flow, so that the network makes it."""
-  return bool(config.flow_weight or config.consistency_weight)
+def _networks(frame_count, config):
+  """How many of DIP's networks are trained side by side."""
+  return min(config.networks, frame_count)
+
+
+def _frame_updates(config):
+  """Updates of each of DIP's networks."""
+  updates = config.batches_per_round * config.inner_steps
+  return min(updates, config.max_updates or updates)
 
 
 def _learning_rate(config, visits):
-  """A number, or a schedule over all updates of the run."""
+  """A number, or a schedule over all updates of a network."""
   if config.learning_rate_schedule == "constant":
     return config.learning_rate
-  updates = sum(visit.updates for visit in visits)
+  if config.schedule == "frames":
+    updates = _frame_updates(config)
+  else:
+    updates = sum(visit.updates for visit in visits)
   return optax.cosine_decay_schedule(config.learning_rate, updates)
 
 
@@ -119,55 +171,58 @@ def build_program(frame_count: int, *, config: Any) -> Program:
   model = EncoderDecoder(
     flow_channels=4 * len(strides) if generates_flow(config) else 0,
     levels=config.levels,
+    temporal=config.network == "3d",
     random_scale=config.random_norm_scale,
   )
   optimizer = optax.adam(_learning_rate(config, visits))
   vgg = load_vgg16() if config.perceptual_weight else None
+  vgg_options = {"vgg_input": config.vgg_input, "vgg_dtype": config.vgg_dtype}
   losses = make_losses(
     image_weight=config.image_weight,
     flow_weight=config.flow_weight,
     consistency_weight=config.consistency_weight,
     perceptual_weight=config.perceptual_weight,
     vgg=vgg,
-    vgg_input=config.vgg_input,
-    vgg_dtype=config.vgg_dtype,
+    **vgg_options,
   )
 
   def prepare_batch(batch):
-    if vgg is None:
-      return batch
-    return add_known_features(
-      batch, vgg=vgg, vgg_input=config.vgg_input, vgg_dtype=config.vgg_dtype
-    )
+    return batch if vgg is None else add_known_features(batch, vgg=vgg, **vgg_options)
 
-  train_step = make_train_step(model, optimizer, losses=losses)
+  create_state = make_create_state(model, optimizer)
+  key = jax.random.fold_in(jax.random.key(config.seed), PARAMS_KEY)
+  if config.schedule == "frames":
+    networks = _networks(frame_count, config)
+    drawn = {"create_state": create_state, "networks": networks}
+    return Program(
+      optimizer=optimizer,
+      model=model,
+      visits=visits,
+      start=lambda clip: create_frame_networks(key, clip, **drawn),
+      fit_visits=make_fit_frames(
+        make_update(model, optimizer, losses=losses),
+        key=key,
+        frame_updates=_frame_updates(config),
+        best_of_every=config.best_of_every,
+        prepare_batch=prepare_batch,
+        **drawn,
+      ),
+      render=best_frames,
+    )
+  render = make_render(model, batch_size=config.batch_size, flow_channels=2)
   return Program(
     optimizer=optimizer,
     model=model,
     visits=visits,
+    start=lambda clip: create_state(key, clip.noise[:1]),
     fit_visits=make_fit_visits(
-      train_step, batch_size=config.batch_size, prepare_batch=prepare_batch
+      make_train_step(model, optimizer, losses=losses),
+      batch_size=config.batch_size,
+      prepare_batch=prepare_batch,
     ),
-    render=make_render(model, batch_size=config.batch_size, flow_channels=2),
-  )
-
-
-def start_state(program: Program, clip: DeviceClip, *, seed: int) -> TrainState:
-  """The state before the first update.
-
-  Args:
-    program: from `build_program`.
-    clip: from `put_clip`.
-    seed: decides the parameters.
-
-  Returns:
-    A fresh state.
-  """
-  return create_train_state(
-    jax.random.fold_in(jax.random.key(seed), PARAMS_KEY),
-    model=program.model,
-    optimizer=program.optimizer,
-    sample=clip.noise[:1],
+    render=lambda state, clip, on_window=None: render(
+      state.params, clip.noise, on_window
+    ),
   )
 
 

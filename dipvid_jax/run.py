@@ -1,24 +1,26 @@
 """A whole run: files in, a folder of results out."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dipvid_jax.checkpoints import Checkpoints
-from dipvid_jax.configuration import check_config
+from dipvid_jax.clip_source import check_source, read_clip
+from dipvid_jax.configuration import check_config, placing
 from dipvid_jax.errors import InputError
-from dipvid_jax.masks import dilate, read_mask
+from dipvid_jax.locks import check_free
+from dipvid_jax.masks import dilate
 from dipvid_jax.pipeline import Inpainted, inpaint_video
 from dipvid_jax.preparation import place, prepare, put_back
 from dipvid_jax.preview import preview_image, to_levels
-from dipvid_jax.program import build_visits, clip_strides
+from dipvid_jax.program import build_visits, clip_strides, flow_strides
 from dipvid_jax.progress import FitProgress, say, stage
-from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
 from dipvid_jax.types import Video
-from dipvid_jax.video_io import read_video
 from dipvid_jax.yardsticks import telea
-from flow import make_estimator, stored_video_flow
+from flow import VideoFlow, make_estimator, stored_video_flow
 
 
 def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
@@ -27,7 +29,8 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   Everything that can be wrong with the input is found before the folder is touched.
 
   Args:
-    config: from `load_config`, with video, mask and output set.
+    config: from `load_config`, with output set, and video and mask, or tfds and
+      video_id.
     overwrite: replace another run in the folder.
     resume: go on with the folder's run from its latest checkpoint.
 
@@ -37,14 +40,19 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   Raises:
     InputError: bad input, in one line.
     DivergedError: a loss is not finite; the checkpoints are kept.
+    OSError: a file cannot be written, most often because the disk is full; what was
+      written before is kept, and `resume` goes on.
   """
-  for key in ("video", "mask", "output"):
-    if not config[key]:
-      raise InputError(f"--{key} is missing; see --help")
+  check_source(config)
+  if not config.output:
+    raise InputError("--output is missing; see --help")
   check_config(config)
   folder = RunFolder(config.output)
+  check_free(folder.path)
   folder.check(overwrite=overwrite, resume=resume)
   video, masks, frames, hole_masks = _read(config)
+  if video.bit_depth > 8:
+    say(f"{config.video}: {video.bit_depth} bits a sample are rounded to 8")
   strides = clip_strides(len(frames), config=config)
   dropped = sorted(set(config.strides) - set(strides))
   if dropped:
@@ -53,40 +61,62 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
     )
   estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
 
-  folder.create(config.to_dict(), resume=resume)
+  clip = (frames, hole_masks)
+  with folder.claim(overwrite=overwrite, resume=resume):
+    folder.create(config.to_dict() | _fingerprint(*clip), resume=resume)
+    video_flow = _known_flow(config, folder, frames, estimator)
+    result = _fit(config, folder, *clip, video_flow, resume=resume)
+    _write(config, folder, video, masks, result)
+  return folder.path
+
+
+def _fingerprint(frames, hole_masks) -> dict[str, str]:
+  """What tells the input of a run from any other, whatever its files are called."""
+  digest = hashlib.sha256(np.ascontiguousarray(frames).data)
+  digest.update(np.packbits(hole_masks > 0).data)
+  return {INPUT_FINGERPRINT: digest.hexdigest()}
+
+
+def _known_flow(config, folder, frames, estimator) -> VideoFlow:
+  """The flow that the method reads, from the folder where it is there already."""
+  strides = flow_strides(len(frames), config=config)
+  if not strides:
+    return ()
   flow_count = sum(2 * (len(frames) - t) for t in strides)
   with stage(f"flow ({config.flow.estimator})", flow_count) as progress:
-    video_flow = stored_video_flow(
+    return stored_video_flow(
       folder.flow, frames, strides=strides, estimator=estimator, on_progress=progress
     )
-  result = _fit(config, folder, frames, hole_masks, video_flow, resume=resume)
-  placement = place(video.frames.shape[1:3], size=tuple(config.size), fit=config.fit)
+
+
+def _write(config, folder, video, masks, result) -> None:
+  """Writes the result at the input's size, and the network's frames at theirs."""
+  placement = place(video.frames.shape[1:3], **placing(config))
+  full = to_levels(result.full)
   inpainted = put_back(
-    video.frames, masks, to_levels(result.stitched), placement=placement
+    video.frames,
+    masks,
+    to_levels(result.stitched),
+    placement=placement,
+    feather=config.feather,
+    generated=full,
+    share=result.share,
   )
-  folder.write_results(inpainted, to_levels(result.full), video.frame_rate)
-  return folder.path
+  shown = full[:, *placement.target.slices]
+  if left_out := folder.write_results(inpainted, shown, like=video):
+    say(left_out)
 
 
 def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
   """The video and its mask as they are, and both at the working size."""
-  with stage("read", 3) as progress:
-    video = read_video(config.video)
-    progress(1)
-    masks = read_mask(
-      config.mask,
-      frame_count=len(video.frames),
-      size=video.frames.shape[1:3],
-      object_id=config.mask_object,
-      invert=config.invert_mask,
-    )
+  with stage("read", 2) as progress:
+    video, masks = read_clip(config)
     masks = dilate(masks, config.dilate)
     progress(1)
     frames, hole_masks = prepare(
       video.frames,
       masks,
-      size=tuple(config.size),
-      fit=config.fit,
+      **placing(config),
       hide_hole=config.hide_hole,
     )
     if config.hide_hole:
@@ -98,6 +128,7 @@ def _read(config) -> tuple[Video, np.ndarray, np.ndarray, np.ndarray]:
 def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted:
   """Fits with progress, metrics, a checkpoint and a preview after each round."""
   visits = build_visits(len(frames), config=config)
+  strides = clip_strides(len(frames), config=config)
   checkpoints = Checkpoints(folder.checkpoints)
   progress = FitProgress(
     total_updates=sum(visit.updates for visit in visits), rounds=visits[-1].round + 1
@@ -120,7 +151,7 @@ def _fit(config, folder, frames, hole_masks, video_flow, *, resume) -> Inpainted
       "update": progress.update,
       "round": visit.round + 1,
       "start": visit.start,
-      "stride": video_flow[visit.stride_index].stride,
+      "stride": strides[visit.stride_index],
       "direction": ("forward", "backward")[visit.direction],
     }
     row |= {name: float(values[-1]) for name, values in metrics.items()}
@@ -161,6 +192,6 @@ def _preview(frames, hole_masks, video_flow, result):
     hole_masks,
     result.full,
     result.stitched,
-    known_flow=video_flow[0].forward,
+    known_flow=video_flow[0].forward if video_flow else None,
     generated_flow=result.flow,
   )

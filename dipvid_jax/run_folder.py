@@ -1,28 +1,42 @@
 """The output folder of a run: what is in it, and whose it is."""
 
-import fractions
+import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dipvid_jax.atomic import replacing
+from dipvid_jax.audio import add_audio
 from dipvid_jax.errors import InputError
 from dipvid_jax.images import write_image, write_images
+from dipvid_jax.locks import sole_writer
 from dipvid_jax.metric_rows import append_row, keep_rows
-from dipvid_jax.video_io import write_video
+from dipvid_jax.types import Video
+from dipvid_jax.video_writing import write_video
 
-_RESULTS = ("inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl", "frames")
+_RESULTS = (
+  "inpainted.mp4",
+  "full.mp4",
+  "preview.png",
+  "metrics.jsonl",
+  "frames",
+  "full",
+)
 _FOLDERS = ("checkpoints", "flow")
 _CONFIG = "config.json"
+_LAST_WRITTEN = "full.mp4"
+# The key beside the config's own that tells the run's frames and holes from others.
+INPUT_FINGERPRINT = "input_sha256"
 
 
 class RunFolder:
   """Paths and writers of one run's output.
 
-  `inpainted.mp4`, `frames/` (stitched), `full.mp4`, `preview.png`, `config.json`,
+  `inpainted.mp4`, `frames/` (stitched), `full.mp4`, `full/` (the network's), `preview.png`, `config.json`,
   `metrics.jsonl`, `checkpoints/`, `flow/`.
   """
 
@@ -35,7 +49,30 @@ class RunFolder:
     self.path = Path(path)
     self.checkpoints = self.path / "checkpoints"
     self.flow = self.path / "flow"
+    self.frames = self.path / "frames"
+    self.full = self.path / "full"
     self.metrics = self.path / "metrics.jsonl"
+
+  def holds_run(self) -> bool:
+    """Whether a run was begun here."""
+    return (self.path / _CONFIG).exists()
+
+  def is_finished(self, config: dict[str, Any]) -> bool:
+    """Whether a run of this config ended here.
+
+    Args:
+      config: plain values, as JSON; the frames themselves are not compared.
+
+    Returns:
+      True with all results written, False with no run or one that did not end.
+
+    Raises:
+      InputError: the folder holds a run of another config.
+    """
+    if not self.holds_run():
+      return False
+    self._check_config(config)
+    return (self.path / _LAST_WRITTEN).exists()
 
   def check(self, *, overwrite: bool, resume: bool) -> None:
     """Makes sure that nothing of another run would be lost.
@@ -63,6 +100,30 @@ class RunFolder:
         f"folder, or add --resume to go on with it or --overwrite to replace it"
       )
 
+  @contextlib.contextmanager
+  def claim(self, *, overwrite: bool, resume: bool) -> Iterator[None]:
+    """Makes the folder and keeps other runs out of it until the block ends.
+
+    Args:
+      overwrite, resume: as `check`, which is done again: another run may have come
+        and gone since.
+
+    Raises:
+      InputError: the folder cannot be made, another run is writing there, or as
+        `check`.
+    """
+    with contextlib.ExitStack() as held:
+      try:
+        self.path.mkdir(parents=True, exist_ok=True)
+        held.enter_context(sole_writer(self.path))
+      except OSError as error:
+        raise self._unwritable(error) from error
+      self.check(overwrite=overwrite, resume=resume)
+      yield
+
+  def _unwritable(self, error: OSError) -> InputError:
+    return InputError(f"--output {self.path}: cannot be written ({error.strerror})")
+
   def create(self, config: dict[str, Any], *, resume: bool) -> None:
     """Makes the folder and writes the config; clears what a replaced run left.
 
@@ -89,9 +150,7 @@ class RunFolder:
       with replacing(self.path / _CONFIG) as partial:
         partial.write_text(json.dumps(config, indent=2) + "\n")
     except OSError as error:
-      raise InputError(
-        f"--output {self.path}: cannot be written ({error.strerror})"
-      ) from error
+      raise self._unwritable(error) from error
 
   def _check_config(self, config):
     """A run goes on only with the settings that it began with."""
@@ -103,10 +162,19 @@ class RunFolder:
       raise InputError(
         f"{self.path / _CONFIG}: cannot be read; start anew with --overwrite"
       ) from error
-    ignored = {"video", "mask", "output"}  # the same files may have moved
+    ignored = {"video", "mask", "tfds", "output"}  # the same files may have moved
     now = json.loads(json.dumps(config))
+    if INPUT_FINGERPRINT not in now:
+      ignored.add(INPUT_FINGERPRINT)
     keys = sorted((now.keys() | begun.keys()) - ignored)
     changed = [key for key in keys if now.get(key) != begun.get(key)]
+    if len(changed) > 1 and INPUT_FINGERPRINT in changed:
+      changed.remove(INPUT_FINGERPRINT)  # another size or mask setting changes it, too
+    if changed == [INPUT_FINGERPRINT]:
+      raise InputError(
+        f"--resume: {self.path / _CONFIG}: that run began with other frames or another"
+        " mask; give those, or name another folder"
+      )
     if changed:
       raise InputError(
         f"--resume: {self.path / _CONFIG} differs from this config in "
@@ -126,16 +194,37 @@ class RunFolder:
     write_image(self.path / "preview.png", image)
 
   def write_results(
-    self, stitched: np.ndarray, full: np.ndarray, frame_rate: fractions.Fraction
-  ) -> None:
-    """Writes `inpainted.mp4`, `frames/` and `full.mp4`; `[T, H, W, 3]` uint8 RGB.
+    self, stitched: np.ndarray, full: np.ndarray, *, like: Video
+  ) -> str:
+    """Writes `inpainted.mp4`, `frames/`, `full.mp4` and `full/`, shown as the input is.
 
-    H.264 wants even sides: in the video, not in the images, an odd side repeats its
+    H.264 wants even sides: in the videos, not in the images, an odd side repeats its
     last row or column.
+
+    Args:
+      stitched: `[T, H, W, 3]` uint8 RGB, of the input's size.
+      full: `[T, h, w, 3]` uint8 RGB.
+      like: the input, for its times, pixel aspect and sound.
+
+    Returns:
+      What of the sound was left out, in one line; empty where nothing was.
     """
-    write_images(self.path / "frames", stitched)
-    odd = [(0, 0), *((0, side % 2) for side in stitched.shape[1:3]), (0, 0)]
-    write_video(
-      self.path / "inpainted.mp4", np.pad(stitched, odd, mode="edge"), frame_rate
-    )
-    write_video(self.path / "full.mp4", full, frame_rate)
+    write_images(self.frames, stitched)
+    write_images(self.full, full)
+    _write_video(self.path / "inpainted.mp4", stitched, like)
+    left_out = ""
+    if like.audio:
+      left_out = add_audio(self.path / "inpainted.mp4", like.audio)
+    _write_video(self.path / _LAST_WRITTEN, full, like)
+    return left_out
+
+
+def _write_video(path, frames, like):
+  odd = [(0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)]
+  write_video(
+    path,
+    np.pad(frames, odd, mode="edge"),
+    like.frame_rate,
+    timestamps=like.timestamps,
+    pixel_aspect=like.pixel_aspect,
+  )

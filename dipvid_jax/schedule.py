@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 FORWARD, BACKWARD = 0, 1
-SCHEDULES = ("rounds", "epochs", "shuffled")
+# The last is make_frame_schedule's, the others are make_schedule's.
+SCHEDULES = ("rounds", "epochs", "shuffled", "middle_last", "frames")
 
 
 class Visit(NamedTuple):
@@ -48,22 +49,25 @@ def make_schedule(
   schedule: str = "rounds",
   max_updates: int | None = None,
 ) -> list[Visit]:
-  """The visits of DIP-Vid-Flow, in order.
+  """The visits of a method whose network sees the whole clip, in order.
 
-  `rounds`, as the authors' program: all (start, stride, direction) are shuffled and
-  taken one after another, shuffled again when none is left; a round is
-  `batches_per_round` of them, then the median batch. `epochs`, as the paper's text:
-  a round is every batch once, shuffled. `shuffled` is `rounds` without the median.
+  `rounds`, DIP-Vid-Flow as the authors' program has it: all (start, stride,
+  direction) are shuffled and taken one after another, shuffled again when none is
+  left; a round is `batches_per_round` of them, then the median batch. `epochs`, as
+  the paper's text: a round is every batch once, shuffled. `shuffled` is `rounds`
+  without the median. `middle_last`, DIP-Vid and DIP-Vid-3DCN: a round is every
+  batch once, forward in time only, shuffled but for the median one, which is last.
 
   Args:
     frame_count: T.
     strides: distances in frames, all usable.
     batch_size: N.
     rounds: rounds, or epochs.
-    batches_per_round: batches of a round, before the median one; not for `epochs`.
+    batches_per_round: batches of a round, before the median one; not for `epochs`
+      and `middle_last`, whose rounds are all batches.
     inner_steps: updates of each visit.
     seed: decides the shuffling.
-    schedule: one of `SCHEDULES`.
+    schedule: one of `SCHEDULES` but the last.
     max_updates: the schedule is cut exactly there; nothing is appended.
 
   Returns:
@@ -72,31 +76,62 @@ def make_schedule(
   Raises:
     ValueError: an unknown schedule, a stride without a batch, or no updates.
   """
-  if schedule not in SCHEDULES:
-    raise ValueError(f"schedule must be one of {SCHEDULES}, got {schedule!r}")
+  if schedule not in SCHEDULES[:-1]:
+    raise ValueError(f"schedule must be one of {SCHEDULES[:-1]}, got {schedule!r}")
   if usable_strides(frame_count, strides=strides, batch_size=batch_size) != tuple(
     strides
   ):
     raise ValueError(f"{frame_count} frames have no batch at some of strides {strides}")
-  generator = np.random.default_rng(seed)
+  middle_last = schedule == "middle_last"
   triples = [
     (start, stride_index, direction)
     for stride_index, stride in enumerate(strides)
     for start in range(frame_count - (batch_size - 1) * stride)
-    for direction in (FORWARD, BACKWARD)
+    for direction in ((FORWARD,) if middle_last else (FORWARD, BACKWARD))
   ]
   median_start = min(frame_count // 2, frame_count - 1 - (batch_size - 1) * strides[0])
   median = (median_start, 0, FORWARD)
-  order = _shuffled_forever(triples, generator)
+  if middle_last:
+    triples.remove(median)
+  order = _shuffled_forever(triples, np.random.default_rng(seed))
   visits = []
   for r in range(rounds):
-    count = len(triples) if schedule == "epochs" else batches_per_round
+    whole = middle_last or schedule == "epochs"
+    count = len(triples) if whole else batches_per_round
     batches = [next(order) for _ in range(count)]
-    if schedule == "rounds":
+    if middle_last or schedule == "rounds":
       batches.append(median)
     visits += [Visit(*batch, inner_steps, r) for batch in batches]
     visits[-1] = visits[-1]._replace(ends_round=True)
   return _cut(visits, max_updates)
+
+
+def make_frame_schedule(
+  frame_count: int, *, networks: int, updates: int, inner_steps: int
+) -> list[Visit]:
+  """The visits of DIP: a round is a group of frames, each with its own network.
+
+  Args:
+    frame_count: T.
+    networks: frames of a group, at most T. Groups follow each other; the last one
+      ends with the clip, over frames of the one before where they do not divide T.
+    updates: of each network.
+    inner_steps: updates of a visit, at the most.
+
+  Returns:
+    The visits; `start` is the group's first frame.
+
+  Raises:
+    ValueError: more networks than frames, or no updates.
+  """
+  if not 1 <= networks <= frame_count:
+    raise ValueError(f"{networks} networks for {frame_count} frames")
+  visits = []
+  for r, first in enumerate(range(0, frame_count, networks)):
+    start = min(first, frame_count - networks)
+    full = [Visit(start, 0, FORWARD, inner_steps, r)] * -(-updates // inner_steps)
+    visits += _cut(full, updates)
+  return visits
 
 
 def _shuffled_forever(triples, generator) -> Iterator[tuple[int, int, int]]:

@@ -38,6 +38,11 @@ def source_kind(path: pathlib.Path) -> Literal["folder", "image", "video"]:
   return "image" if path.suffix.lower() in IMAGE_SUFFIXES else "video"
 
 
+def ffmpeg_url(path: pathlib.Path) -> str:
+  """A path as FFmpeg takes it: a colon in a file's name is not read as a protocol."""
+  return f"file:{path.absolute()}"
+
+
 def os_reason(error: Exception) -> str:
   """The operating system's words for an error, without the path it repeats."""
   return getattr(error, "strerror", None) or str(error)

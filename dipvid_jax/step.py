@@ -30,6 +30,7 @@ class TrainState(NamedTuple):
 
 
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+Update = Callable[[TrainState, Batch], tuple[TrainState, Metrics, Outputs]]
 
 
 def create_train_state(
@@ -55,14 +56,72 @@ def create_train_state(
 
 
 def _init(model, key, sample):
-  init = jax.jit(model.init)
-  if any(isinstance(x, jax.core.Tracer) for x in (key, sample)):
-    return init(key, sample)
-  options: dict[str, str | bool] = {}
-  if jax.default_backend() == "cpu":
-    # Dozens of random generators that run once: compiling them well takes longer.
-    options["xla_backend_optimization_level"] = "0"
-  return init.lower(key, sample).compile(compiler_options=options)(key, sample)
+  traced = any(isinstance(x, jax.core.Tracer) for x in (key, sample))
+  # Only the outermost of nested compilations takes options.
+  return jax.jit(model.init, compiler_options=None if traced else _run_once_options())(
+    key, sample
+  )
+
+
+def make_create_state(
+  model: nn.Module, optimizer: optax.GradientTransformation
+) -> Callable[[jax.Array, jax.Array], TrainState]:
+  """Compiles `create_train_state` for many networks of one kind.
+
+  Args:
+    model: maps noise `[N, H, W, C]` to `Outputs`.
+    optimizer: from optax.
+
+  Returns:
+    `create_state(key, sample)` to the state before the first update.
+  """
+
+  def create_state(key, sample):
+    return create_train_state(key, model=model, optimizer=optimizer, sample=sample)
+
+  return jax.jit(create_state, compiler_options=_run_once_options())
+
+
+def _run_once_options():
+  """Dozens of random generators that run once: compiling them well takes longer."""
+  on_cpu = jax.default_backend() == "cpu"
+  return {"xla_backend_optimization_level": "0"} if on_cpu else None
+
+
+def make_update(
+  model: nn.Module, optimizer: optax.GradientTransformation, *, losses: Losses
+) -> Update:
+  """Makes the pure function of one update that also returns what the network made.
+
+  Args:
+    model: maps noise `[N, H, W, C]` to `Outputs`.
+    optimizer: from optax.
+    losses: terms by name, each a weight and a function of (outputs, batch).
+
+  Returns:
+    `update(state, batch) -> (state, metrics, outputs)`; metrics and outputs are
+    those before the update. The metrics are scalars: each loss by name, unweighted,
+    and `loss`, their weighted sum.
+
+  Raises:
+    ValueError: no losses.
+  """
+  if not losses:
+    raise ValueError("a train step needs at least one loss")
+
+  def update(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics, Outputs]:
+    def loss_fn(params):
+      outputs = cast(Outputs, model.apply({"params": params}, batch.noise))
+      values = {name: loss.function(outputs, batch) for name, loss in losses.items()}
+      total = sum(losses[name].weight * value for name, value in values.items())
+      return total, (values | {"loss": total}, outputs)
+
+    grads, (metrics, outputs) = jax.grad(loss_fn, has_aux=True)(state.params)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    return TrainState(params, opt_state, state.step + 1), metrics, outputs
+
+  return update
 
 
 def make_train_step(
@@ -76,26 +135,17 @@ def make_train_step(
     losses: terms by name, each a weight and a function of (outputs, batch).
 
   Returns:
-    `train_step(state, batch) -> (state, metrics)`; the metrics are scalars: each
-    loss by name, unweighted, and `loss`, their weighted sum, before the update.
+    `train_step(state, batch) -> (state, metrics)`, as `make_update` without the
+    outputs.
 
   Raises:
     ValueError: no losses.
   """
-  if not losses:
-    raise ValueError("make_train_step needs at least one loss")
+  update = make_update(model, optimizer, losses=losses)
 
   def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-    def loss_fn(params):
-      outputs = cast(Outputs, model.apply({"params": params}, batch.noise))
-      values = {name: loss.function(outputs, batch) for name, loss in losses.items()}
-      total = sum(losses[name].weight * value for name, value in values.items())
-      return total, values | {"loss": total}
-
-    grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params)
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
-    return TrainState(params, opt_state, state.step + 1), metrics
+    state, metrics, _ = update(state, batch)
+    return state, metrics
 
   return train_step
 

@@ -5,10 +5,24 @@ T frames of a clip, N frames of a batch, S strides, H x W the working size.
 
 import dataclasses
 import fractions
+import pathlib
 from typing import NamedTuple
 
 import jax
 import numpy as np
+
+
+class Timestamps(NamedTuple):
+  """When the frames of a clip of variable frame rate are shown.
+
+  Attributes:
+    ticks: `[T + 1]` int64, rising from 0: frame t is shown from `ticks[t]` until
+      `ticks[t + 1]`.
+    time_base: seconds a tick.
+  """
+
+  ticks: np.ndarray
+  time_base: fractions.Fraction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,12 +30,20 @@ class Video:
   """A decoded video.
 
   Attributes:
-    frames: `[T, H, W, 3]` uint8 RGB.
-    frame_rate: frames per second.
+    frames: `[T, H, W, 3]` uint8 RGB, upright.
+    frame_rate: frames per second, on average where `timestamps` are given.
+    timestamps: the frames' times; None where the rate is constant.
+    pixel_aspect: width of a pixel over its height, as the frames are shown.
+    bit_depth: bits a sample of the source, which were rounded to 8.
+    audio: the file that holds the clip's sound; None where there is none.
   """
 
   frames: np.ndarray
   frame_rate: fractions.Fraction
+  timestamps: Timestamps | None = None
+  pixel_aspect: fractions.Fraction = fractions.Fraction(1)
+  bit_depth: int = 8
+  audio: pathlib.Path | None = None
 
 
 class Outputs(NamedTuple):

@@ -1,4 +1,4 @@
-"""Clips in and out: video files, and the choice between a file and a folder.
+"""Clips in: video files, and the choice between a file and a folder.
 
 In memory a clip is `[T, H, W, 3]` uint8 RGB, upright, every frame that the file
 holds.
@@ -7,29 +7,44 @@ holds.
 import contextlib
 import fractions
 import pathlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
-from av.video.reformatter import ColorRange, Colorspace
 
-from dipvid_jax import atomic, images, sources
+from dipvid_jax import images, sources
 from dipvid_jax.errors import InputError
 from dipvid_jax.images import write_images
+from dipvid_jax.timing import frame_times
 from dipvid_jax.types import Video
+from dipvid_jax.video_writing import PRECISE, conventional_matrix, write_video
 
-__all__ = ["iter_frames", "read_video", "write_images", "write_video"]
+__all__ = [
+  "iter_frames",
+  "read_frame_rate",
+  "read_video",
+  "write_images",
+  "write_video",
+]
 
-# FFmpeg's numbers: the matrix (AVCOL_SPC_*), the primaries and the transfer curve.
-_RGB, _BT709, _UNSPECIFIED, _RESERVED, _BT601 = 0, 1, 2, 3, 6
+# FFmpeg's numbers for a matrix (AVCOL_SPC_*) and for a transfer curve.
+_RGB, _UNSPECIFIED, _RESERVED = 0, 2, 3
 _HDR_CURVES = {16: "PQ", 18: "HLG"}
 
-# libswscale's flags: bicubic, all chroma kept, exact rounding. Its default drops
-# half of the chroma and costs about 9 dB in a round trip of a natural image.
-_PRECISE = 0x4 | 0x2000 | 0x4000 | 0x40000
+_T = TypeVar("_T")
+
+
+class _Decoded(NamedTuple):
+  """A frame: `[H, W, 3]` uint8 RGB, upright, and what else the file says of it."""
+
+  image: np.ndarray
+  start: int | None
+  duration: int | None
+  bit_depth: int
+  quarter_turn: bool
 
 
 def read_video(
@@ -52,7 +67,7 @@ def read_video(
     on_progress: called with the number of frames just read.
 
   Returns:
-    The clip and its frame rate.
+    The clip, and what is needed to show a result as the clip is shown.
 
   Raises:
     InputError: missing, unreadable, damaged or cut-off file; no frames; frames of
@@ -65,25 +80,37 @@ def read_video(
       f"{path}: is one image; a video file or a folder of images is needed"
     )
   if kind == "folder":
-    frames = _stack(images.iter_folder(path), on_progress)
-    return Video(frames, fractions.Fraction(folder_frame_rate))
+    frames = list(_counted(images.iter_folder(path), on_progress))
+    return Video(np.stack(frames), fractions.Fraction(folder_frame_rate))
   with _open_stream(path) as (container, stream):
-    rate = stream.average_rate or stream.guessed_rate
-    frames = _stack(_decode(path, container, stream), on_progress)
+    decoded = list(_counted(_decode(path, container, stream), on_progress))
+    rate, timestamps = frame_times(
+      [frame.start for frame in decoded],
+      last_duration=decoded[-1].duration,
+      time_base=stream.time_base,
+      stated_rate=stream.average_rate or stream.guessed_rate,
+    )
+    pixel_aspect = stream.sample_aspect_ratio or fractions.Fraction(1)
+    has_audio = bool(container.streams.audio)
   if not rate:
     raise InputError(f"{path}: the file does not say its frame rate")
-  return Video(frames, fractions.Fraction(rate))
+  return Video(
+    frames=np.stack([frame.image for frame in decoded]),
+    frame_rate=rate,
+    timestamps=timestamps,
+    pixel_aspect=1 / pixel_aspect if decoded[0].quarter_turn else pixel_aspect,
+    bit_depth=decoded[0].bit_depth,
+    audio=path if has_audio else None,
+  )
 
 
-def _stack(
-  frames: Iterator[np.ndarray], on_progress: Callable[[int], None] | None
-) -> np.ndarray:
-  clip = []
+def _counted(
+  frames: Iterable[_T], on_progress: Callable[[int], None] | None
+) -> Iterator[_T]:
   for frame in frames:
-    clip.append(frame)
+    yield frame
     if on_progress:
       on_progress(1)
-  return np.stack(clip)
 
 
 def iter_frames(path: pathlib.Path) -> Iterator[np.ndarray]:
@@ -96,80 +123,21 @@ def iter_frames(path: pathlib.Path) -> Iterator[np.ndarray]:
     InputError: as `read_video`.
   """
   with _open_stream(path) as (container, stream):
-    yield from _decode(path, container, stream)
+    for frame in _decode(path, container, stream):
+      yield frame.image
 
 
-def write_video(
-  path: pathlib.Path | str, frames: np.ndarray, frame_rate: fractions.Fraction
-) -> None:
-  """Writes an H.264 MP4 that browsers play, at a constant frame rate.
-
-  The matrix is BT.601 below 720 lines and BT.709 from there on, limited range, and
-  tagged: readers that ignore the tags then guess right. The file takes its name
-  only when it is whole.
-
-  Args:
-    path: the file, which is replaced if it exists.
-    frames: `[T, H, W, 3]` uint8 RGB, H and W even.
-    frame_rate: frames per second.
+def read_frame_rate(path: pathlib.Path) -> fractions.Fraction:
+  """Reads what a video file says of its frames per second, and decodes nothing.
 
   Raises:
-    InputError: an odd height or width, which 4:2:0 video cannot have.
-    ValueError: frames of another type or shape, or a rate that is not positive.
-    OSError: the file cannot be written.
+    InputError: the file cannot be opened, or does not say.
   """
-  images.check_frames(frames)
-  rate = fractions.Fraction(frame_rate).limit_denominator(1_000_000)
-  if rate <= 0:
-    raise ValueError(f"frame_rate must be positive, got {frame_rate}")
-  height, width = frames.shape[1:3]
-  if height % 2 or width % 2:
-    raise InputError(
-      f"{path}: H.264 video needs an even width and height, the frames are"
-      f" {images.format_size((height, width))}"
-    )
-  with (
-    atomic.replacing(pathlib.Path(path)) as partial,
-    av.open(
-      _url(partial), "w", format="mp4", options={"movflags": "+faststart"}
-    ) as container,
-  ):
-    stream = container.add_stream(
-      "libx264", rate=rate, options={"crf": "14", "preset": "medium"}
-    )
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-    context = stream.codec_context
-    context.time_base = 1 / rate
-    context.colorspace = _matrix_of(height)
-    context.color_primaries = context.color_trc = _BT709
-    context.color_range = ColorRange.MPEG
-    for number, frame in enumerate(frames):
-      container.mux(stream.encode(_to_yuv(frame, number)))
-    container.mux(stream.encode())
-
-
-def _to_yuv(frame: np.ndarray, number: int) -> av.VideoFrame:
-  rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-  bt709 = _matrix_of(rgb.height) == _BT709
-  yuv = rgb.reformat(
-    format="yuv420p",
-    dst_colorspace=Colorspace.ITU709 if bt709 else Colorspace.ITU601,
-    src_color_range=ColorRange.JPEG,
-    dst_color_range=ColorRange.MPEG,
-    interpolation=_PRECISE,
-  )
-  yuv.pts = number
-  return yuv
-
-
-def _matrix_of(height: int) -> int:
-  """The matrix that video of this height has by convention."""
-  return _BT709 if height >= 720 else _BT601
-
-
-def _url(path: pathlib.Path) -> str:
-  # The protocol is spelled out so that a colon in a file's name is not read as one.
-  return f"file:{path.absolute()}"
+  with _open_stream(path) as (_, stream):
+    rate = stream.average_rate or stream.guessed_rate
+  if not rate:
+    raise InputError(f"{path}: the file does not say its frame rate")
+  return fractions.Fraction(rate)
 
 
 @contextlib.contextmanager
@@ -184,7 +152,7 @@ def _open_stream(
         " copy it again"
       )
     with av.open(
-      _url(path),
+      sources.ffmpeg_url(path),
       # A playlist under a video's name must not reach for the network.
       container_options={"protocol_whitelist": "file"},
       metadata_errors="replace",
@@ -206,8 +174,8 @@ def _open_stream(
 
 def _decode(
   path: pathlib.Path, container: InputContainer, stream: av.VideoStream
-) -> Iterator[np.ndarray]:
-  """Yields every frame of a stream, `[H, W, 3]` uint8 RGB, upright."""
+) -> Iterator[_Decoded]:
+  """Yields every frame of a stream."""
   size = None
   for packet in container.demux(stream):
     if packet.is_corrupt:
@@ -221,9 +189,21 @@ def _decode(
           f"{path}: the frame size changes from {images.format_size(size)} to"
           f" {images.format_size((frame.height, frame.width))} within the video"
         )
-      yield _upright(_to_rgb(frame), frame)
+      yield _describe(frame)
   if size is None:
     raise InputError(f"{path}: holds no frames")
+
+
+def _describe(frame: av.VideoFrame) -> _Decoded:
+  bit_depth = max(component.bits for component in frame.format.components)
+  matrix = _display_matrix(frame)
+  return _Decoded(
+    image=_upright(_to_rgb(frame), matrix),
+    start=frame.pts,
+    duration=frame.duration,
+    bit_depth=bit_depth,
+    quarter_turn=_is_quarter_turn(matrix),
+  )
 
 
 def _check_stream(
@@ -245,19 +225,14 @@ def _check_stream(
 def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
   untagged = frame.colorspace in (_RGB, _UNSPECIFIED, _RESERVED)
   if untagged and not frame.format.is_rgb:
-    frame.colorspace = _matrix_of(frame.height)
-  return frame.reformat(format="rgb24", interpolation=_PRECISE).to_ndarray()
+    frame.colorspace = conventional_matrix(frame.height)
+  return frame.reformat(format="rgb24", interpolation=PRECISE).to_ndarray()
 
 
-def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
-  """Turns and mirrors an image as the frame's display matrix says."""
-  side_data: Any = frame.side_data  # PyAV's stubs name two of its kinds only
-  try:
-    matrix = side_data[SideDataType.DISPLAYMATRIX]
-  except KeyError:
-    return image
-  a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
-  if not a and not d and b and c:
+def _upright(image: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
+  """Turns and mirrors an image as a display matrix says."""
+  a, b, c, d = matrix
+  if _is_quarter_turn(matrix):
     image = np.swapaxes(image, 0, 1)
     flip_x, flip_y = c < 0, b < 0
   elif not b and not c and a and d:
@@ -265,3 +240,19 @@ def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
   else:
     return image  # a free angle: players ignore it, too
   return image[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
+
+
+def _is_quarter_turn(matrix: tuple[int, int, int, int]) -> bool:
+  a, b, c, d = matrix
+  return not a and not d and bool(b and c)
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+  """The four numbers of the frame's display matrix that turn and mirror."""
+  side_data: Any = frame.side_data  # PyAV's stubs name two of its kinds only
+  try:
+    matrix = side_data[SideDataType.DISPLAYMATRIX]
+  except KeyError:
+    return 1, 0, 0, 1
+  a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+  return a, b, c, d

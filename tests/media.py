@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 NTSC = fractions.Fraction(30000, 1001)
+MILLI = fractions.Fraction(1, 1000)
 
 # The first colours of DAVIS's annotations: background, object 1, 2, 3.
 DAVIS_PALETTE = [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
@@ -47,16 +48,26 @@ def encode(
   rate=NTSC,
   source_format="rgb24",
   tags=None,
+  starts=None,
+  time_base=None,
+  aspect=None,
   **options,
 ):
-  """Writes `frames` with any codec into the container that the suffix names."""
+  """Writes `frames` with any codec into the container that the suffix names.
+
+  `starts` are the frames' times in units of `time_base`, `aspect` is the pixels'.
+  """
   with av.open(f"file:{path}", "w", options=options) as container:
     stream = container.add_stream(codec, rate=rate)
     stream.height, stream.width = frames.shape[1:3]
     stream.pix_fmt = pix_fmt
     for name, value in (tags or {}).items():
       setattr(stream.codec_context, name, value)
-    for frame in frames:
+    if starts:
+      stream.codec_context.time_base = time_base
+    if aspect:
+      stream.codec_context.sample_aspect_ratio = aspect
+    for number, frame in enumerate(frames):
       image = av.VideoFrame.from_ndarray(
         np.ascontiguousarray(frame),
         format=source_format,
@@ -64,9 +75,59 @@ def encode(
       )
       for name, value in (tags or {}).items():
         setattr(image, name, value)
+      if starts:
+        image.pts, image.time_base = starts[number], time_base
       container.mux(stream.encode(image))
     container.mux(stream.encode())
   return path
+
+
+def display_matrix(path, a, b, c, d):
+  """Sets the four numbers of an MP4's display matrix that turn and mirror."""
+  data = bytearray(path.read_bytes())
+  offset = data.index(b"tkhd") + 4 + 40
+  one = 1 << 16
+  struct.pack_into(
+    ">9i", data, offset, a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30
+  )
+  path.write_bytes(data)
+
+
+def add_sound(path, source, *, codec="aac", tracks=1, delay=0, seconds=1):
+  """Copies `source` into `path` with tracks of sound that begin after `delay` s."""
+  with av.open(str(source)) as given, av.open(str(path), "w") as container:
+    pictures = container.add_stream_from_template(given.streams.video[0])
+    sounds = [container.add_stream(codec, rate=48000) for _ in range(tracks)]
+    for packet in given.demux(video=0):
+      if packet.size:
+        packet.stream = pictures
+        container.mux(packet)
+    planar = codec in ("aac", "libmp3lame", "libvorbis")
+    length = 48000 * seconds
+    tone = np.sin(np.arange(length) * 2 * np.pi * 440 / 48000) * 0.5
+    samples = np.stack([tone, tone]).astype(np.float32)
+    if not planar:
+      samples = np.rint(samples.T.reshape(1, -1) * 32767).astype(np.int16)
+    for sound in sounds:
+      layout = {"format": "fltp" if planar else "s16", "layout": "stereo"}
+      frame = av.AudioFrame.from_ndarray(samples, **layout)
+      frame.sample_rate, frame.pts = 48000, round(delay * 48000)
+      container.mux(sound.encode(frame))
+      container.mux(sound.encode())
+  return path
+
+
+def sound_packets(path):
+  """Time in seconds and bytes of every packet of sound, a list for each track."""
+  with av.open(str(path)) as container:
+    return [
+      [
+        (float(packet.pts * packet.time_base), bytes(packet))
+        for packet in av.open(str(path)).demux(audio=track)
+        if packet.dts is not None
+      ]
+      for track in range(len(container.streams.audio))
+    ]
 
 
 def write_png(path, image):

@@ -58,7 +58,8 @@ def convolve(x, kernel, *, stride=1):
   result = np.zeros((len(x), rows, columns, kernel.shape[-1]))
   for dy, dx in np.ndindex(kernel.shape[:2]):
     bottom, right = dy + stride * (rows - 1) + 1, dx + stride * (columns - 1) + 1
-    result += x[:, dy:bottom:stride, dx:right:stride] @ kernel[dy, dx]
+    taps = x[:, dy:bottom:stride, dx:right:stride]
+    result += (taps.reshape(-1, x.shape[-1]) @ kernel[dy, dx]).reshape(result.shape)
   return result
 
 
@@ -77,4 +78,25 @@ def max_pool(x):
   for n, y, x_ in np.ndindex(result.shape[:3]):
     window = x[n, 2 * y : 2 * y + 2, 2 * x_ : 2 * x_ + 2]
     result[n, y, x_] = window.max(axis=(0, 1))
+  return result
+
+
+def gaussian_ssim_map(a, b):
+  """SSIM of Wang et al., 2004, `[h - 10, w - 10, 3]` of images `[h, w, 3]` in [0, 1].
+
+  One 11 x 11 window of Gaussian weights (1.5 px) after another, those inside only.
+  """
+  distances = np.arange(11) - 5
+  weights = np.exp(-(distances[:, None] ** 2 + distances**2) / (2 * 1.5**2))
+  weights /= weights.sum()
+  result = np.zeros((a.shape[0] - 10, a.shape[1] - 10, 3))
+  for y, x, c in np.ndindex(result.shape):
+    p, q = (np.float64(image[y : y + 11, x : x + 11, c]) for image in (a, b))
+    mean_p, mean_q = (weights * p).sum(), (weights * q).sum()
+    variance_p = (weights * (p - mean_p) ** 2).sum()
+    variance_q = (weights * (q - mean_q) ** 2).sum()
+    covariance = (weights * (p - mean_p) * (q - mean_q)).sum()
+    luminance = (2 * mean_p * mean_q + 1e-4) / (mean_p**2 + mean_q**2 + 1e-4)
+    structure = (2 * covariance + 9e-4) / (variance_p + variance_q + 9e-4)
+    result[y, x, c] = luminance * structure
   return result

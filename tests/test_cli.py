@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import untrained
 
 from dipvid_jax.cli import inpaint, jax_setup
 from dipvid_jax.configuration import load_config
@@ -73,7 +74,9 @@ def _run(clip, tmp_path, *extra, video="clip.mp4", mask="mask.mp4"):
     ({"mask": "black.png"}, ("black.png", "no hole")),
     ({"mask": "white.png"}, ("white.png", "--invert-mask")),
     ({"video": "few.mp4", "mask": "mask.png"}, ("3 frames", "needs 5")),
-    ({"extra": "--config.levels=4"}, ("size=24x48", "multiples of 16")),
+    ({"extra": "--config.levels=4"}, ("size=24x48", "at least 48", "levels=3")),
+    ({"extra": "--config.size=24"}, ("config.size", "(height, width)")),
+    ({"extra": "--config.feather=-1"}, ("feather", "-1")),
     ({"extra": "--config.levels=9"}, ("config.levels", "9")),
     ({"extra": "--config.rounds=0"}, ("config.rounds",)),
     ({"extra": "--config.rounds=many"}, ("rounds", "many")),
@@ -85,6 +88,10 @@ def _run(clip, tmp_path, *extra, video="clip.mp4", mask="mask.mp4"):
     ({"extra": "--config.flow.estimator=pwcnet"}, ("flow.weights",)),
     ({"extra": "--config.image_weight=-1"}, ("image_weight", "-1")),
     ({"extra": "--config.max_updates=0"}, ("max_updates",)),
+    ({"extra": "--config.network=4d"}, ("config.network", "4d", "3d")),
+    ({"extra": "--config.schedule=frames"}, ("config.schedule", "batch_size=1")),
+    ({"extra": "--config.batch_size=1"}, ("config.batch_size", "flow_weight")),
+    ({"extra": "--config.networks=0"}, ("config.networks",)),
     ({"extra": "--config.dilate=-1"}, ("dilate", "-1")),
     ({"extra": "--config.seed=-1"}, ("seed", "-1")),
     ({"extra": "--nonsense"}, ("nonsense",)),
@@ -113,11 +120,14 @@ def test_a_missing_flag_is_named(missing, capsys):
   assert f"--{missing} is missing" in capsys.readouterr().err
 
 
-def test_a_bad_flag_value_exits_with_2(capsys):
+@pytest.mark.parametrize("flag", ["--seed=many", "--seed", "--resume=yes"])
+def test_a_bad_flag_value_is_one_line_and_exits_with_2(capsys, flag):
   with pytest.raises(SystemExit) as exit_info:
-    inpaint.main(["--seed", "many"])
+    inpaint.main([flag])
   assert exit_info.value.code == 2
-  assert "--seed" in capsys.readouterr().err
+  error = capsys.readouterr().err
+  assert error.startswith("inpaint: ") and error.count("\n") == 1
+  assert flag.split("=")[0] in error and "--help" in error
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +140,8 @@ def finished(clip, tmp_path_factory):
 
 def test_a_run_writes_every_file(finished):
   assert {path.name for path in finished.iterdir()} == {
-    *("inpainted.mp4", "full.mp4", "preview.png", "frames"),
-    *("config.json", "metrics.jsonl", "checkpoints", "flow"),
+    *("inpainted.mp4", "full.mp4", "preview.png", "frames", "full"),
+    *("config.json", "metrics.jsonl", "checkpoints", "flow", ".lock"),
   }
   names = sorted(path.name for path in (finished / "frames").iterdir())
   assert names == [f"{i:05d}.png" for i in range(7)]
@@ -247,6 +257,38 @@ def test_help_speaks_to_a_newcomer(capsys):
     "--config.KEY",
   ):
     assert words in text
+
+
+@pytest.mark.parametrize(
+  ("word", "size"), [("30x50", (30, 50)), ("input", (0, 0)), ("192x384", (192, 384))]
+)
+def test_size_is_short_for_the_config_key(clip, tmp_path, monkeypatch, word, size):
+  seen = []
+  monkeypatch.setattr(
+    inpaint, "run", lambda config, **_: seen.append(config.size) or tmp_path
+  )
+  assert _run(clip, tmp_path, "--size", word) == 0
+  assert tuple(seen[0]) == size
+
+
+@pytest.mark.parametrize("word", ["24", "24,48", "0x48", "24x48x3", "big", "-8x8"])
+def test_another_size_is_refused(clip, tmp_path, capsys, word):
+  with pytest.raises(SystemExit) as exit_info:
+    _run(clip, tmp_path, f"--size={word}")
+  assert exit_info.value.code == 2
+  error = capsys.readouterr().err
+  assert f"--size: {word!r} is not height x width" in error and error.count("\n") == 1
+
+
+def test_any_size_is_trained_at_and_cut_off_after(clip, tmp_path, monkeypatch):
+  """30 x 50 is padded to 32 x 52 for the network; nothing of that is seen."""
+  seen = untrained.instead_of_training(monkeypatch)
+  assert _run(clip, tmp_path, "--size", "30x50", "--config.fit=pad") == 0
+  assert seen[0].frames.shape[1:3] == (32, 52)
+  video = read_video(tmp_path / "out/full.mp4")
+  # 48 x 96 within 30 x 50, which H.264 makes even.
+  assert video.frames.shape[1:3] == (26, 50)
+  assert read_video(tmp_path / "out/frames").frames.shape[1:3] == (48, 96)
 
 
 def test_config_overrides_reach_every_kind_of_key():

@@ -1,5 +1,6 @@
 """`bin/train-flow`: a run, its stretches, its weights; what it refuses."""
 
+import errno
 import json
 
 import jax
@@ -126,3 +127,18 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
     trainer.run(updates_per_call=1, evaluate_every=1)
   trainer.close()
   assert [row["update"] for row in rows_of(tmp_path)] == [0]
+
+
+def test_a_full_disk_keeps_the_checkpoint_and_says_so(tmp_path, monkeypatch, capsys):
+  output = tmp_path / "out"
+  assert train_flow.main([*FLAGS, "--output", str(output), "--max-seconds", "0"]) == 0
+  held = {path.name for path in (output / "checkpoints").iterdir()}
+
+  def refuse(self, state):
+    raise OSError(errno.ENOSPC, "No space left on device", str(output))
+
+  monkeypatch.setattr("dipvid_jax.flow_training.Checkpoints.save", refuse)
+  assert train_flow.main([*FLAGS, "--output", str(output), "--resume"]) == 1
+  line = capsys.readouterr().err
+  assert "No space left on device" in line and line.count("\n") == 1
+  assert held == {path.name for path in (output / "checkpoints").iterdir()} == {"1"}

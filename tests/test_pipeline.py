@@ -8,7 +8,7 @@ from dipvid_jax.batching import flow_scale
 from dipvid_jax.configuration import load_config
 from dipvid_jax.errors import InputError
 from dipvid_jax.pipeline import inpaint_video, put_clip
-from dipvid_jax.program import build_program, start_state
+from dipvid_jax.program import build_program
 from flow import estimate_video_flow
 from tests.synthetic import moving_hole, random_video_flow, translating_clip
 
@@ -119,7 +119,7 @@ def test_the_seed_decides_noise_and_parameters_independently():
     config = small_config(seed=seed)
     clip = put_clip(FRAMES, HOLES, KNOWN, config=config)
     program = build_program(COUNT, config=config)
-    state = start_state(program, clip, seed=seed)
+    state = program.start(clip)
     return np.asarray(clip.noise), np.asarray(state.params["heads"]["kernel"])
 
   first, again, other = start(0), start(0), start(1)

@@ -163,6 +163,76 @@ def test_wrong_arrays(frames, masks, words):
     preparation.prepare(frames, masks, size=(60, 80), fit="crop")
 
 
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+@pytest.mark.parametrize("levels", [1, 3, 4])
+@pytest.mark.parametrize("size", [(60, 80), (61, 83), (33, 49), (5, 90), (1, 1), None])
+def test_any_size_is_padded_to_one_that_suits(size, levels, fit):
+  plain = preparation.place((60, 80), size=size, fit=fit)
+  placement = preparation.place((60, 80), size=size, fit=fit, levels=levels)
+  preparation.check_size(placement.size, levels)
+  for side, content in zip(placement.size, size or (60, 80), strict=True):
+    smallest = 3 * 2**levels
+    assert side == smallest if content <= smallest else side - content < 2**levels
+  assert placement.source == plain.source
+  assert placement.target[2:] == plain.target[2:]
+
+
+def test_the_padding_to_a_suiting_size_is_the_reflection():
+  frames, holes = preparation.prepare(FRAMES, MIDDLE, size=None, fit="pad", levels=5)
+  assert frames.shape[1:3] == (96, 96)  # 18 rows on both sides, 8 columns
+  content = frames[:, 18:78, 8:88]
+  np.testing.assert_array_equal(content, np.float32(FRAMES) / np.float32(255))
+  np.testing.assert_array_equal(holes[:, 18:78, 8:88], MIDDLE // 255)
+  np.testing.assert_array_equal(frames[:, :18, 8:88], content[:, 18:0:-1])
+  np.testing.assert_array_equal(frames[:, :, :8], frames[:, :, 16:8:-1])
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+@pytest.mark.parametrize("size", [None, (37, 53)])
+def test_what_was_padded_is_cut_off_after(size, fit):
+  way = {"size": size, "fit": fit, "levels": 4}
+  prepared, _ = preparation.prepare(FRAMES, MIDDLE, **way)
+  placement = preparation.place((60, 80), **way)
+  levels = np.rint(prepared * 255).astype(np.uint8)
+  filled = preparation.put_back(FRAMES, MIDDLE, levels, placement=placement)
+  assert np.abs(filled.astype(int) - FRAMES).max() <= (0 if size is None else 6)
+
+
+def put_back_feathered(frames, result, generated, **changes):
+  placement = preparation.place((60, 80), size=(60, 80), fit="pad")
+  return preparation.put_back(
+    frames, MIDDLE, result, placement=placement, generated=generated, **changes
+  )
+
+
+@pytest.mark.parametrize("feather", [1, 3, 8])
+def test_a_feather_changes_nothing_outside_and_reads_nothing_inside(feather):
+  random = np.random.default_rng(feather)
+  result, noise = random.integers(0, 256, (2, *FRAMES.shape), np.uint8)
+  hole = MIDDLE[..., 0] > 0
+  filled = put_back_feathered(FRAMES, result, result, feather=feather)
+  np.testing.assert_array_equal(filled[~hole], FRAMES[~hole])
+  other = put_back_feathered(
+    np.where(MIDDLE > 0, noise, FRAMES), result, result, feather=feather
+  )
+  np.testing.assert_array_equal(filled[hole], other[hole])
+  assert (filled[hole] != result[hole]).any()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_feather_changes_the_networks_share_alone(share):
+  frames, generated = np.full_like(FRAMES, 120), np.full_like(FRAMES, 80)
+  shares = np.full((2, 60, 80, 1), share, np.float32)
+  filled = put_back_feathered(frames, generated, generated, feather=4, share=shares)
+  assert (filled[:, 25, 30:50] == 80 + 40 * share).all()
+  np.testing.assert_array_equal(filled[:, 29:31, 34:46], 80)
+
+
+def test_a_feather_needs_the_networks_frames():
+  with pytest.raises(ValueError, match="feather needs the network's own frames"):
+    put_back_feathered(FRAMES, FRAMES, None, feather=2)
+
+
 def test_unknown_fit():
   with pytest.raises(InputError, match='fit="stretch" is not known'):
     preparation.prepare(FRAMES, MIDDLE, size=(60, 80), fit="stretch")
@@ -196,6 +266,20 @@ def test_good_sizes(size, levels):
 def test_bad_sizes_say_which_would_do(size, levels, words):
   with pytest.raises(InputError, match=words):
     preparation.check_size(size, levels)
+
+
+@pytest.mark.parametrize(
+  ("size", "levels", "words"),
+  [
+    ((95, 500), 5, r"size=95x500 .* too small for levels=5: .* 96; or use levels=4$"),
+    ((500, 191), 6, "at least 192; or use levels=5$"),
+    ((5, 5), 1, "at least 6$"),
+  ],
+)
+def test_a_size_too_small_says_what_would_do(size, levels, words):
+  with pytest.raises(InputError, match=words):
+    preparation.check_smallest(size, levels)
+  preparation.check_smallest((max(size), max(size)), 1 if levels > 1 else 0)
 
 
 @pytest.mark.parametrize("levels", range(1, 7))

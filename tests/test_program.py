@@ -5,13 +5,13 @@ import numpy as np
 import optax
 import pytest
 
-from dipvid_jax.configuration import load_config
+from dipvid_jax.configuration import generates_flow, load_config
 from dipvid_jax.errors import InputError
 from dipvid_jax.program import (
   build_program,
   build_visits,
   clip_strides,
-  generates_flow,
+  flow_strides,
   visits_left,
 )
 from dipvid_jax.schedule import Visit, make_schedule
@@ -32,6 +32,12 @@ def test_a_short_clip_drops_the_strides_without_a_batch(frame_count, expected):
   program = build_program(frame_count, config=config)
   assert program.model.flow_channels == 4 * len(expected)
   assert {visit.stride_index for visit in program.visits} == set(range(len(expected)))
+
+
+def test_known_flow_is_wanted_at_the_strides_that_are_read():
+  assert flow_strides(14, config=small_config()) == (1, 3)
+  assert flow_strides(14, config=load_config("fast")) == (1,)
+  assert flow_strides(14, config=load_config("vid")) == ()
 
 
 @pytest.mark.parametrize("build", [clip_strides, build_visits, build_program])

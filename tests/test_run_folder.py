@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
+from dipvid_jax.types import Video
 from dipvid_jax.video_io import read_video
 
 CONFIG = {"video": "a.mp4", "output": "out", "size": (96, 192), "seed": 0, "levels": 5}
@@ -115,6 +116,16 @@ def test_resuming_with_another_config_is_refused_and_says_where(begun, change, s
   assert "\n" not in str(error.value) and "levels" not in str(error.value)
 
 
+def test_resuming_with_another_clip_is_refused(folder):
+  folder.create({**CONFIG, "input_sha256": "one"}, resume=False)
+  folder.create({**CONFIG, "input_sha256": "one", "video": "moved"}, resume=True)
+  with pytest.raises(InputError, match="other frames or another mask"):
+    folder.create({**CONFIG, "input_sha256": "other"}, resume=True)
+  with pytest.raises(InputError, match=r"differs from this config in seed \(") as error:
+    folder.create({**CONFIG, "input_sha256": "other", "seed": 1}, resume=True)
+  assert "sha256" not in str(error.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b"3"])
 def test_a_config_that_cannot_be_read_says_what_to_do(begun, content):
   (begun.path / "config.json").write_bytes(content)
@@ -175,17 +186,31 @@ def test_without_metrics_there_is_nothing_to_drop(folder):
   assert names(folder) == ["config.json"]
 
 
-def test_results_are_two_videos_and_a_folder_of_frames(folder):
+def test_results_are_two_videos_and_their_frames(folder):
   folder.create(CONFIG, resume=False)
   stitched = np.full((3, 32, 48, 3), 60, np.uint8)
-  folder.write_results(stitched, stitched + 100, fractions.Fraction(25))
-  assert names(folder) == ["config.json", "frames", "full.mp4", "inpainted.mp4"]
-  assert sorted(path.name for path in (folder.path / "frames").iterdir()) == [
-    f"{i:05}.png" for i in range(3)
-  ]
+  video = Video(stitched, fractions.Fraction(25))
+  assert not folder.write_results(stitched, stitched + 100, like=video)
+  assert names(folder) == ["config.json", "frames", "full", "full.mp4", "inpainted.mp4"]
+  for written, level in ((folder.frames, 60), (folder.full, 160)):
+    assert sorted(path.name for path in written.iterdir()) == [
+      f"{i:05}.png" for i in range(3)
+    ]
+    assert (read_video(written).frames == level).all()
   for name, level in (("inpainted.mp4", 60), ("full.mp4", 160)):
     video = read_video(folder.path / name)
     assert video.frames.shape == stitched.shape and video.frame_rate == 25
     assert np.abs(video.frames.astype(int) - level).max() <= 3
   still = read_video(folder.path / "frames").frames
   np.testing.assert_array_equal(still, stitched)
+
+
+def test_a_run_is_finished_when_its_last_file_is_there(folder):
+  assert not folder.holds_run() and not folder.is_finished(CONFIG)
+  folder.create({**CONFIG, INPUT_FINGERPRINT: "ab"}, resume=False)
+  assert folder.holds_run() and not folder.is_finished(CONFIG)
+  stitched = np.full((3, 32, 48, 3), 60, np.uint8)
+  folder.write_results(stitched, stitched, like=Video(stitched, fractions.Fraction(25)))
+  assert folder.is_finished(CONFIG)
+  with pytest.raises(InputError, match="seed"):
+    folder.is_finished({**CONFIG, "seed": 9})

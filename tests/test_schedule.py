@@ -4,7 +4,14 @@ import collections
 
 import pytest
 
-from dipvid_jax.schedule import BACKWARD, FORWARD, Visit, make_schedule, usable_strides
+from dipvid_jax.schedule import (
+  BACKWARD,
+  FORWARD,
+  Visit,
+  make_frame_schedule,
+  make_schedule,
+  usable_strides,
+)
 
 STRIDES = (1, 3, 5)
 
@@ -167,3 +174,47 @@ def test_a_schedule_that_cannot_be_is_refused(settings, said):
 
 def test_a_visit_ends_no_round_unless_it_says_so():
   assert not Visit(0, 0, FORWARD, 100, 0).ends_round
+
+
+def test_dip_vid_visits_every_batch_each_epoch_and_the_middle_one_last():
+  visits = make_schedule(80, strides=(1,), schedule="middle_last")
+  assert sum(visit.updates for visit in visits) == 20 * 76 * 100
+  orders = set()
+  for r in range(20):
+    epoch = [visit for visit in visits if visit.round == r]
+    assert sorted(visit.start for visit in epoch) == list(range(76))
+    assert {visit.direction for visit in epoch} == {FORWARD}
+    assert [visit.ends_round for visit in epoch] == [False] * 75 + [True]
+    assert epoch[-1].start == 40
+    orders.add(tuple(visit.start for visit in epoch))
+  assert len(orders) == 20
+
+
+def test_a_clip_of_one_batch_has_only_the_middle_one():
+  visits = make_schedule(5, strides=(1,), schedule="middle_last", rounds=2)
+  assert [visit.start for visit in visits] == [0, 0]
+  assert all(visit.ends_round for visit in visits)
+
+
+def test_dip_gives_each_frame_its_updates():
+  visits = make_frame_schedule(3, networks=1, updates=250, inner_steps=100)
+  assert [visit.start for visit in visits] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+  assert [visit.updates for visit in visits] == [100, 100, 50] * 3
+  assert [visit.round for visit in visits] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+  assert [visit.ends_round for visit in visits] == [False, False, True] * 3
+
+
+def test_the_last_group_of_networks_ends_with_the_clip():
+  visits = make_frame_schedule(7, networks=3, updates=10, inner_steps=10)
+  assert [visit.start for visit in visits] == [0, 3, 4]
+
+
+@pytest.mark.parametrize(("networks", "updates"), [(0, 1), (4, 1), (1, 0)])
+def test_dip_without_networks_or_updates_is_refused(networks, updates):
+  with pytest.raises(ValueError):
+    make_frame_schedule(3, networks=networks, updates=updates, inner_steps=1)
+
+
+def test_the_frames_schedule_is_not_a_schedule_of_batches():
+  with pytest.raises(ValueError, match="frames"):
+    make_schedule(9, strides=(1,), schedule="frames")

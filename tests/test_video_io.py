@@ -1,7 +1,6 @@
 """Clips in and out, on files of every kind that the reader names."""
 
 import fractions
-import struct
 
 import av
 import cv2
@@ -9,7 +8,7 @@ import media
 import numpy as np
 import pytest
 
-from dipvid_jax import sources, video_io
+from dipvid_jax import sources, video_io, video_writing
 from dipvid_jax.errors import InputError
 
 FRAMES = media.moving_frames()
@@ -140,13 +139,7 @@ def test_display_matrix_is_applied(tmp_path, turn):
   path = tmp_path / "turned.mp4"
   video_io.write_video(path, FRAMES, media.NTSC)
   plain = video_io.read_video(path).frames
-  data = bytearray(path.read_bytes())
-  offset = data.index(b"tkhd") + 4 + 40
-  one = 1 << 16
-  struct.pack_into(
-    ">9i", data, offset, a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30
-  )
-  path.write_bytes(data)
+  media.display_matrix(path, a, b, c, d)
   frames = video_io.read_video(path).frames
   np.testing.assert_array_equal(frames, [expected(frame) for frame in plain])
 
@@ -235,14 +228,14 @@ def test_frames_that_are_views_are_written_as_they_look(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
   path = tmp_path / "out.mp4"
   path.write_bytes(b"before")
-  to_yuv = video_io._to_yuv
+  to_yuv = video_writing._to_yuv
 
   def fail_at_three(frame, number):
     if number == 3:
       raise KeyboardInterrupt
     return to_yuv(frame, number)
 
-  monkeypatch.setattr(video_io, "_to_yuv", fail_at_three)
+  monkeypatch.setattr(video_writing, "_to_yuv", fail_at_three)
   with pytest.raises(KeyboardInterrupt):
     video_io.write_video(path, FRAMES, media.NTSC)
   assert path.read_bytes() == b"before"

@@ -8,8 +8,8 @@ import numpy as np
 
 from dipvid_jax.demo import FRAME_RATE, draw_ball, read_demo_clip
 from dipvid_jax.errors import InputError
+from dipvid_jax.evaluation.frame_quality import hole_psnr
 from dipvid_jax.masks import HOLE_ABOVE, read_mask
-from dipvid_jax.metrics import hole_psnr
 from dipvid_jax.video_io import read_video, write_images, write_video
 from dipvid_jax.yardsticks import telea
 

@@ -1,6 +1,7 @@
 """`bin/inpaint`: removes what a mask marks from a video."""
 
 import argparse
+import re
 import sys
 
 from absl import flags
@@ -22,6 +23,8 @@ examples:
       the method of the paper; 102,000 updates, for a GPU
   bin/inpaint --config fast.py --video clip.mp4 --mask mask.mp4 --output out --resume
       goes on after an interruption
+  bin/inpaint --config fast.py --tfds composed --video-id clip-mask-0 --output out
+      a video of a set made by bin/compose-set; its truth is not read
 
 results in the output folder:
   inpainted.mp4, frames/   the input with the hole filled
@@ -31,16 +34,37 @@ results in the output folder:
   config.json, checkpoints/, flow/
 
 --config.KEY=VALUE sets any key of the config; the keys and what they mean stand in
-configs/flow.py. Exit code: 0 done, 1 the training diverged, 2 bad input, 130 Ctrl-C.
+configs/flow.py. Exit code: 0 done, 1 the training diverged or the disk is full, 2 bad input,
+130 Ctrl-C.
 """
 
 # Flags that are short for a config key.
-_SHORT = ("video", "mask", "output", "seed", "dilate", "invert_mask", "mask_object")
+_SHORT = (
+  *("video", "mask", "tfds", "video_id", "output"),
+  *("seed", "size", "dilate", "invert_mask", "mask_object"),
+)
+
+
+def _size(word: str) -> tuple[int, int]:
+  if word == "input":
+    return (0, 0)
+  if sides := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", word):
+    return int(sides[1]), int(sides[2])
+  raise argparse.ArgumentTypeError(
+    f"{word!r} is not height x width, such as 192x384, nor `input`"
+  )
+
+
+class _Parser(argparse.ArgumentParser):
+  """Says what is wrong with the flags in one line, as all other errors are."""
+
+  def error(self, message):
+    self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
 def make_parser() -> argparse.ArgumentParser:
   """The flags of the command."""
-  parser = argparse.ArgumentParser(
+  parser = _Parser(
     prog="inpaint",
     description="Removes what a mask marks from a video: trains a network on that one "
     "video and fills the hole with what it learnt.",
@@ -54,8 +78,14 @@ def make_parser() -> argparse.ArgumentParser:
     help="a video file (mp4, mov, avi, mkv, webm) or a folder of images")  # fmt: skip
   parser.add_argument("--mask", metavar="M",
     help="white where to fill: a video, a folder of images, or one image for all frames")  # fmt: skip
+  parser.add_argument("--tfds", metavar="SET",
+    help="instead of --video and --mask: a data set's folder or name (bin/compose-set)")  # fmt: skip
+  parser.add_argument("--video-id", metavar="ID", help="a video of that set")
   parser.add_argument("--output", metavar="DIR", help="a folder for the results")
   parser.add_argument("--seed", type=int, help="same seed, same machine, same result")
+  parser.add_argument("--size", type=_size, metavar="HxW",
+    help="height x width that the network works at, or `input` for the input's own; "
+    "padded by reflection where it does not suit the network")  # fmt: skip
   parser.add_argument("--dilate", type=int, metavar="PX",
     help="grow the hole by so many pixels of the input")  # fmt: skip
   parser.add_argument("--invert-mask", action="store_true", default=None,
@@ -97,6 +127,14 @@ def main(argv: list[str] | None = None) -> int:
     return 2
   except DivergedError as error:
     print(f"inpaint: {error}; the checkpoints are kept", file=sys.stderr)
+    return 1
+  except OSError as error:  # a full disk, most of all
+    reason = error.strerror or error
+    print(
+      f"inpaint: {error.filename or config.output}: cannot be written ({reason}); what"
+      " is done is kept, the same command with --resume goes on",
+      file=sys.stderr,
+    )
     return 1
   except KeyboardInterrupt:
     print(

@@ -27,7 +27,7 @@ examples:
 in the output folder: metrics.jsonl (losses, and end-point errors in pixels of DIS and
 of the weights, on pairs of other seeds and on textures that are never trained on),
 settings.json, checkpoints/, resume.tar. Exit code: 0 done, or stopped by
---max-seconds, 1 the training diverged, 2 bad input, 130 Ctrl-C.
+--max-seconds, 1 the training diverged or the disk is full, 2 bad input, 130 Ctrl-C.
 """
 
 
@@ -82,6 +82,14 @@ def main(argv: list[str] | None = None) -> int:
     return 2
   except DivergedError as error:
     print(f"train-flow: {error}; the checkpoint is kept", file=sys.stderr)
+    return 1
+  except OSError as error:  # a full disk, most of all
+    reason = error.strerror or error
+    print(
+      f"train-flow: {error.filename or arguments.output}: cannot be written ({reason}); "
+      "the checkpoint is kept, --resume goes on",
+      file=sys.stderr,
+    )
     return 1
   except KeyboardInterrupt:
     print("train-flow: interrupted; --resume goes on", file=sys.stderr)

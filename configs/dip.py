@@ -1,0 +1,25 @@
+"""DIP: a network of its own for every frame; time plays no part.
+
+Paper: Zhang et al., An Internal Learning Approach to Video Inpainting, ICCV 2019,
+after Ulyanov et al., Deep Image Prior, CVPR 2018. The result is the output with the
+lowest image loss, of all updates as in the authors' program; `best_of_every=100` is
+the paper's choice. Weight noise, which that program offers, has no effect there.
+
+Command:
+  bin/inpaint --config dip.py --video clip.mp4 --mask mask.mp4 --output out
+
+Work: 5,000 updates a frame, 13 GFLOP each. Time: see BENCHMARKS.md.
+"""
+
+import ml_collections
+
+from dipvid_jax.configuration import load_config
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """The authors' setting."""
+  config = load_config("vid")
+  config.batch_size = 1
+  config.schedule = "frames"  # a round is a frame, or `networks` of them
+  config.batches_per_round = 50  # times inner_steps: 5,000 updates of a network
+  return config

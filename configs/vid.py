@@ -1,0 +1,25 @@
+"""DIP-Vid: `flow.py`'s network without flow, trained on batches of the image loss.
+
+Paper: Zhang et al., An Internal Learning Approach to Video Inpainting, ICCV 2019.
+
+Command:
+  bin/inpaint --config vid.py --video clip.mp4 --mask mask.mp4 --output out
+
+Work: 20 epochs over all T-4 batches, shuffled, the middle one last, 100 updates each:
+152,000 updates of 63 GFLOP for 80 frames. Time: see BENCHMARKS.md.
+"""
+
+import ml_collections
+
+from dipvid_jax.configuration import load_config
+
+
+def get_config() -> ml_collections.ConfigDict:
+  """The authors' setting."""
+  config = load_config("flow")
+  config.strides = (1,)
+  config.schedule = "middle_last"
+  config.flow_weight = 0.0
+  config.consistency_weight = 0.0
+  config.perceptual_weight = 0.0
+  return config

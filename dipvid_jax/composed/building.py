@@ -1,0 +1,215 @@
+"""From folders of videos and masks to a composed set on disk, and back."""
+
+import contextlib
+import functools
+import io
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dipvid_jax.composed.compose import fit_frames, hide, place_mask, to_pngs
+from dipvid_jax.composed.library import Clip, mask_facts, open_library
+from dipvid_jax.composed.recipe import ClipFacts, Recipe, draw_recipes
+from dipvid_jax.errors import InputError
+from dipvid_jax.progress import say, stage
+from dipvid_jax.tfds_sets import VideoSet, find_sets, import_tfds
+
+
+class Composed(NamedTuple):
+  """One video of a composed set.
+
+  Attributes:
+    frames: `[T, H, W, 3]` uint8 RGB, grey in the hole: what a method may see.
+    hole: `[T, H, W, 1]` uint8, 255 in the hole and 0 elsewhere.
+    truth: `[T, H, W, 3]` uint8 RGB, the frames without hole.
+    recipe: what they are made of.
+  """
+
+  frames: np.ndarray
+  hole: np.ndarray
+  truth: np.ndarray
+  recipe: Recipe
+
+
+def build_composed(
+  output: str | pathlib.Path,
+  *,
+  backgrounds: str | pathlib.Path,
+  masks: str | pathlib.Path,
+  segment_length: int = 60,
+  masks_per_segment: int = 5,
+  seed: int = 0,
+  size: tuple[int, int] | None = None,
+  vary: bool = False,
+) -> pathlib.Path:
+  """Composes videos whose hole has a known content, and stores them.
+
+  Of each background one segment is drawn, and for it so many sequences of masks. The
+  same files, settings and library versions give the same set, to the byte.
+
+  Args:
+    output: the folder for the set, which may exist but must hold no set.
+    backgrounds: the videos, as `open_library` takes them. One with fewer than
+      `segment_length` frames is left out, which is said.
+    masks: the sequences of masks, likewise.
+    segment_length: frames of a composed video.
+    masks_per_segment: videos of each background.
+    seed: of all draws.
+    size: (H, W) of the videos, to which backgrounds are cut and resized; their own
+      where None.
+    vary: masks are also mirrored, scaled and moved; see `draw_recipes`.
+
+  Returns:
+    The set's own folder.
+
+  Raises:
+    InputError: bad input, or the extra `data` is missing.
+
+  Reference: Zhang et al., ICCV 2019, section 4, the Composed dataset.
+  """
+  import_tfds()
+  output = pathlib.Path(output)
+  _check_settings(output, segment_length, masks_per_segment, seed, size)
+  shown = open_library(backgrounds, content="frames")
+  hidden = open_library(masks, content="masks")
+  with stage("look", len(shown) + len(hidden)) as progress:
+    facts = [_told(clip.facts(), progress) for clip in shown.values()]
+    mask_list = [_told(mask_facts(clip), progress) for clip in hidden.values()]
+  recipes = draw_recipes(
+    _long_enough(facts, segment_length),
+    mask_list,
+    segment_length=segment_length,
+    masks_per_segment=masks_per_segment,
+    seed=seed,
+    size=size,
+    vary=vary,
+  )
+  settings = {
+    "segment_length": segment_length,
+    "masks_per_segment": masks_per_segment,
+    "seed": seed,
+    "size": size and list(size),
+    "vary": vary,
+  }
+  return _write(output, recipes, settings, _Composer(shown, hidden))
+
+
+def read_composed(name_or_folder: str | pathlib.Path, video_id: str) -> Composed:
+  """Reads one video of a composed set.
+
+  Args:
+    name_or_folder: the set, as `VideoSet` takes it.
+    video_id: the video.
+
+  Returns:
+    Its frames, hole, truth and recipe.
+
+  Raises:
+    InputError: there is no such set or video, or the set is of another kind.
+  """
+  held = VideoSet(name_or_folder)
+  recipe = held.read(video_id, "recipe")
+  recipe = Recipe(**{name: _plain(value) for name, value in recipe.items()})
+  frames, hole, truth = (
+    np.stack(held.read(video_id, name)) for name in ("frames", "hole", "truth")
+  )
+  return Composed(frames, hole, truth, recipe)
+
+
+class _Composer:
+  """Makes what is stored of a recipe; keeps the truth that several recipes share."""
+
+  def __init__(self, backgrounds: Mapping[str, Clip], masks: Mapping[str, Clip]):
+    self._backgrounds = backgrounds
+    self._masks = masks
+    self._read_truth = functools.lru_cache(maxsize=1)(self._read_segment)
+
+  def __call__(self, recipe: Recipe) -> dict[str, list[bytes]]:
+    truth, truth_pngs = self._read_truth(
+      recipe.background, recipe.first_frame, recipe.frame_count, recipe.frame_size
+    )
+    hole = place_mask(self._masks[recipe.mask].masks(), recipe)
+    frames = to_pngs(hide(truth, hole))
+    return {"frames": frames, "hole": to_pngs(hole), "truth": truth_pngs}
+
+  def _read_segment(self, name, first_frame, frame_count, size):
+    frames = self._backgrounds[name].frames(first_frame, frame_count)
+    truth = fit_frames(frames, size=size)
+    return truth, to_pngs(truth)
+
+
+def _write(output, recipes, settings, compose) -> pathlib.Path:
+  # Only now: it needs TensorFlow Datasets to be there.
+  from dipvid_jax.composed.builder import ComposedSet
+
+  tfds = import_tfds()
+  try:
+    with stage("compose", len(recipes)) as progress:
+      builder = ComposedSet(
+        recipes=recipes,
+        compose=compose,
+        settings=settings,
+        on_video=progress,
+        data_dir=str(output),
+      )
+      # It says on stdout that it downloads, and makes a folder for that: neither is
+      # wanted, and neither can be turned off.
+      with (
+        contextlib.redirect_stdout(io.StringIO()),
+        tempfile.TemporaryDirectory() as unused,
+      ):
+        builder.download_and_prepare(
+          download_dir=unused,
+          download_config=tfds.download.DownloadConfig(try_download_gcs=False),
+          file_format="array_record",
+        )
+  except OSError as error:
+    raise InputError(f"--output {output}: cannot be written ({error})") from error
+  return pathlib.Path(builder.data_dir)
+
+
+def _check_settings(output, segment_length, masks_per_segment, seed, size) -> None:
+  settings = {
+    "--segment-length": (segment_length, 1),
+    "--masks-per-segment": (masks_per_segment, 1),
+    "--seed": (seed, 0),
+    "--size": (min(size) if size else 1, 1),
+  }
+  for flag, (value, smallest) in settings.items():
+    if value < smallest:
+      raise InputError(f"{flag}: must be {smallest} or more, got {value}")
+  if output.exists() and not output.is_dir():
+    raise InputError(f"--output {output}: is a file; name a folder")
+  if output.is_dir() and (held := find_sets(output)):
+    raise InputError(
+      f"--output {output}: holds a data set ({held[0]}); name another folder"
+    )
+
+
+def _long_enough(facts: list[ClipFacts], segment_length: int) -> list[ClipFacts]:
+  short = [
+    f"{f.name} ({f.frame_count})" for f in facts if f.frame_count < segment_length
+  ]
+  if len(short) == len(facts):
+    raise InputError(
+      f"--segment-length {segment_length}: every background is shorter:"
+      f" {', '.join(short)} frames"
+    )
+  if short:
+    say(f"shorter than {segment_length} frames and left out: {', '.join(short)}")
+  return [f for f in facts if f.frame_count >= segment_length]
+
+
+def _told(value: Any, progress) -> Any:
+  progress(1)
+  return value
+
+
+def _plain(value: Any) -> Any:
+  """What TensorFlow Datasets reads, as a recipe has it."""
+  if isinstance(value, bytes):
+    return value.decode()
+  return tuple(value.tolist()) if np.ndim(value) else np.asarray(value).item()

@@ -1,0 +1,189 @@
+"""How good single frames are: PSNR and SSIM under the field's protocols.
+
+Clips are `[T, H, W, 3]` RGB, float in [0, 1] or uint8 levels. PSNR is in decibels.
+SSIM is scikit-image's, the package of the extra `eval`.
+"""
+
+import importlib
+from typing import NamedTuple
+
+import numpy as np
+
+from dipvid_jax.errors import InputError
+from dipvid_jax.preview import to_levels
+
+# The window of Wang et al., 2004: Gaussian of 1.5 px, cut off at 11 px.
+WINDOW = 11
+GAUSSIAN = {
+  "gaussian_weights": True,
+  "sigma": 1.5,
+  "use_sample_covariance": False,
+}
+STTN_WINDOW = 65
+STTN_SIZE = (240, 432)
+
+
+class Quality(NamedTuple):
+  """PSNR in decibels and SSIM of a clip."""
+
+  psnr: float
+  ssim: float
+
+
+def paper_quality(full: np.ndarray, truth: np.ndarray) -> Quality:
+  """PSNR and SSIM of whole frames, each the mean over the frames of the video.
+
+  The paper names no window; this is SSIM as Wang et al. define it: Gaussian windows
+  of 11 x 11 and 1.5 px, mean over pixels and channels.
+
+  Args:
+    full: `[T, H, W, 3]`, the network's own frames, hole and surroundings.
+    truth: `[T, H, W, 3]`, the true frames.
+
+  Returns:
+    The means; PSNR is infinite where a frame is exact.
+
+  Raises:
+    InputError: frames smaller than a window, or no scikit-image.
+
+  Reference: Zhang et al., ICCV 2019, section 4.1; Wang et al., 2004.
+  """
+  structural_similarity = load_skimage().structural_similarity
+  check_sides("paper", truth.shape, WINDOW)
+  qualities = []
+  for a, b in zip(full, truth, strict=True):
+    a, b = as_float(a), as_float(b)
+    ssim = structural_similarity(a, b, data_range=1.0, channel_axis=-1, **GAUSSIAN)
+    qualities.append((_psnr(a - b, peak=1), ssim))
+  return Quality(*np.mean(qualities, axis=0).tolist())
+
+
+def sttn_quality(stitched: np.ndarray, truth: np.ndarray) -> Quality:
+  """PSNR and SSIM of stitched frames as STTN and its successors report them.
+
+  On 8-bit levels: PSNR with peak 255; SSIM of scikit-image with flat windows of
+  65 x 65 over all channels. The field does it at 432 x 240, and takes the mean of all
+  frames of all videos at once: weigh a video by its number of frames.
+
+  Args:
+    stitched: `[T, H, W, 3]`, the result in the hole and the input around it.
+    truth: `[T, H, W, 3]`, the true frames.
+
+  Returns:
+    The means over the frames; PSNR is infinite where a frame is exact.
+
+  Raises:
+    InputError: frames smaller than a window, or no scikit-image.
+
+  Reference: Zeng et al., STTN, ECCV 2020, and its published evaluation.
+  """
+  structural_similarity = load_skimage().structural_similarity
+  check_sides("sttn", truth.shape, STTN_WINDOW)
+  qualities = []
+  for a, b in zip(stitched, truth, strict=True):
+    a, b = as_levels(a), as_levels(b)
+    ssim = structural_similarity(
+      a, b, data_range=255, channel_axis=-1, win_size=STTN_WINDOW
+    )
+    qualities.append((_psnr(np.float64(a) - b, peak=255), ssim))
+  return Quality(*np.mean(qualities, axis=0).tolist())
+
+
+def hole_psnr(result: np.ndarray, truth: np.ndarray, hole_masks: np.ndarray) -> float:
+  """Peak signal-to-noise ratio over the hole's pixels alone.
+
+  Squared errors are pooled over hole pixels, channels and frames before the
+  logarithm: 10 log10(1 / MSE).
+
+  Args:
+    result: `[T, H, W, 3]` float.
+    truth: `[T, H, W, 3]` float, the true content.
+    hole_masks: `[T, H, W, 1]`, above 0 in the hole.
+
+  Returns:
+    Decibels; infinite where the hole is exact.
+
+  Raises:
+    ValueError: the shapes disagree, or no pixel is in the hole.
+  """
+  result, truth, hole_masks = map(np.asarray, (result, truth, hole_masks))
+  if result.shape != truth.shape or hole_masks.shape != (*truth.shape[:-1], 1):
+    raise ValueError(
+      f"hole_psnr needs results and truth of one shape and masks [.., 1], got "
+      f"{result.shape}, {truth.shape} and {hole_masks.shape}"
+    )
+  hole = hole_masks[..., 0] > 0
+  if not hole.any():
+    raise ValueError("hole_psnr: no pixel is in the hole")
+  return _psnr(result[hole].astype(np.float64) - truth[hole], peak=1)
+
+
+def hole_ssim(result: np.ndarray, truth: np.ndarray, hole_masks: np.ndarray) -> float:
+  """The SSIM map of `paper_quality`, its mean over hole pixels, channels and frames.
+
+  Args:
+    result: `[T, H, W, 3]`, the stitched frames.
+    truth: `[T, H, W, 3]`, the true content.
+    hole_masks: `[T, H, W, 1]`, above 0 in the hole.
+
+  Returns:
+    SSIM, at most 1.
+
+  Raises:
+    InputError: frames smaller than a window, or no scikit-image.
+    ValueError: no pixel is in the hole.
+  """
+  structural_similarity = load_skimage().structural_similarity
+  check_sides("hole", truth.shape, WINDOW)
+  hole = np.asarray(hole_masks)[..., 0] > 0
+  if not hole.any():
+    raise ValueError("hole_ssim: no pixel is in the hole")
+  total = 0.0
+  for inside, a, b in zip(hole, result, truth, strict=True):
+    if inside.any():
+      _, ssim_map = structural_similarity(
+        as_float(a), as_float(b), data_range=1.0, channel_axis=-1, full=True, **GAUSSIAN
+      )
+      total += ssim_map[inside].sum()
+  return float(total / (3 * hole.sum()))
+
+
+def load_skimage():
+  """Imports scikit-image's metrics.
+
+  Raises:
+    InputError: the package is missing.
+  """
+  try:
+    return importlib.import_module("skimage.metrics")
+  except ImportError as error:
+    raise InputError(
+      "SSIM needs scikit-image: pip install 'dipvid_jax[eval]'"
+    ) from error
+
+
+def check_sides(measure: str, shape: tuple[int, ...], smallest: int) -> None:
+  """Raises an InputError where frames `[T, H, W, 3]` are too small for a measure."""
+  height, width = shape[1:3]
+  if min(height, width) < smallest:
+    raise InputError(
+      f"measure {measure} needs sides of at least {smallest} px, the frames are "
+      f"{width}x{height}; use larger frames or leave it out"
+    )
+
+
+def as_float(frames: np.ndarray) -> np.ndarray:
+  """Levels or floats to float64 in [0, 1]."""
+  frames = np.asarray(frames)
+  return frames / 255 if frames.dtype == np.uint8 else frames.astype(np.float64)
+
+
+def as_levels(frames: np.ndarray) -> np.ndarray:
+  """Levels or floats to uint8 levels."""
+  frames = np.asarray(frames)
+  return frames if frames.dtype == np.uint8 else to_levels(frames)
+
+
+def _psnr(error, *, peak):
+  mean_square = float(np.mean(np.square(error)))
+  return float("inf") if not mean_square else -10 * np.log10(mean_square / peak**2)

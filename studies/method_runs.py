@@ -1,0 +1,120 @@
+"""The four methods on the videos of a composed set, each run in a folder of its own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dipvid_jax.composed import read_composed
+from dipvid_jax.configuration import load_config
+from dipvid_jax.run import run
+from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.video_io import read_video
+
+METHODS = {
+  "dip": "DIP",
+  "vid": "DIP-Vid",
+  "vid3d": "DIP-Vid-3DCN",
+  "flow": "DIP-Vid-Flow",
+}
+
+
+class MethodRun(NamedTuple):
+  """A finished run on a composed video; `[T, H, W, .]` uint8 at the set's size.
+
+  Attributes:
+    video_id: of the set.
+    method: the config's name.
+    full: the network's frames.
+    stitched: the truth outside the hole, the network inside.
+    truth: the frames without hole.
+    hole: `[T, H, W, 1]`, 255 in the hole.
+  """
+
+  video_id: str
+  method: str
+  full: np.ndarray
+  stitched: np.ndarray
+  truth: np.ndarray
+  hole: np.ndarray
+
+
+def run_method(
+  set_folder: str,
+  video_id: str,
+  method: str,
+  *,
+  output: Path,
+  settings: Mapping[str, Any],
+) -> MethodRun:
+  """Runs a method on a video, unless it is done, and reads its results.
+
+  The set shows no method what the hole hides, and the known flow of DIP-Vid-Flow is
+  estimated with the hole filled from its border (`hide_hole`).
+
+  Args:
+    set_folder: a composed set.
+    video_id: one of its videos.
+    method: a config's name.
+    output: the study's folder; the run is in `runs/VIDEO/METHOD` in it. A run that
+      was interrupted goes on.
+    settings: keys of the config that differ from it, the same for all methods.
+
+  Returns:
+    The run.
+
+  Raises:
+    InputError: as `run`; a folder of a run with other settings.
+  """
+  composed = read_composed(set_folder, video_id)
+  config = method_config(method, size=composed.truth.shape[1:3], settings=settings)
+  config.update(tfds=set_folder, video_id=video_id)
+  config.output = str(output / "runs" / video_id / method)
+  folder = RunFolder(config.output)
+  if not folder.is_finished(config.to_dict()):
+    run(config, resume=folder.holds_run())
+  return MethodRun(
+    video_id,
+    method,
+    full=_full_frames(folder, composed.truth.shape),
+    stitched=read_video(folder.frames).frames,
+    truth=composed.truth,
+    hole=composed.hole,
+  )
+
+
+def method_config(
+  method: str, *, size: tuple[int, int], settings: Mapping[str, Any]
+) -> Any:
+  """A config at the set's own size, with the hole hidden.
+
+  Args:
+    method: the config's name.
+    size: (H, W) of the set's frames.
+    settings: keys that differ.
+
+  Returns:
+    The config.
+  """
+  config = load_config(method)
+  config.update({"size": tuple(size), "hide_hole": True, **settings})
+  return config
+
+
+def _full_frames(folder, shape):
+  """The working frames are the set's frames, so nothing is resized."""
+  full = read_video(folder.full).frames
+  if full.shape != shape:
+    raise ValueError(f"{folder.full}: frames of {full.shape}, the set has {shape}")
+  return full
+
+
+def as_unit(frames: np.ndarray) -> np.ndarray:
+  """Levels to float32 in [0, 1]."""
+  return frames / np.float32(255)
+
+
+def hole_mask(hole: np.ndarray) -> np.ndarray:
+  """A set's hole, 255 inside, as a mask of 0 and 1, float32."""
+  return (hole > 127).astype(np.float32)

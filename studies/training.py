@@ -1,0 +1,81 @@
+"""What the network makes after each round; Zhang et al., figure 8."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dipvid_jax.composed import read_composed
+from dipvid_jax.evaluation import hole_psnr
+from dipvid_jax.images import write_image
+from dipvid_jax.pipeline import inpaint_video
+from dipvid_jax.preview import flow_colours, to_levels
+from studies.method_runs import as_unit, hole_mask, method_config
+from studies.plots import plot_curves, stack_labelled
+from studies.rows import write_rows
+
+_PICTURES = 4
+
+
+def study_training(
+  set_folder: str, video_id: str, *, output: Path, settings: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+  """Trains DIP-Vid-Flow and looks at it after every round.
+
+  Writes `training.csv`, the curve `training.png`, and `training-frames.png` with
+  the middle frame and its flow after some rounds.
+
+  Args:
+    set_folder: a composed set.
+    video_id: one of its videos.
+    output: the study's folder.
+    settings: keys of the config that differ.
+
+  Returns:
+    A row for each round.
+  """
+  composed = read_composed(set_folder, video_id)
+  truth, holes = as_unit(composed.truth), hole_mask(composed.hole)
+  config = method_config("flow", size=truth.shape[1:3], settings=settings)
+  middle = len(truth) // 2
+  rows: list[dict[str, Any]] = []
+  frames, flows = [], []
+
+  def on_round(_, state, result):
+    rows.append(
+      {
+        "updates": int(state.step),
+        "hole_psnr": hole_psnr(result.full, truth, holes),
+        "known_psnr": hole_psnr(result.full, truth, 1 - holes),
+      }
+    )
+    frames.append(_outline(to_levels(result.full[middle]), holes[middle]))
+    flows.append(result.flow[middle])
+
+  inpaint_video(as_unit(composed.frames), holes, config=config, on_round=on_round)
+  write_rows(output / "training", rows)
+  updates = [row["updates"] for row in rows]
+  names = {"hole_psnr": "hole", "known_psnr": "known region"}
+  curves = {name: (updates, [row[key] for row in rows]) for key, name in names.items()}
+  plot_curves(output / "training.png", curves, x="updates", y="PSNR, dB")
+  picked = np.unique(np.linspace(0, len(rows) - 1, _PICTURES).round().astype(int))
+  largest = float(np.percentile(np.linalg.norm(flows[-1], axis=-1), 99.5))
+  pictures = {
+    f"updates {', '.join(str(updates[i]) for i in picked)}: frame {middle}": (
+      np.concatenate([frames[i] for i in picked], axis=1)
+    ),
+    f"generated flow, full value = {largest:.1f} px": np.concatenate(
+      [flow_colours(flows[i], largest=largest) for i in picked], axis=1
+    ),
+  }
+  write_image(output / "training-frames.png", stack_labelled(pictures))
+  return rows
+
+
+def _outline(frame, hole):
+  """Draws the hole's border in red."""
+  inside = hole[..., 0] > 0
+  grown = np.pad(inside, 1)
+  around = grown[:-2, 1:-1] | grown[2:, 1:-1] | grown[1:-1, :-2] | grown[1:-1, 2:]
+  return np.where((around & ~inside)[..., None], np.uint8([255, 0, 0]), frame)

@@ -1,0 +1,121 @@
+"""How the length of the window that the network is trained on changes the result.
+
+A video is cut into windows of k frames and each is inpainted alone: k = 1 is DIP.
+Zhang et al., section 5.2 and figure 10.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dipvid_jax.composed import read_composed
+from dipvid_jax.errors import InputError
+from dipvid_jax.evaluation import hole_psnr, hole_ssim, temporal_consistency
+from dipvid_jax.pipeline import inpaint_video
+from dipvid_jax.progress import say
+from studies.method_runs import as_unit, hole_mask, method_config
+from studies.plots import plot_curves
+from studies.rows import read_rows, write_rows
+
+LENGTHS = (1, 3, 5, 10, 15, 25, 50, 100)
+
+
+def study_windows(
+  set_folder: str,
+  video_ids: Sequence[str],
+  *,
+  output: Path,
+  settings: Mapping[str, Any],
+  lengths: Sequence[int] = LENGTHS,
+) -> list[dict[str, Any]]:
+  """Measures the known region, the fused frame and the consistency for each length.
+
+  Args:
+    set_folder: a composed set.
+    video_ids: the videos.
+    output: the study's folder; lengths already measured there are kept.
+    settings: keys of the configs that differ; `max_updates` is each window's.
+    lengths: k; those longer than a video are left out for it, its own length is
+      measured instead.
+
+  Returns:
+    A row for each video and length.
+  """
+  path = output / "windows"
+  rows = read_rows(path)
+  done = {(row["video"], row["frames"]) for row in rows}
+  for video_id in video_ids:
+    composed = read_composed(set_folder, video_id)
+    count = len(composed.truth)
+    for k in sorted({min(k, count) for k in lengths}):
+      if (video_id, k) in done:
+        continue
+      say(f"{video_id}: windows of {k}")
+      rows.append({"video": video_id, "frames": k, **_measure(composed, k, settings)})
+      write_rows(path, rows)
+  _plot(rows, output / "windows.png")
+  return rows
+
+
+def _measure(composed, k, settings):
+  truth, holes = as_unit(composed.truth), hole_mask(composed.hole)
+  full, stitched = inpaint_windows(as_unit(composed.frames), holes, k, settings)
+  return {
+    "known_psnr": hole_psnr(full, truth, 1 - holes),
+    "known_ssim": hole_ssim(full, truth, 1 - holes),
+    "fused_psnr": hole_psnr(stitched, truth, np.ones_like(holes)),
+    "fused_ssim": hole_ssim(stitched, truth, np.ones_like(holes)),
+    "consistency_psnr": temporal_consistency(stitched, holes).psnr,
+  }
+
+
+def inpaint_windows(
+  frames: np.ndarray, holes: np.ndarray, k: int, settings: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+  """Inpaints each window of k frames alone; the last window ends with the video.
+
+  Args:
+    frames: `[T, H, W, 3]` float RGB in [0, 1].
+    holes: `[T, H, W, 1]`, 1 in the hole.
+    k: frames of a window, at most T.
+    settings: keys of the config that differ.
+
+  Returns:
+    The full and the stitched frames, `[T, H, W, 3]` float32.
+
+  Raises:
+    InputError: k is more than T.
+  """
+  if not 1 <= k <= len(frames):
+    raise InputError(f"windows of {k} frames do not fit {len(frames)} frames")
+  method, batch = ("dip", {}) if k == 1 else ("flow", {"batch_size": min(5, k)})
+  config = method_config(method, size=frames.shape[1:3], settings={**settings, **batch})
+  full, stitched = (np.empty(frames.shape, np.float32) for _ in range(2))
+  # DIP's networks know one frame each, so the whole video is k windows of one.
+  length = len(frames) if k == 1 else k
+  for first in range(0, len(frames), length):
+    start = min(first, len(frames) - length)
+    window = slice(start, start + length)
+    result = inpaint_video(frames[window], holes[window], config=config)
+    full[first : start + length] = result.full[first - start :]
+    stitched[first : start + length] = result.stitched[first - start :]
+  return full, stitched
+
+
+def _plot(rows, path):
+  lengths = sorted({row["frames"] for row in rows})
+
+  def means(key):
+    return [
+      float(np.mean([row[key] for row in rows if row["frames"] == k])) for k in lengths
+    ]
+
+  labels = {
+    "known_psnr": "known region",
+    "fused_psnr": "fused frame",
+    "consistency_psnr": "consistency",
+  }
+  curves = {label: (lengths, means(key)) for key, label in labels.items()}
+  plot_curves(path, curves, x="frames of a window", y="PSNR, dB")

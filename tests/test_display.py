@@ -1,0 +1,120 @@
+"""What is written is shown as the input is: pixel aspect, turning, colours."""
+
+import fractions
+
+import av
+import media
+import numpy as np
+import pytest
+
+from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.video_io import read_video, write_video
+
+F = fractions.Fraction
+FRAMES = media.moving_frames(3)
+PAL_WIDE = F(64, 45)
+
+
+def probe(path):
+  """The pixel aspect, and the size at which a player shows the file."""
+  with av.open(str(path)) as container:
+    stream = container.streams.video[0]
+    aspect = stream.sample_aspect_ratio or F(1)
+    return aspect, (stream.height, stream.width * aspect)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.mov"])
+@pytest.mark.parametrize("aspect", [PAL_WIDE, F(10, 11), F(1), F(4, 3)])
+def test_pixel_aspect_is_read(tmp_path, name, aspect):
+  path = media.encode(
+    tmp_path / name, FRAMES, codec="libx264", pix_fmt="yuv420p", aspect=aspect
+  )
+  video = read_video(path)
+  assert video.pixel_aspect == aspect
+  assert video.frames.shape == FRAMES.shape
+
+
+def test_pixels_are_square_where_nothing_is_said(tmp_path):
+  assert read_video(media.encode(tmp_path / "a.avi", FRAMES)).pixel_aspect == 1
+
+
+@pytest.mark.parametrize("aspect", [PAL_WIDE, F(10, 11), F(1), F(4, 3), F(45, 64)])
+def test_pixel_aspect_is_written(tmp_path, aspect):
+  path = tmp_path / "out.mp4"
+  write_video(path, FRAMES, media.NTSC, pixel_aspect=aspect)
+  assert probe(path) == (aspect, (48, 64 * aspect))
+  assert read_video(path).pixel_aspect == aspect
+
+
+@pytest.mark.parametrize("aspect", [0, -1])
+def test_pixel_aspect_is_positive(tmp_path, aspect):
+  with pytest.raises(ValueError, match="pixel_aspect must be positive"):
+    write_video(tmp_path / "out.mp4", FRAMES, media.NTSC, pixel_aspect=aspect)
+
+
+TURNS = {
+  "quarter turn right": ((0, 1, -1, 0), True),
+  "quarter turn left": ((0, -1, 1, 0), True),
+  "half turn": ((-1, 0, 0, -1), False),
+  "mirrored": ((-1, 0, 0, 1), False),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_turned_clip_of_oblong_pixels_is_shown_the_same(tmp_path, turn):
+  matrix, quarter = TURNS[turn]
+  path = tmp_path / "phone.mp4"
+  write_video(path, FRAMES, media.NTSC, pixel_aspect=PAL_WIDE)
+  height, width = probe(path)[1]
+  media.display_matrix(path, *matrix)
+  video = read_video(path)
+  assert video.pixel_aspect == (1 / PAL_WIDE if quarter else PAL_WIDE)
+  folder = RunFolder(tmp_path / "out")
+  folder.create({}, resume=False)
+  assert not folder.write_results(video.frames, video.frames[:, ::2, ::2], like=video)
+  shown = probe(folder.path / "inpainted.mp4")[1]
+  # The stored pixels are upright now, so a player shows height : width as before.
+  assert shown[0] * (width if not quarter else height) == shown[1] * (
+    height if not quarter else width
+  )
+  assert probe(folder.path / "full.mp4")[0] == video.pixel_aspect
+
+
+@pytest.mark.parametrize("matrix", [1, 6])
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("height", [48, 720])
+def test_colours_survive_reading_and_writing(tmp_path, matrix, full_range, height):
+  """From a stream of each kind to our file, which has the usual kind of its height."""
+  rgb = 40 + media.patches(height=height, width=32) // 2
+  red, green, blue = np.moveaxis(rgb.astype(np.float64), -1, 0)
+  kr, kb = {1: (0.2126, 0.0722), 6: (0.299, 0.114)}[matrix]
+  y = kr * red + (1 - kr - kb) * green + kb * blue
+  u, v = (blue - y) / (2 - 2 * kb), (red - y) / (2 - 2 * kr)
+  y, u, v = (
+    (y, u + 128, v + 128)
+    if full_range
+    else (16 + y * 219 / 255, 128 + u * 224 / 255, 128 + v * 224 / 255)
+  )
+  path = media.encode(
+    tmp_path / "tagged.mkv",
+    np.stack([y, u, v], axis=-1).round().astype(np.uint8)[None],
+    pix_fmt="yuv444p",
+    source_format="yuv444p",
+    tags={"colorspace": matrix, "color_range": 2 if full_range else 1},
+  )
+  video = read_video(path)
+  assert np.abs(video.frames[0].astype(int) - rgb).max() <= 2
+  write_video(tmp_path / "out.mp4", video.frames, video.frame_rate)
+  back = read_video(tmp_path / "out.mp4").frames[0]
+  error = media.patch_centres(np.abs(back.astype(int) - rgb))
+  assert error.max() <= 6
+  assert error.mean() <= 1.5
+
+
+@pytest.mark.parametrize(
+  ("pix_fmt", "bits"),
+  [("yuv420p", 8), ("yuv420p10le", 10), ("yuv422p12le", 12), ("gbrp10le", 10)],
+)
+def test_bit_depth_is_told(tmp_path, pix_fmt, bits):
+  path = media.encode(tmp_path / "clip.mkv", FRAMES, pix_fmt=pix_fmt)
+  assert read_video(path).bit_depth == bits
