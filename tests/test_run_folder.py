@@ -215,3 +215,20 @@ def test_results_are_two_videos_and_a_folder_of_frames(folder):
     assert np.abs(video.frames.astype(int) - level).max() <= 3
   still = read_video(folder.path / "frames").frames
   np.testing.assert_array_equal(still, stitched)
+
+
+def test_what_a_killed_run_was_writing_is_removed_and_nothing_else(begun):
+  (begun.path / "notes.partial").write_text("mine")
+  before = {path for path in begun.path.rglob("*") if path.is_file()}
+  scratch = begun.path / ".flow-1234" / "flow"
+  scratch.mkdir(parents=True)
+  for path in (
+    begun.path / ".inpainted.mp4.1.partial",
+    begun.path / "frames" / ".00000.png.2.partial",
+    scratch / "stride_1_forward.npy",
+  ):
+    path.write_text("half")
+  with begun.claim(overwrite=False, resume=True):
+    left = {path for path in begun.path.rglob("*") if path.is_file()}
+  assert left == before | {begun.path / ".lock"}
+  assert not scratch.exists()
