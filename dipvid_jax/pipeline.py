@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dipvid_jax.batching import DeviceClip, draw_noise, put_flow
-from dipvid_jax.carry import carry_known_pixels
-from dipvid_jax.configuration import check_config, follows_scene, generates_flow
+from dipvid_jax.calibration import Guess, make_guess, network_share
+from dipvid_jax.configuration import check_config, generates_flow
 from dipvid_jax.fit import fit
 from dipvid_jax.moving_noise import moving_noise, scene_coordinates
 from dipvid_jax.preparation import check_size
@@ -101,24 +101,61 @@ def inpaint_video(
     video_flow = estimate_video_flow(frames, strides=strides, estimator=estimator)
   _check_flow(video_flow, strides, frames.shape)
 
-  clip = put_clip(frames, hole_masks, video_flow, config=config)
+  guess = guess_hole(frames, hole_masks, video_flow, config=config)
+  clip = put_clip(frames, hole_masks, video_flow, guess, config=config)
   state = program.start(clip)
   if resume_from:
     state = resume_from(state) or state
+
+  def render(state):
+    image, flow = map(np.asarray, program.render(state, clip, on_window))
+    stitched, share = stitch(image, frames, hole_masks, guess)
+    pixels = flow * float(clip.flow.scale[0]) if clip.flow else None
+    return Inpainted(image, stitched, pixels, share)
+
   return _run(
     program,
     state,
     clip,
+    render=render,
     batches_per_call=config.batches_per_call,
     on_visit=on_visit,
     on_state=on_state,
     on_round=on_round,
-    on_window=on_window,
   )
 
 
-def put_clip(
+def guess_hole(
   frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, config: Any
+) -> Guess | None:
+  """What the clip itself says about its hole, where the config asks for it.
+
+  Args:
+    frames: `[T, H, W, 3]` float32 RGB in [0, 1], the hole filled.
+    hole_masks: `[T, H, W, 1]` float32.
+    video_flow: known flow at `flow_strides(T, config=config)`.
+    config: from `load_config`; its seed decides where the guess is proved.
+
+  Returns:
+    The guess; None without `carry`.
+  """
+  if not config.carry:
+    return None
+  generator = np.random.default_rng(config.seed)
+  return make_guess(frames, hole_masks, _neighbours(video_flow), generator=generator)
+
+
+def _neighbours(video_flow):
+  return next(pairs for pairs in video_flow if pairs.stride == 1)
+
+
+def put_clip(
+  frames: np.ndarray,
+  hole_masks: np.ndarray,
+  video_flow: VideoFlow,
+  guess: Guess | None = None,
+  *,
+  config: Any,
 ) -> DeviceClip:
   """Makes the network's input and puts all that a run reads on the device.
 
@@ -126,45 +163,58 @@ def put_clip(
     frames: `[T, H, W, 3]` float32 RGB in [0, 1].
     hole_masks: `[T, H, W, 1]` float32.
     video_flow: known flow at `flow_strides(T, config=config)`.
+    guess: from `guess_hole`, to be learnt by its trust.
     config: from `load_config`; its seed decides the noise.
 
   Returns:
     The clip on the device.
   """
   noise_key = jax.random.fold_in(jax.random.key(config.seed), NOISE_KEY)
-  if follows_scene(config):
-    (neighbours,) = (pairs for pairs in video_flow if pairs.stride == 1)
-    (scene_flow,) = complete_video_flow((neighbours,), hole_masks)
   if config.network_input == "moving_noise":
+    (scene_flow,) = complete_video_flow((_neighbours(video_flow),), hole_masks)
     coordinates = scene_coordinates(scene_flow)
     noise = moving_noise(noise_key, coordinates, channels=config.noise_channels)
   else:
     noise = draw_noise(noise_key, (*frames.shape[:3], config.noise_channels))
-  soft_hole = hole_masks
-  if config.carry:
-    frames, confidence = carry_known_pixels(frames, hole_masks, scene_flow)
-    soft_hole = 1 - confidence
   return DeviceClip(
     noise=noise,
-    frames=jnp.asarray(frames),
-    hole_mask=jnp.asarray(soft_hole),
+    frames=jnp.asarray(guess.carried if guess else frames),
+    hole_mask=jnp.asarray(1 - guess.trust if guess else hole_masks),
     strides=jnp.asarray(clip_strides(len(frames), config=config), jnp.int32),
     flow=put_flow(video_flow, hole_masks) if generates_flow(config) else None,
   )
 
 
+def stitch(
+  image: np.ndarray,
+  frames: np.ndarray,
+  hole_masks: np.ndarray,
+  guess: Guess | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Puts the network's frames into the hole.
+
+  Args:
+    image: `[T, H, W, 3]` float32 RGB in (0, 1), the network's frames.
+    frames: `[T, H, W, 3]` float32, the input.
+    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
+    guess: from `guess_hole`; it keeps a share of the hole.
+
+  Returns:
+    The result `[T, H, W, 3]`, exactly the input outside the hole, and how much of
+    it is the network's, `[T, H, W, 1]`.
+  """
+  if guess is None:
+    share, rest = hole_masks, frames
+  else:
+    share, rest = network_share(image, guess, hole_masks), guess.frames
+  return share * image + (1 - share) * rest, share
+
+
 def _run(
-  program, state, clip, *, batches_per_call, on_visit, on_state, on_round, on_window
+  program, state, clip, *, render, batches_per_call, on_visit, on_state, on_round
 ):
   """Fits what is left of the schedule; each round renders, the last is the result."""
   latest = None
-
-  def render(state):
-    outputs = program.render(state, clip, on_window)
-    hole = np.asarray(clip.hole_mask)
-    stitched = hole * outputs.image + (1 - hole) * np.asarray(clip.frames)
-    flow = outputs.flow * float(clip.flow.scale[0]) if clip.flow else None
-    return Inpainted(outputs.image, stitched, flow, hole)
 
   def finish_round(visit, state):
     nonlocal latest
@@ -194,6 +244,8 @@ def _check_clip(frames, hole_masks):
     raise InputError(
       f"frames must be float in [0, 1], got {frames.dtype}; divide by 255"
     )
+  if not frames.size:
+    raise InputError(f"frames are empty: {frames.shape}")
   if not (np.isfinite(frames).all() and frames.min() >= 0 and frames.max() <= 1):
     raise InputError("frames must be finite and in [0, 1], in the hole too")
   if hole_masks.shape != (*frames.shape[:3], 1):
@@ -202,6 +254,8 @@ def _check_clip(frames, hole_masks):
     )
   if not np.isin(hole_masks, (0, 1)).all():
     raise InputError("hole_masks must be 0 (observed) or 1 (fill)")
+  if hole_masks.all():
+    raise InputError("hole_masks mark the whole of every frame; nothing is left to fit")
   return frames.astype(np.float32), hole_masks.astype(np.float32)
 
 
@@ -212,3 +266,5 @@ def _check_flow(video_flow, strides, shape):
       f"video_flow must hold strides {strides} of a clip {shape[:3]}; "
       f"estimate_video_flow(frames, strides={strides}) makes it"
     )
+  if not all(np.isfinite([p.forward, p.backward]).all() for p in video_flow):
+    raise InputError("video_flow must be finite")

@@ -182,7 +182,8 @@ def prepare(
     float32, 1 in the hole and 0 elsewhere; h x w is the placement's size.
 
   Raises:
-    InputError: a hole outside the crop, or no hole left at the working size.
+    InputError: a hole outside the crop; no hole, or nothing else, left at the working
+      size.
     ValueError: arrays of another type or shape.
   """
   images.check_frames(frames)
@@ -241,6 +242,11 @@ def prepare_holes(
     raise InputError(
       f"no hole is left at size={placement.size[0]}x{placement.size[1]}: it is too small in every frame;"
       " use a larger size or --dilate"
+    )
+  if holes.all():
+    raise InputError(
+      f"the hole covers the whole of every frame at size={placement.size[0]}x"
+      f"{placement.size[1]}, nothing is left to learn from; use a smaller --dilate"
     )
   return holes
 

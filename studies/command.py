@@ -10,6 +10,7 @@ from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.images import write_image
 from dipvid_jax.tfds_sets import VideoSet
 from studies.complexity import study_complexity
+from studies.features import study_features
 from studies.method_runs import METHODS, run_method
 from studies.table import run_table, table_markdown
 from studies.time_slice import time_slice
@@ -109,3 +110,5 @@ def _run_study(study, arguments, videos, settings):
     study_windows(folder, videos, lengths=arguments.lengths, **shared)
   elif study == "training":
     study_training(folder, videos[0], **shared)
+  else:
+    study_features(folder, videos[0], **shared)

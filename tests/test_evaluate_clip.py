@@ -9,6 +9,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation import DEFAULT_MEASURES, MEASURES, PatchSearch, evaluate_clip
 from dipvid_jax.evaluation.complexity import video_complexity
 from dipvid_jax.evaluation.frame_quality import hole_psnr, paper_quality, sttn_quality
+from dipvid_jax.evaluation.lpips import NETWORKS, load_lpips, lpips_distance
 from dipvid_jax.evaluation.temporal_consistency import temporal_consistency
 from dipvid_jax.evaluation.warping_error import warping_error
 from flow import estimate_video_flow
@@ -91,3 +92,16 @@ def test_one_frame_has_no_flow():
   one = (clip[:1] for clip in (FULL, STITCHED, TRUTH, HOLES))
   with pytest.raises(InputError, match="at least 2 frames"):
     evaluate_clip(*one, measures=["warping"])
+
+
+def test_lpips_is_of_the_stitched_frames_with_both_networks():
+  values = evaluate_clip(FULL, STITCHED, TRUTH, HOLES, measures=["lpips"])
+  for network in NETWORKS:
+    params = load_lpips(network)
+    expected = lpips_distance(params, STITCHED, TRUTH, network=network)
+    assert values[f"lpips_{network}"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_fid_without_weights_says_what_to_give():
+  with pytest.raises(InputError, match=r"--inception FILE.*\.pth"):
+    evaluate_clip(FULL, STITCHED, TRUTH, HOLES, measures=["fid"])

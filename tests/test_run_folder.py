@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
 from dipvid_jax.types import Video
 from dipvid_jax.video_io import read_video
 
@@ -194,7 +194,7 @@ def test_without_metrics_there_is_nothing_to_drop(folder):
   assert names(folder) == ["config.json"]
 
 
-def test_results_are_two_videos_and_a_folder_of_frames(folder):
+def test_results_are_two_videos_and_their_frames(folder):
   folder.create(CONFIG, resume=False)
   stitched = np.full((3, 32, 48, 3), 60, np.uint8)
   video = Video(stitched, fractions.Fraction(25))
@@ -206,9 +206,11 @@ def test_results_are_two_videos_and_a_folder_of_frames(folder):
   assert names(folder) == [
     *("config.json", "frames", "full", "full.mp4", "inpainted.mp4")
   ]
-  assert sorted(path.name for path in (folder.path / "frames").iterdir()) == [
-    f"{i:05}.png" for i in range(3)
-  ]
+  for written, level in ((folder.frames, 60), (folder.full, 160)):
+    assert sorted(path.name for path in written.iterdir()) == [
+      f"{i:05}.png" for i in range(3)
+    ]
+    assert (read_video(written).frames == level).all()
   for name, level in (("inpainted.mp4", 60), ("full.mp4", 160)):
     video = read_video(folder.path / name)
     assert video.frames.shape == stitched.shape and video.frame_rate == 25
@@ -232,3 +234,16 @@ def test_what_a_killed_run_was_writing_is_removed_and_nothing_else(begun):
     left = {path for path in begun.path.rglob("*") if path.is_file()}
   assert left == before | {begun.path / ".lock"}
   assert not scratch.exists()
+
+
+def test_a_run_is_finished_when_its_last_file_is_there(folder):
+  assert not folder.holds_run() and not folder.is_finished(CONFIG)
+  folder.create({**CONFIG, INPUT_FINGERPRINT: "ab"}, resume=False)
+  assert folder.holds_run() and not folder.is_finished(CONFIG)
+  stitched = np.full((3, 32, 48, 3), 60, np.uint8)
+  folder.write_frames(stitched, stitched, first=0)
+  assert not folder.is_finished(CONFIG)
+  folder.write_videos(Video(stitched, fractions.Fraction(25)))
+  assert folder.is_finished(CONFIG)
+  with pytest.raises(InputError, match="seed"):
+    folder.is_finished({**CONFIG, "seed": 9})

@@ -154,7 +154,7 @@ def evaluate_clip(
     load_skimage()  # before the work
   if "inception" in needs and inception is None:
     raise InputError(
-      "measure fid needs InceptionV3's weights: give a file such as pytorch-fid's "
+      "measure fid needs InceptionV3's weights: --inception FILE, such as pytorch-fid's "
       "pt_inception-2015-12-05-6726825d.pth, or leave fid out"
     )
   if len(truth) < 2 and needs & {"flow", "inception"}:

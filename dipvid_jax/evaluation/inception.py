@@ -53,7 +53,27 @@ def load_inception(path: str | Path) -> Inception:
   Raises:
     InputError: no such file, or it holds another network.
   """
-  tensors = read_torch_file(path)
+  layers, of_fid = arrange_layers(read_torch_file(path), source=str(path))
+  version = "of pytorch-fid" if of_fid else "of torchvision, not the field's"
+  digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+  return Inception(layers, of_fid, f"InceptionV3 {version}, sha256 {digest}")
+
+
+def arrange_layers(
+  tensors: Mapping[str, np.ndarray], *, source: str
+) -> tuple[dict[str, dict[str, jax.Array]], bool]:
+  """Arranges PyTorch's tensors as `inception_features` takes them.
+
+  Args:
+    tensors: by name, in PyTorch's layout. All channels may be fewer than published.
+    source: where they come from, for the error's text.
+
+  Returns:
+    `layers` and `of_fid` of `Inception`.
+
+  Raises:
+    InputError: they are of another network.
+  """
   try:
     classes = len(tensors["fc.bias"])
     if classes not in (_FID_CLASSES, _TORCHVISION_CLASSES):
@@ -64,15 +84,12 @@ def load_inception(path: str | Path) -> Inception:
     network = functools.partial(inception_features, of_fid=of_fid)
     jax.eval_shape(network, layers, images)
   except (KeyError, TypeError, ValueError) as error:
-    what = (
-      f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-    )
+    what = f"no {error}" if isinstance(error, KeyError) else str(error)
     raise InputError(
-      f"{path}: is not InceptionV3 ({what}); give pytorch-fid's or torchvision's weights"
+      f"{source}: is not InceptionV3 ({' '.join(what.split())}); give pytorch-fid's or "
+      f"torchvision's weights"
     ) from error
-  version = "of pytorch-fid" if of_fid else "of torchvision, not the field's"
-  digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-  return Inception(layers, of_fid, f"InceptionV3 {version}, sha256 {digest}")
+  return layers, of_fid
 
 
 def _fold_layers(tensors):

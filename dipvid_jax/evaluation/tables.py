@@ -10,13 +10,14 @@ import io
 import json
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dipvid_jax.atomic import replacing
+from dipvid_jax.errors import InputError
 
 Values = Mapping[str, float]
 # The field pools the frames of all videos; a mean that each video enters by its frames.
@@ -229,6 +230,23 @@ def write_json(path: Path, evaluation: Evaluation) -> None:
   _write(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
+def check_writable(paths: Iterable[Path], *, overwrite: bool) -> None:
+  """Finds out before the work whether tables can be written.
+
+  Args:
+    paths: of the files.
+    overwrite: they may be there.
+
+  Raises:
+    InputError: a file is there, or has no folder.
+  """
+  for path in paths:
+    if not path.parent.is_dir():
+      raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+    if path.is_dir() or (path.exists() and not overwrite):
+      raise InputError(f"{path}: is there; name another file or add --overwrite")
+
+
 def _plain(values):
   return {
     column: None if math.isnan(value) else value if math.isfinite(value) else "inf"
@@ -237,5 +255,8 @@ def _plain(values):
 
 
 def _write(path, text):
-  with replacing(path) as partial:
-    partial.write_text(text)
+  try:
+    with replacing(path) as partial:
+      partial.write_text(text)
+  except OSError as error:
+    raise InputError(f"{path}: cannot be written ({error.strerror})") from error

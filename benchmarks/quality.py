@@ -1,0 +1,187 @@
+"""Hole PSNR over updates, on clips whose hole hides known content.
+
+Two kinds of clips. `--clip` names a folder with frames/ and masks/ of DAVIS bmx-trees:
+the rider's mask, moved aside by 96 pixels, hides background that the clip shows; first
+20 frames, cropped and resized to 192 x 384, then to 96 x 192, both by area. `--set`
+names a composed set (bin/compose-set), whose videos are taken as they are.
+
+A variant is a config and what differs from it, as `fast` or
+`flow:hide_hole=True,inner_steps=1`. Five levels. Configs that hide the hole see it
+filled by Telea; the others see the clip as it is, flow estimation included.
+
+  python -m benchmarks.quality --clip CLIP --set SET --rows rows.jsonl \\
+      --variants fast flow:hide_hole=True --seeds 0 1 2 --updates 100 500
+
+A row is a line of JSON, written as soon as it is measured; rows already there are
+not measured again.
+"""
+
+import argparse
+import ast
+import itertools
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dipvid_jax.carry import carry_known_pixels
+from dipvid_jax.cli.jax_setup import set_up_jax
+from dipvid_jax.composed import read_composed
+from dipvid_jax.configuration import load_config
+from dipvid_jax.evaluation import evaluate_clip, hole_psnr
+from dipvid_jax.fit import fit
+from dipvid_jax.masks import read_mask
+from dipvid_jax.pipeline import guess_hole, put_clip, stitch
+from dipvid_jax.preparation import prepare
+from dipvid_jax.preview import to_levels
+from dipvid_jax.program import build_program, flow_strides
+from dipvid_jax.tfds_sets import VideoSet
+from dipvid_jax.video_io import read_video
+from dipvid_jax.yardsticks import telea
+from flow import complete_video_flow, estimate_video_flow
+
+_FRAMES = 20
+_SHIFT = 96
+
+Clip = tuple[np.ndarray, np.ndarray]  # frames, hole masks
+
+
+def read_clip(folder: Path) -> Clip:
+  """Frames `[20, 96, 192, 3]` and the moved hole `[20, 96, 192, 1]`."""
+  video = read_video(folder / "frames")
+  masks = read_mask(
+    folder / "masks", frame_count=len(video.frames), size=video.frames.shape[1:3]
+  )
+  frames, hole_masks = prepare(
+    video.frames[:_FRAMES], masks[:_FRAMES], size=(192, 384), fit="crop"
+  )
+  moved = np.roll(hole_masks, -_SHIFT, axis=2)
+  return prepare(
+    to_levels(frames), (moved * 255).astype(np.uint8), size=(96, 192), fit="crop"
+  )
+
+
+def read_clips(folder: Path | None, composed_set: str | None) -> dict[str, Clip]:
+  """All clips by name."""
+  clips = {"bmx-trees-moved": read_clip(folder)} if folder else {}
+  for video_id in sorted(VideoSet(composed_set).places) if composed_set else ():
+    composed = read_composed(composed_set, video_id)
+    frames = np.float32(composed.truth / 255)
+    clips[video_id] = frames, (composed.hole > 127).astype(np.float32)
+  return clips
+
+
+def read_variant(variant: str) -> Any:
+  """The config of `NAME` or `NAME:KEY=VALUE,KEY=VALUE`, with five levels."""
+  name, _, changes = variant.partition(":")
+  config = load_config(name)
+  config.levels = 5
+  for change in filter(None, changes.split(",")):
+    key, _, value = change.partition("=")
+    try:
+      config[key] = ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+      config[key] = value
+  return config
+
+
+def measure(clip: Clip, config: Any, updates: list[int]):
+  """Trains once and yields the figures at each number of updates."""
+  frames, hole_masks = clip
+  config.max_updates = updates[-1]
+  seen = telea(frames, hole_masks) if config.hide_hole else frames
+  began = time.monotonic()
+  strides = flow_strides(len(frames), config=config)
+  video_flow = estimate_video_flow(seen, strides=strides)
+  guess = guess_hole(seen, hole_masks, video_flow, config=config)
+  program = build_program(len(frames), config=config)
+  device_clip = put_clip(seen, hole_masks, video_flow, guess, config=config)
+  state = program.start(device_clip)
+  prepared = time.monotonic() - began
+  done, seconds, visits = 0, 0.0, program.visits
+  for target in updates:
+    count = (target - done) // config.inner_steps
+    began = time.monotonic()
+    state = fit(
+      state,
+      device_clip,
+      visits=visits[:count],
+      fit_visits=program.fit_visits,
+      batches_per_call=config.batches_per_call,
+    )
+    seconds += time.monotonic() - began
+    done, visits = target, visits[count:]
+    full = program.render(state, device_clip).image
+    stitched, _ = stitch(full, seen, hole_masks, guess)
+    consistency = evaluate_clip(
+      None, stitched, frames, hole_masks, measures=("temporal", "warping")
+    )
+    yield {
+      "updates": done,
+      "full_hole_psnr": round(hole_psnr(full, frames, hole_masks), 2),
+      "stitched_hole_psnr": round(hole_psnr(stitched, frames, hole_masks), 2),
+      "known_psnr": round(hole_psnr(full, frames, 1 - hole_masks), 2),
+      "temporal_psnr": round(consistency["temporal_psnr"], 2),
+      "hole_warping_error": round(consistency["hole_warping_error"], 5),
+      "prepare_seconds": round(prepared, 1),
+      "fit_seconds": round(seconds, 1),
+    }
+
+
+def yardsticks(clip: Clip) -> dict[str, float]:
+  """Hole PSNR without a network."""
+  frames, hole_masks = clip
+  filled = telea(frames, hole_masks)
+  video_flow = estimate_video_flow(filled, strides=(1,))
+  (neighbours,) = complete_video_flow(video_flow, hole_masks)
+  carried = carry_known_pixels(filled, hole_masks, neighbours)
+  config = load_config("fast")
+  guess = guess_hole(filled, hole_masks, video_flow, config=config)
+  candidates = {"telea": filled, "carried": carried.frames, "guess": guess.frames}
+  return {
+    name: round(hole_psnr(candidate, frames, hole_masks), 2)
+    for name, candidate in candidates.items()
+  }
+
+
+def main() -> None:
+  """Measures what is missing and prints all rows."""
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--clip", type=Path, help="folder with frames/ and masks/")
+  parser.add_argument("--set", help="a composed set", dest="composed_set")
+  parser.add_argument("--videos", nargs="+", help="only these clips")
+  parser.add_argument(
+    "--rows", type=Path, required=True, help="file of rows, continued"
+  )
+  parser.add_argument("--variants", nargs="+", default=["fast"])
+  parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+  parser.add_argument("--updates", type=int, nargs="+", default=[100, 500])
+  arguments = parser.parse_args()
+  set_up_jax()
+  clips = read_clips(arguments.clip, arguments.composed_set)
+  clips = {name: clips[name] for name in arguments.videos or clips}
+  rows = []
+  if arguments.rows.exists():
+    rows = [json.loads(line) for line in arguments.rows.read_text().splitlines()]
+  for name, clip in clips.items():
+    print(name, yardsticks(clip), flush=True)
+  for seed, variant, name in itertools.product(
+    arguments.seeds, arguments.variants, clips
+  ):
+    case = {"clip": name, "variant": variant, "seed": seed}
+    measured = {row["updates"] for row in rows if case.items() <= row.items()}
+    if measured >= set(arguments.updates):
+      continue
+    config = read_variant(variant)
+    config.seed = seed
+    for figures in measure(clips[name], config, sorted(arguments.updates)):
+      row = case | figures
+      with arguments.rows.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+      print(row, flush=True)
+
+
+if __name__ == "__main__":
+  main()

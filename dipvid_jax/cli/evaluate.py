@@ -1,0 +1,170 @@
+"""`bin/evaluate`: scores results against the truth, under the field's protocols."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from dipvid_jax.cli.jax_setup import set_up_jax
+from dipvid_jax.errors import InputError
+from dipvid_jax.evaluation.clip import MEASURES
+from dipvid_jax.evaluation.clip_files import ClipFiles, pair_clips
+from dipvid_jax.evaluation.evaluate import evaluate
+from dipvid_jax.evaluation.tables import (
+  check_writable,
+  markdown,
+  write_csv,
+  write_json,
+  write_markdown,
+)
+from dipvid_jax.evaluation.temporal_consistency import PatchSearch
+from dipvid_jax.progress import stage
+from flow import make_estimator
+from flow.estimators import ESTIMATORS
+
+_EXAMPLES = """\
+examples:
+  bin/evaluate --result out --truth truth.mp4 --masks mask.png
+      one clip; out is the output folder of bin/inpaint
+  bin/evaluate --results e2fgvi/ --truth davis/JPEGImages/ --masks masks/ \\
+      --size 240x432 --measures sttn,hole --json e2fgvi.json
+      a set: what has equal names in the three folders belongs together
+
+A result is a folder of bin/inpaint, or any system's stitched frames (a folder of
+images, or a video). The measure paper is of a network's full frames: a run's own
+full frames, or those that --full names.
+
+measures:
+  paper       PSNR, SSIM of full frames          needs scikit-image
+  sttn        PSNR, SSIM as STTN, E2FGVI, ProPainter report them    the same
+  hole        PSNR, SSIM of hole pixels alone    the same
+  temporal    patches of the hole found again in the next frame
+  warping     two neighbouring frames along the true flow
+  lpips       LPIPS with VGG16 and with AlexNet
+  fid         the paper's form and pooled        needs --inception
+  complexity  of the truth; splits a set into simple and complex
+
+Exit code: 0 done, 2 bad input.
+"""
+_WRITERS = {"json": write_json, "csv": write_csv, "markdown": write_markdown}
+
+
+def make_parser() -> argparse.ArgumentParser:
+  """The flags of the command."""
+  parser = argparse.ArgumentParser(
+    prog="evaluate",
+    description="Scores inpainted videos against the truth.",
+    epilog=_EXAMPLES,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+    allow_abbrev=False,
+  )
+  search = PatchSearch()
+  results = parser.add_mutually_exclusive_group(required=True)
+  results.add_argument("--result", type=Path, metavar="PATH", help="of one clip")
+  results.add_argument("--results", type=Path, metavar="DIR", help="one for each clip")
+  parser.add_argument("--truth", type=Path, required=True, metavar="PATH",
+    help="the true frames: of one clip, or a folder of several")  # fmt: skip
+  parser.add_argument("--masks", type=Path, required=True, metavar="PATH",
+    help="white in the hole: of one clip, or a folder of several")  # fmt: skip
+  parser.add_argument("--full", type=Path, metavar="PATH",
+    help="full frames, if the result has none: of one clip, or a folder of several")  # fmt: skip
+  parser.add_argument("--name", help="of the system (default: the result's name)")
+  parser.add_argument("--measures", metavar="A,B",
+    help="default: all, but fid only with --inception")  # fmt: skip
+  parser.add_argument("--size", metavar="HxW",
+    help="resize results and truth, by area (sttn: 240x432)")  # fmt: skip
+  parser.add_argument("--threshold", type=float, metavar="C",
+    help="a video is complex above it (default: the median)")  # fmt: skip
+  parser.add_argument("--estimator", default="dis", choices=ESTIMATORS,
+    help="of the true flow (default: dis)")  # fmt: skip
+  parser.add_argument("--weights", type=Path, metavar="FILE", help="PWC-Net's")
+  parser.add_argument("--inception", type=Path, metavar="FILE",
+    help="InceptionV3's weights, of pytorch-fid or torchvision")  # fmt: skip
+  parser.add_argument("--patch", type=int, default=search.patch, metavar="PX",
+    help="temporal: side of a patch (default: %(default)s)")  # fmt: skip
+  parser.add_argument("--radius", type=int, default=search.radius, metavar="PX",
+    help="temporal: how far to search (default: %(default)s)")  # fmt: skip
+  parser.add_argument("--patches", type=int, default=search.patches_per_pair,
+    metavar="N", help="temporal: for each pair of frames (default: %(default)s)")  # fmt: skip
+  parser.add_argument("--seed", type=int, default=search.seed,
+    help="temporal: of the patches (default: %(default)s)")  # fmt: skip
+  for kind in _WRITERS:
+    parser.add_argument(f"--{kind}", type=Path, metavar="FILE", help="write the table")
+  parser.add_argument("--overwrite", action="store_true",
+    help="replace files that are there")  # fmt: skip
+  return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Runs the command; returns the exit code."""
+  arguments = make_parser().parse_args(argv)
+  set_up_jax()
+  try:
+    run(arguments)
+  except InputError as error:
+    print(f"evaluate: {error}", file=sys.stderr)
+    return 2
+  return 0
+
+
+def run(arguments: argparse.Namespace) -> None:
+  """Evaluates, prints the table and writes the files.
+
+  Args:
+    arguments: as `make_parser` gives them.
+
+  Raises:
+    InputError: bad input.
+  """
+  outputs = {kind: getattr(arguments, kind) for kind in _WRITERS}
+  outputs = {kind: path for kind, path in outputs.items() if path}
+  check_writable(outputs.values(), overwrite=arguments.overwrite)
+  clips = find_clips(arguments)
+  with stage("evaluate", len(clips)) as progress:
+    evaluation = evaluate(
+      clips,
+      name=arguments.name or (arguments.result or arguments.results).resolve().name,
+      measures=read_measures(arguments),
+      size=read_size(arguments.size),
+      search=PatchSearch(
+        patch=arguments.patch,
+        radius=arguments.radius,
+        patches_per_pair=arguments.patches,
+        seed=arguments.seed,
+      ),
+      estimator=make_estimator(arguments.estimator, weights=arguments.weights),
+      inception_path=arguments.inception,
+      threshold=arguments.threshold,
+      on_clip=progress,
+    )
+  print(markdown(evaluation), end="")
+  for kind, path in outputs.items():
+    _WRITERS[kind](path, evaluation)
+
+
+def find_clips(arguments: argparse.Namespace) -> list[ClipFiles]:
+  """The clip of --result, or the clips of --results."""
+  if arguments.results:
+    return pair_clips(
+      arguments.results, arguments.truth, arguments.masks, full=arguments.full
+    )
+  name = arguments.result.resolve().stem
+  paths = arguments.result, arguments.truth, arguments.masks, arguments.full
+  return [ClipFiles(name, *paths)]
+
+
+def read_measures(arguments: argparse.Namespace) -> list[str]:
+  """The names of --measures."""
+  if arguments.measures is None:
+    return [name for name in MEASURES if name != "fid" or arguments.inception]
+  return [name.strip() for name in arguments.measures.split(",")]
+
+
+def read_size(text: str | None) -> tuple[int, int] | None:
+  """Reads HxW."""
+  if text is None:
+    return None
+  match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+  if not match:
+    raise InputError(f"--size {text}: give height x width, such as 240x432")
+  return int(match[1]), int(match[2])

@@ -1,0 +1,179 @@
+"""What the encoder has learnt: features like those of a reference patch.
+
+The encoder's map at stride 32 has a vector for each 32x32 patch. Its cosine similarity
+to the reference patch's vector is shown on five frames, beside that of VGG16's pool5,
+which has the same stride. Zhang et al., section 5.1 and figure 9.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dipvid_jax.composed import read_composed
+from dipvid_jax.errors import InputError
+from dipvid_jax.fit import fit
+from dipvid_jax.images import write_image
+from dipvid_jax.pipeline import put_clip
+from dipvid_jax.preview import to_levels
+from dipvid_jax.program import build_program, flow_strides
+from dipvid_jax.vgg import load_vgg16, vgg16_features
+from dipvid_jax.yardsticks import telea
+from flow import estimate_video_flow
+from studies.method_runs import as_unit, hole_mask, method_config
+from studies.plots import stack_labelled
+from studies.rows import write_rows
+
+_STRIDE = 32
+_LAYER = "down_4_b"  # the second convolution of the level that ends at stride 32
+_FRAMES = 5
+
+
+def study_features(
+  set_folder: str, video_id: str, *, output: Path, settings: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+  """Trains DIP-Vid-Flow on a video and compares its features with VGG16's.
+
+  Writes `features.csv` and `features.png`.
+
+  Args:
+    set_folder: a composed set.
+    video_id: one of its videos, of at least five frames.
+    output: the study's folder.
+    settings: keys of the config that differ.
+
+  Returns:
+    A row for each network, frame and patch: its place and its similarity.
+
+  Raises:
+    InputError: the network has fewer than five levels.
+  """
+  composed = read_composed(set_folder, video_id)
+  truth, holes = as_unit(composed.truth), hole_mask(composed.hole)
+  config = method_config("flow", size=truth.shape[1:3], settings=settings)
+  if config.levels < 5:
+    raise InputError(
+      f"config.levels: stride 32 needs five levels at least, got {config.levels}"
+    )
+  start = (len(truth) - _FRAMES) // 2
+  window = slice(start, start + _FRAMES)
+  maps = {
+    "encoder at stride 32": _encoder_features(
+      as_unit(composed.frames), holes, config, window
+    ),
+    "VGG16 pool5": _pool5(truth[window]),
+  }
+  reference = _reference_patch(holes[start + _FRAMES // 2])
+  similarities = {
+    name: cosine_similarity(features, reference) for name, features in maps.items()
+  }
+  rows = [
+    {
+      "features": name,
+      "frame": start + t,
+      "row": row,
+      "column": column,
+      "similarity": float(value),
+    }
+    for name, maps_ in similarities.items()
+    for (t, row, column), value in np.ndenumerate(maps_)
+  ]
+  write_rows(output / "features", rows)
+  pictures = {
+    f"frames {start}..{start + _FRAMES - 1}, the reference patch marked": (
+      _strip(_mark(truth[window], reference))
+    ),
+    **{name: _strip(_fade(truth[window], s)) for name, s in similarities.items()},
+  }
+  write_image(output / "features.png", stack_labelled(pictures))
+  return rows
+
+
+def _encoder_features(frames, holes, config, window):
+  """`[5, H/32, W/32, C]` of the trained network, for frames in the middle."""
+  seen = telea(frames, holes)
+  strides = flow_strides(len(frames), config=config)
+  video_flow = estimate_video_flow(seen, strides=strides)
+  program = build_program(len(frames), config=config)
+  clip = put_clip(seen, holes, video_flow, config=config)
+  state = fit(
+    program.start(clip), clip, visits=program.visits, fit_visits=program.fit_visits
+  )
+
+  @jax.jit
+  def encode(params, noise):
+    _, captured = program.model.apply(
+      {"params": params},
+      noise,
+      capture_intermediates=lambda module, _: module.name == _LAYER,
+    )
+    (features,) = captured["intermediates"][_LAYER]["__call__"]
+    return features
+
+  return np.asarray(encode(state.params, clip.noise[window]))
+
+
+def _pool5(frames):
+  """VGG16's features at stride 32, `[T, H/32, W/32, 512]`."""
+  images = jnp.asarray(frames)
+  features = vgg16_features(load_vgg16(blocks=5), images, convention="imagenet")[-1]
+  count, height, width, channels = features.shape
+  pairs = features[:, : height // 2 * 2, : width // 2 * 2]
+  pairs = pairs.reshape(count, height // 2, 2, width // 2, 2, channels)
+  return np.asarray(pairs.max(axis=(2, 4)))
+
+
+def _reference_patch(hole):
+  """(row, column) of the patch with the most hole, or the middle one without."""
+  height, width = (side // _STRIDE for side in hole.shape[:2])
+  blocks = hole[: height * _STRIDE, : width * _STRIDE, 0].reshape(
+    height, _STRIDE, width, _STRIDE
+  )
+  share = blocks.mean(axis=(1, 3))
+  if not share.any():
+    return height // 2, width // 2
+  row, column = np.unravel_index(np.argmax(share), share.shape)
+  return int(row), int(column)
+
+
+def cosine_similarity(features: np.ndarray, reference: tuple[int, int]) -> np.ndarray:
+  """Similarity of every patch to one of the middle frame.
+
+  Args:
+    features: `[T, h, w, C]`.
+    reference: (row, column) of the patch in frame T // 2.
+
+  Returns:
+    `[T, h, w]` in [-1, 1].
+  """
+  features = np.asarray(features, np.float64)
+  lengths = np.maximum(np.linalg.norm(features, axis=-1, keepdims=True), 1e-12)
+  unit = features / lengths
+  return unit @ unit[(len(unit) // 2, *reference)]
+
+
+def _fade(frames, similarity):
+  """Frames over white, opaque where alike: the least similar patch vanishes."""
+  low, high = similarity.min(), similarity.max()
+  alpha = (similarity - low) / max(high - low, 1e-9)
+  alpha = alpha.repeat(_STRIDE, axis=1).repeat(_STRIDE, axis=2)[..., None]
+  frames = frames[:, : alpha.shape[1], : alpha.shape[2]]
+  return to_levels(alpha * frames + (1 - alpha))
+
+
+def _mark(frames, reference):
+  """Frames with a yellow frame around the reference patch of the middle one."""
+  marked = to_levels(frames)
+  top, left = (index * _STRIDE for index in reference)
+  patch = marked[len(marked) // 2, top : top + _STRIDE, left : left + _STRIDE]
+  inner = patch[2:-2, 2:-2].copy()
+  patch[:] = (255, 255, 0)
+  patch[2:-2, 2:-2] = inner
+  return marked
+
+
+def _strip(frames):
+  return np.concatenate(list(frames), axis=1)

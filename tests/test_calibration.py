@@ -1,0 +1,128 @@
+"""What carried and filled pixels proved worth, and the guess made of them."""
+
+import numpy as np
+import pytest
+
+from dipvid_jax.calibration import (
+  Guess,
+  expected_errors,
+  make_guess,
+  network_share,
+  share_of,
+)
+from dipvid_jax.carry import carry_known_pixels
+from dipvid_jax.yardsticks import telea
+from flow import PairFlow, complete_video_flow
+from tests.synthetic import translating_clip
+
+COUNT, SIZE, STEP = 8, (48, 64), (3, 1)
+TRUTH = translating_clip(COUNT, SIZE, step=STEP)
+HOLES = np.zeros((COUNT, *SIZE, 1), np.float32)
+HOLES[:, 18:28, 24:36] = 1
+FILLED = telea(TRUTH, HOLES)
+
+
+def pairs(step=STEP, *, jitter=0.0):
+  """Flow at stride 1 of a scene that moves by `step`, with an error of `jitter` px."""
+  shape = (COUNT - 1, *SIZE, 2)
+  noise = np.random.default_rng(0).normal(scale=jitter, size=(2, *shape))
+  forward, backward = np.float32([step, (-step[0], -step[1])]).reshape(
+    2, 1, 1, 1, 2
+  ) + noise.astype(np.float32)
+  visible = np.ones((*shape[:3], 1), bool)
+  return PairFlow(1, forward, backward, visible, visible)
+
+
+def guess_of(flow, *, filled=FILLED, seed=0):
+  return make_guess(filled, HOLES, flow, generator=np.random.default_rng(seed))
+
+
+def error_in_hole(frames):
+  return np.square(frames - TRUTH)[HOLES[..., 0] > 0].mean()
+
+
+def test_where_the_flow_is_right_the_carried_pixels_are_taken():
+  guess = guess_of(pairs())
+  assert error_in_hole(guess.frames) < 0.1 * error_in_hole(FILLED)
+  assert guess.trust[HOLES > 0].mean() > 0.5
+
+
+def test_where_the_flow_is_wrong_the_filled_pixels_are_taken():
+  """Without the measurement the carried pixels would be trusted as they are."""
+  wrong = pairs((-3, 4))
+  (completed,) = complete_video_flow((wrong,), HOLES)
+  carried = carry_known_pixels(FILLED, HOLES, completed)
+  assert carried.confidence[HOLES > 0].mean() > 0.5
+  guess = guess_of(wrong)
+  assert error_in_hole(carried.frames) > 1.5 * error_in_hole(FILLED)
+  assert error_in_hole(guess.frames) < 1.2 * error_in_hole(FILLED)
+
+
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_expected_errors_are_of_the_size_of_the_real_ones(jitter):
+  guess = guess_of(pairs(jitter=jitter))
+  expected = guess.error[HOLES > 0].mean()
+  real = error_in_hole(guess.frames)
+  assert real / 4 < expected < 4 * real + 1e-4
+
+
+def test_outside_the_hole_nothing_changes_and_nothing_is_in_doubt():
+  guess = guess_of(pairs())
+  known = HOLES[..., 0] == 0
+  np.testing.assert_array_equal(guess.frames[known], TRUTH[known])
+  assert (guess.error[known] == 0).all() and (guess.error[~known] > 0).all()
+  np.testing.assert_array_equal(guess.trust[known], 1)
+
+
+def test_errors_fall_with_confidence_and_rise_with_depth():
+  flow = pairs(jitter=0.7)
+  (completed,) = complete_video_flow((flow,), HOLES)
+  carried = carry_known_pixels(FILLED, HOLES, completed)
+  errors = expected_errors(
+    FILLED, HOLES, flow, carried=carried, generator=np.random.default_rng(0)
+  )
+  hole = HOLES > 0
+  order = np.argsort(carried.confidence[hole])
+  assert (np.diff(errors.carried[hole][order]) <= 1e-9).all()
+  middle, border = errors.filled[0, 22, 30, 0], errors.filled[0, 18, 24, 0]
+  assert middle >= border > 0
+
+
+def test_where_nothing_arrives_only_the_filling_counts():
+  """Flow that leaves the frame at once carries nothing."""
+  guess = guess_of(pairs((200, 0)))
+  hole = HOLES[..., 0] > 0
+  np.testing.assert_allclose(guess.frames[hole], FILLED[hole], atol=1e-6)
+  assert np.isfinite(guess.error).all()
+
+
+def test_the_holes_content_is_not_looked_at():
+  garbage = np.where(HOLES > 0, np.random.default_rng(1).random(TRUTH.shape), TRUTH)
+  filled = telea(np.float32(garbage), HOLES)
+  first, second = guess_of(pairs()), guess_of(pairs(), filled=filled)
+  for a, b in zip(first, second, strict=True):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_the_seed_decides_where_it_is_measured():
+  first, again, other = (guess_of(pairs(jitter=1), seed=s).error for s in (0, 0, 1))
+  np.testing.assert_array_equal(first, again)
+  assert (first != other).any()
+
+
+def test_shares_follow_the_inverse_squares():
+  assert share_of(np.array(1.0), np.array(1.0)) == 0.5
+  assert share_of(np.array(1.0), np.array(2.0)) == pytest.approx(0.8)
+  assert share_of(np.array(1.0), np.array(2.0), power=1) == pytest.approx(2 / 3)
+  assert share_of(np.array(0.0), 1e-5) == 1
+  assert share_of(np.array(np.inf), 1e-5) == 0
+
+
+def test_the_network_gets_a_share_by_its_error_on_known_pixels():
+  error = np.where(HOLES > 0, np.float32(0.01), 0)
+  guess = Guess(TRUTH, 1 - HOLES, TRUTH, error)
+  off = TRUTH + np.float32(0.1)  # squared error 0.01
+  share = network_share(off, guess, HOLES)
+  assert (share[HOLES == 0] == 0).all()
+  np.testing.assert_allclose(share[HOLES > 0], 0.5, atol=1e-3)
+  assert network_share(TRUTH, guess, HOLES)[HOLES > 0].min() > 0.99
