@@ -222,7 +222,7 @@ class RunFolder:
       file.write(json.dumps(row) + "\n")
 
   def keep_metrics(self, *, window: int, updates: int) -> None:
-    """Drops lines after so many updates of a window: a resumed run writes them again.
+    """Drops a window's lines after so many updates: a resumed run writes them again.
 
     Args:
       window: from 1.
@@ -234,7 +234,7 @@ class RunFolder:
     for line in self.metrics.read_text().splitlines():
       try:
         row = json.loads(line)
-        if (row["window"], row["update"]) <= (window, updates):
+        if row["window"] != window or row["update"] <= updates:
           kept.append(f"{line}\n")
       except (ValueError, KeyError, TypeError):
         break  # cut off in the middle of a write
