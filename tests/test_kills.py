@@ -48,6 +48,14 @@ def undisturbed(arguments, tmp_path_factory):
   return output
 
 
+@pytest.fixture(autouse=True)
+def heeded_ctrl_c():
+  """Shells start background jobs with Ctrl-C ignored, and children inherit that."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
 def start(arguments, output):
   """Begins a run, or goes on with the one that is there; returns when it works."""
   words = [*arguments, "--output", str(output)]
@@ -95,7 +103,10 @@ def test_a_run_survives_being_ended_at_any_moment(
   generator = np.random.default_rng(int(number))
   output = tmp_path / "out"
   ended, whole, longest = 0, 0, 4.0
+  starts = 0
   while ended < times or not whole:
+    starts += 1
+    assert starts < 10 * times + 10, "the signal never ends a run"
     process = start(arguments, output)
     began = time.monotonic()
     if ended < times:
