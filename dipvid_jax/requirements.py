@@ -95,7 +95,7 @@ def needs(work: Work) -> Needs:
   return Needs(
     device=clip + 2 * work.state_bytes + batch * _bytes_a_pixel(work),
     host=_COMPILER
-    + work.frame_count * (2 * frame + stored_flow + held_flow)
+    + work.frame_count * (4 * frame + stored_flow + held_flow)
     + 2 * result,
     disk=work.window_count * (work.frame_count * stored_flow + 2 * work.state_bytes),
     flop=batch * _flop_a_pixel(work),

@@ -37,16 +37,19 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def keep_rows(path: Path, *, updates: int, window: int = 1) -> None:
-  """Drops the rows after so many updates of a window, and what was cut off.
+  """Drops a window's rows after so many updates, and what was cut off.
 
   Args:
     path: the file; one that is missing stays so.
     updates: the last `update` that is kept.
-    window: of this window, from 1; those of earlier ones are kept.
+    window: from 1; the rows of other windows are kept.
   """
   if not path.exists():
     return
-  last = (window, updates)
-  kept = [row for row in read_rows(path) if (row["window"], row["update"]) <= last]
+  kept = [
+    row
+    for row in read_rows(path)
+    if row["window"] != window or row["update"] <= updates
+  ]
   with replacing(path) as partial:
     partial.write_text("".join(json.dumps(row) + "\n" for row in kept))

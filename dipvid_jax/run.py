@@ -2,51 +2,25 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from dipvid_jax.clip_runs import Source, inpaint_windows, trained_windows
 from dipvid_jax.clip_source import check_source, read_clip
 from dipvid_jax.configuration import check_config, placing
 from dipvid_jax.errors import InputError
 from dipvid_jax.locks import check_free
 from dipvid_jax.masks import dilate
-from dipvid_jax.pipeline import Inpainted
-from dipvid_jax.preparation import (
-  Placement,
-  place,
-  prepare_frames,
-  prepare_holes,
-  put_back,
-)
-from dipvid_jax.preview import to_levels
+from dipvid_jax.preparation import place, prepare_holes
 from dipvid_jax.program import Program, build_program, clip_strides, describe_work
 from dipvid_jax.progress import say, stage
 from dipvid_jax.requirements import check_fits, describe, free_memory
 from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
 from dipvid_jax.run_report import RunReport
-from dipvid_jax.types import Video
 from dipvid_jax.video_writing import check_largest
-from dipvid_jax.window_runs import fit_window, window_seed
-from dipvid_jax.windows import Arrays, Window, join, plan_windows
-from dipvid_jax.yardsticks import telea
-from flow import Estimator, make_estimator
-
-
-class _Source(NamedTuple):
-  """The input. Of a long clip only a window is in memory at the working size.
-
-  Attributes:
-    video: as it was read.
-    masks: `[T, H, W, 1]` uint8, above 127 = hole, grown as the config says.
-    placement: of the input in the working frames.
-    holes: `[T, h, w, 1]` bool, the hole at the working size.
-  """
-
-  video: Video
-  masks: np.ndarray
-  placement: Placement
-  holes: np.ndarray
+from dipvid_jax.windows import Window, plan_windows
+from flow import make_estimator
 
 
 def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
@@ -99,14 +73,16 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
       windows=len(windows),
       resume=resume,
     )
-    _inpaint(config, source, windows, program, estimator, folder, report, resume=resume)
+    inpaint_windows(
+      config, source, windows, program, estimator, folder, report, resume=resume
+    )
     if left_out := folder.write_videos(source.video):
       say(left_out)
     report.end()
   return folder.path
 
 
-def _read(config) -> _Source:
+def _read(config) -> Source:
   """The video and its mask as they are, and the hole at the working size."""
   with stage("read", 2) as progress:
     video, masks = read_clip(config)
@@ -115,18 +91,19 @@ def _read(config) -> _Source:
     placement = place(video.frames.shape[1:3], **placing(config))
     holes = prepare_holes(masks, placement, hide_hole=config.hide_hole)
     progress(1)
-  return _Source(video, masks, placement, holes)
+  return Source(video, masks, placement, holes)
 
 
-def _check_windows(config, source: _Source, windows: list[Window]) -> Program:
+def _check_windows(config, source: Source, windows: list[Window]) -> Program:
   """Makes sure that every window can be trained on, and says what that needs."""
   length = windows[0].stop - windows[0].start
   strides = clip_strides(length, config=config)
   for window in windows:
     if source.holes[window.start : window.stop].all():
+      remedy = "larger --window" if len(windows) > 1 else "smaller --dilate"
       raise InputError(
         f"the hole covers the whole of all frames from {window.start} to "
-        f"{window.stop - 1}, nothing is left to learn from; use a larger --window"
+        f"{window.stop - 1}, nothing is left to learn from; use a {remedy}"
       )
   dropped = sorted(set(config.strides) - set(strides))
   if dropped:
@@ -137,7 +114,7 @@ def _check_windows(config, source: _Source, windows: list[Window]) -> Program:
     program,
     frame_count=length,
     size=source.placement.size,
-    windows=len(_trained(source, windows)),
+    windows=len(trained_windows(source, windows)),
     config=config,
   )
   free = free_memory()
@@ -147,89 +124,8 @@ def _check_windows(config, source: _Source, windows: list[Window]) -> Program:
   return program
 
 
-def _trained(source: _Source, windows: list[Window]) -> list[Window]:
-  """The windows that have a hole; the only one is trained in any case."""
-  return [
-    window
-    for window in windows
-    if len(windows) == 1 or source.holes[window.start : window.stop].any()
-  ]
-
-
-def _fingerprint(source: _Source) -> dict[str, str]:
+def _fingerprint(source: Source) -> dict[str, str]:
   """What tells the input of a run from any other, whatever its files are called."""
   digest = hashlib.sha256(np.ascontiguousarray(source.video.frames).data)
   digest.update(np.ascontiguousarray(source.masks).data)
   return {INPUT_FINGERPRINT: digest.hexdigest()}
-
-
-def _inpaint(
-  config,
-  source: _Source,
-  windows: list[Window],
-  program: Program,
-  estimator: Estimator,
-  folder: RunFolder,
-  report: RunReport,
-  *,
-  resume: bool,
-) -> None:
-  """Window after window: trains, fades into the one before, writes what is done."""
-  trained = _trained(source, windows)
-  tail: Arrays = {}
-  for window in windows:
-    files = folder.window_files(window.number, of=len(windows))
-    if resume and len(windows) > 1:
-      left = files.read_tail()
-      if left is not None and folder.has_frames(window.first, window.settled):
-        tail = left
-        continue
-    frames = prepare_frames(
-      source.video.frames[window.start : window.stop], source.placement
-    )
-    hole_masks = source.holes[window.start : window.stop].astype(np.float32)
-    if config.hide_hole:
-      frames = telea(frames, hole_masks)
-    if window not in trained:
-      result = Inpainted(frames, frames, None, hole_masks)
-    else:
-      own = config.copy_and_resolve_references()
-      own.seed = window_seed(config.seed, window.number)
-      program = build_program(len(frames), config=own, like=program)
-      result = fit_window(
-        frames,
-        hole_masks,
-        window=window,
-        of=len(windows),
-        to_come=sum(later.number > window.number for later in trained),
-        config=own,
-        program=program,
-        estimator=estimator,
-        folder=folder,
-        report=report,
-        resume=resume,
-      )
-    arrays = {name: getattr(result, name) for name in ("full", "stitched", "share")}
-    done, tail = join(window, arrays, tail, overlap=config.overlap)
-    _write(config, source, window, done, folder)
-    if len(windows) > 1:
-      files.save_tail(tail)
-
-
-def _write(
-  config, source: _Source, window: Window, done: Arrays, folder: RunFolder
-) -> None:
-  """Writes frames at the input's size, and the network's at theirs."""
-  rows = slice(window.first, window.settled)
-  full = to_levels(done["full"])
-  inpainted = put_back(
-    source.video.frames[rows],
-    source.masks[rows],
-    to_levels(done["stitched"]),
-    placement=source.placement,
-    feather=config.feather,
-    generated=full,
-    share=done["share"],
-  )
-  shown = full[:, *source.placement.target.slices]
-  folder.write_frames(inpainted, shown, first=window.first)

@@ -150,7 +150,16 @@ class RunFolder:
       except OSError as error:
         raise self._unwritable(error) from error
       self.check(overwrite=overwrite, resume=resume)
+      self._sweep()
       yield
+
+  def _sweep(self) -> None:
+    """Removes what a run that was killed was writing; none is writing now."""
+    for path in (*self.path.rglob(".*.partial"), *self.path.rglob(".flow-*")):
+      if path.is_dir():
+        shutil.rmtree(path)
+      else:
+        path.unlink()
 
   def _unwritable(self, error: OSError) -> InputError:
     return InputError(f"--output {self.path}: cannot be written ({error.strerror})")
@@ -229,7 +238,7 @@ class RunFolder:
     append_row(self.rounds, row)
 
   def keep_metrics(self, *, window: int, updates: int) -> None:
-    """Drops rows after so many updates of a window: a resumed run writes them again.
+    """Drops a window's lines after so many updates: a resumed run writes them again.
 
     Args:
       window: from 1.

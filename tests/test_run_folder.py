@@ -183,12 +183,12 @@ def test_metrics_of_updates_to_be_repeated_are_dropped(with_metrics, updates, ke
   assert names(with_metrics) == ["config.json", "metrics.jsonl"]
 
 
-def test_metrics_of_the_windows_before_stay(with_metrics):
+def test_metrics_of_other_windows_stay(with_metrics):
   for update in (100, 200):
     with_metrics.append_metrics({"window": 2, "update": update})
   with_metrics.append_metrics({"window": 3, "update": 100})
   with_metrics.keep_metrics(window=2, updates=100)
-  assert updates_in(with_metrics) == [100, 200, 300, 100]
+  assert updates_in(with_metrics) == [100, 200, 300, 100, 100]
 
 
 # Within the last line, and before its line break.
@@ -237,6 +237,23 @@ def test_results_are_two_videos_and_their_frames(folder):
     assert np.abs(video.frames.astype(int) - level).max() <= 3
   still = read_video(folder.path / "frames").frames
   np.testing.assert_array_equal(still, stitched)
+
+
+def test_what_a_killed_run_was_writing_is_removed_and_nothing_else(begun):
+  (begun.path / "notes.partial").write_text("mine")
+  before = {path for path in begun.path.rglob("*") if path.is_file()}
+  scratch = begun.path / ".flow-1234" / "flow"
+  scratch.mkdir(parents=True)
+  for path in (
+    begun.path / ".inpainted.mp4.1.partial",
+    begun.path / "frames" / ".00000.png.2.partial",
+    scratch / "stride_1_forward.npy",
+  ):
+    path.write_text("half")
+  with begun.claim(overwrite=False, resume=True):
+    left = {path for path in begun.path.rglob("*") if path.is_file()}
+  assert left == before | {begun.path / ".lock"}
+  assert not scratch.exists()
 
 
 def test_a_run_is_finished_when_its_last_file_is_there(folder):

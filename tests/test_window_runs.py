@@ -1,7 +1,6 @@
 """Runs in windows: what each sees, how they are joined, and going on in any of them."""
 
 import itertools
-import json
 import shutil
 
 import cv2
@@ -10,8 +9,9 @@ import media
 import numpy as np
 import pytest
 import untrained
+from run_results import assert_equal_runs, frames_of, metrics_of, states_of
 
-from dipvid_jax import checkpoints, run_folder
+from dipvid_jax import run_folder
 from dipvid_jax.cli import inpaint
 from dipvid_jax.pipeline import Inpainted
 from dipvid_jax.video_io import read_video
@@ -47,38 +47,6 @@ def run(clip, output, *extra, mask="masks"):
   return inpaint.main([*files, "--output", str(output), *SMALL, *extra])
 
 
-def contents(output):
-  """The frames' bytes by name."""
-  return {
-    str(path.relative_to(output)): path.read_bytes()
-    for folder in ("frames", "full")
-    for path in (output / folder).iterdir()
-  }
-
-
-def states(output):
-  """The arrays of the latest checkpoint of each window, in order."""
-  folders = sorted((output / "checkpoints").glob("window_???")) or [
-    output / "checkpoints"
-  ]
-  found = []
-  for folder in folders:
-    step = max(int(path.name) for path in folder.iterdir() if path.name.isdigit())
-    manager = checkpoints.ocp.CheckpointManager(
-      folder, item_handlers=checkpoints.ocp.StandardCheckpointHandler()
-    )
-    found.append(jax.tree.leaves(manager.restore(step)))
-    manager.close()
-  return found
-
-
-def assert_equal_runs(output, other):
-  assert contents(output) == contents(other)
-  for leaves, others in zip(states(output), states(other), strict=True):
-    for a, b in zip(leaves, others, strict=True):
-      np.testing.assert_array_equal(a, b)
-
-
 @pytest.fixture(scope="module")
 def finished(clip, tmp_path_factory):
   """A run in three windows that nothing interrupted."""
@@ -97,8 +65,7 @@ def test_every_frame_is_written_and_the_input_outside_the_hole(clip, finished):
 
 
 def test_the_metrics_name_the_window_and_the_clips_frames(finished):
-  lines = (finished / "metrics.jsonl").read_text().splitlines()
-  rows = [json.loads(line) for line in lines]
+  rows = metrics_of(finished)
   assert [row["window"] for row in rows] == [1] * 4 + [2] * 4 + [3] * 4
   assert [row["update"] for row in rows] == [2, 4, 6, 8] * 3
   for row in rows:
@@ -109,7 +76,7 @@ def test_each_window_has_its_own_branch_of_the_seed(finished):
   seeds = [window_seed(7, number) for number in range(50)]
   assert seeds[0] == 7 and len(set(seeds)) == 50
   assert seeds == [window_seed(7, number) for number in range(50)]
-  kernels = [max(leaves, key=np.size) for leaves in states(finished)]
+  kernels = [max(leaves, key=np.size) for leaves in states_of(finished)]
   for a, b in itertools.combinations(kernels, 2):
     assert (a != b).mean() > 0.9
 
@@ -152,8 +119,6 @@ def test_an_interrupted_run_goes_on_in_its_window(
   said = capsys.readouterr().out
   assert resumed in said and said.count("resumed") == 1
   assert_equal_runs(tmp_path / "out", finished)
-  rows = (tmp_path / "out/metrics.jsonl").read_text().splitlines()
-  assert [json.loads(row)["update"] for row in rows] == [2, 4, 6, 8] * 3
 
 
 def damage_tail(output):
@@ -183,11 +148,11 @@ def test_a_finished_run_only_writes_its_videos_again(
   clip, finished, tmp_path, monkeypatch
 ):
   seen = untrained.instead_of_training(monkeypatch)
-  before = contents(finished)
+  before = frames_of(finished)
   (finished / "inpainted.mp4").unlink()
   assert run(clip, finished, *WINDOWS, "--resume") == 0
   assert not seen
-  assert contents(finished) == before
+  assert frames_of(finished) == before
   assert len(read_video(finished / "inpainted.mp4").frames) == COUNT
 
 

@@ -24,6 +24,9 @@ examples:
       the method of the paper; 102,000 updates, for a GPU
   bin/inpaint --config fast.py --video clip.mp4 --mask mask.mp4 --output out --resume
       goes on after an interruption
+  bin/inpaint --config fast.py --video long.mp4 --mask mask.mp4 --output out \\
+      --window 80 --overlap 10
+      a long clip in windows, for less memory
   bin/inpaint --config fast.py --tfds composed --video-id clip-mask-0 --output out
       a video of a set made by bin/compose-set; its truth is not read
   bin/inpaint --config fast.py --manifest clips.csv
