@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from dipvid_jax.batching import DeviceClip
@@ -18,6 +19,7 @@ from dipvid_jax.frame_networks import (
 from dipvid_jax.model import EncoderDecoder
 from dipvid_jax.objective import add_known_features, make_losses
 from dipvid_jax.render import make_render
+from dipvid_jax.requirements import Work
 from dipvid_jax.schedule import (
   Visit,
   make_frame_schedule,
@@ -235,6 +237,48 @@ def build_program(
     render=lambda state, clip, on_window=None: render(
       state.params, clip.noise, on_window
     ),
+  )
+
+
+def describe_work(
+  program: Program,
+  *,
+  frame_count: int,
+  size: tuple[int, int],
+  windows: int,
+  config: Any,
+) -> Work:
+  """What decides the needs of a run.
+
+  Args:
+    program: for clips of T frames.
+    frame_count: T.
+    size: (H, W) of the working frames.
+    windows: how many clips of that length are trained on.
+    config: from `load_config`, checked.
+
+  Returns:
+    The work, for `requirements.needs`.
+  """
+  noise = jax.ShapeDtypeStruct((1, *size, config.noise_channels), jnp.float32)
+  state = jax.eval_shape(program.create_state, jax.random.key(0), noise)
+  frames = config.schedule == "frames"
+  networks = _networks(frame_count, config) if frames else 1
+  state_bytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
+  return Work(
+    frame_count=frame_count,
+    window_count=windows,
+    size=size,
+    stride_count=len(flow_strides(frame_count, config=config)),
+    batch_size=config.batch_size,
+    levels=config.levels,
+    noise_channels=config.noise_channels,
+    state_bytes=networks * state_bytes,
+    updates=sum(visit.updates for visit in program.visits),
+    temporal=config.network == "3d",
+    flow_losses=generates_flow(config),
+    perceptual=bool(config.perceptual_weight),
+    networks=networks,
   )
 
 

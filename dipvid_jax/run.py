@@ -20,8 +20,9 @@ from dipvid_jax.preparation import (
   put_back,
 )
 from dipvid_jax.preview import to_levels
-from dipvid_jax.program import build_program, build_visits, clip_strides
+from dipvid_jax.program import Program, build_program, clip_strides, describe_work
 from dipvid_jax.progress import say, stage
+from dipvid_jax.requirements import check_fits, describe, free_memory
 from dipvid_jax.run_folder import INPUT_FINGERPRINT, RunFolder
 from dipvid_jax.run_report import RunReport
 from dipvid_jax.types import Video
@@ -85,7 +86,7 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
   windows = plan_windows(
     len(source.holes), length=config.window, overlap=config.overlap
   )
-  _check_windows(config, source, windows)
+  program = _check_windows(config, source, windows)
   estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
 
   with folder.claim(overwrite=overwrite, resume=resume):
@@ -94,11 +95,11 @@ def run(config: Any, *, overwrite: bool = False, resume: bool = False) -> Path:
       source.video,
       source.masks,
       placement=source.placement,
-      visits=build_visits(windows[0].stop - windows[0].start, config=config),
+      visits=program.visits,
       windows=len(windows),
       resume=resume,
     )
-    _inpaint(config, source, windows, estimator, folder, report, resume=resume)
+    _inpaint(config, source, windows, program, estimator, folder, report, resume=resume)
     if left_out := folder.write_videos(source.video):
       say(left_out)
     report.end()
@@ -117,8 +118,8 @@ def _read(config) -> _Source:
   return _Source(video, masks, placement, holes)
 
 
-def _check_windows(config, source: _Source, windows: list[Window]) -> None:
-  """Makes sure that every window can be trained on, and says how many there are."""
+def _check_windows(config, source: _Source, windows: list[Window]) -> Program:
+  """Makes sure that every window can be trained on, and says what that needs."""
   length = windows[0].stop - windows[0].start
   strides = clip_strides(length, config=config)
   for window in windows:
@@ -127,12 +128,32 @@ def _check_windows(config, source: _Source, windows: list[Window]) -> None:
         f"the hole covers the whole of all frames from {window.start} to "
         f"{window.stop - 1}, nothing is left to learn from; use a larger --window"
       )
-  if len(windows) > 1:
-    say(f"{len(source.holes)} frames are trained on in {len(windows)} windows")
   dropped = sorted(set(config.strides) - set(strides))
   if dropped:
     names = ", ".join(map(str, dropped))
     say(f"{length} frames have no batch at stride {names}: left out")
+  program = build_program(length, config=config)
+  work = describe_work(
+    program,
+    frame_count=length,
+    size=source.placement.size,
+    windows=len(_trained(source, windows)),
+    config=config,
+  )
+  free = free_memory()
+  smallest = (config.batch_size - 1) * min(config.strides) + 1
+  check_fits(work, free, smallest_window=smallest)
+  say(describe(work, free))
+  return program
+
+
+def _trained(source: _Source, windows: list[Window]) -> list[Window]:
+  """The windows that have a hole; the only one is trained in any case."""
+  return [
+    window
+    for window in windows
+    if len(windows) == 1 or source.holes[window.start : window.stop].any()
+  ]
 
 
 def _fingerprint(source: _Source) -> dict[str, str]:
@@ -146,6 +167,7 @@ def _inpaint(
   config,
   source: _Source,
   windows: list[Window],
+  program: Program,
   estimator: Estimator,
   folder: RunFolder,
   report: RunReport,
@@ -153,7 +175,7 @@ def _inpaint(
   resume: bool,
 ) -> None:
   """Window after window: trains, fades into the one before, writes what is done."""
-  program = None
+  trained = _trained(source, windows)
   tail: Arrays = {}
   for window in windows:
     files = folder.window_files(window.number, of=len(windows))
@@ -168,7 +190,7 @@ def _inpaint(
     hole_masks = source.holes[window.start : window.stop].astype(np.float32)
     if config.hide_hole:
       frames = telea(frames, hole_masks)
-    if len(windows) > 1 and not hole_masks.any():
+    if window not in trained:
       result = Inpainted(frames, frames, None, hole_masks)
     else:
       own = config.copy_and_resolve_references()
@@ -179,6 +201,7 @@ def _inpaint(
         hole_masks,
         window=window,
         of=len(windows),
+        to_come=sum(later.number > window.number for later in trained),
         config=own,
         program=program,
         estimator=estimator,

@@ -30,6 +30,7 @@ def fit_window(
   *,
   window: Window,
   of: int,
+  to_come: int,
   config: Any,
   program: Program,
   estimator: Estimator,
@@ -44,6 +45,7 @@ def fit_window(
     hole_masks: `[K, H, W, 1]` float32.
     window: from `plan_windows`.
     of: how many windows there are.
+    to_come: how many are trained after it.
     config: the window's, with its own seed.
     program: built from that config for K frames.
     estimator: of the known flow.
@@ -66,10 +68,12 @@ def fit_window(
   visits = program.visits
   strides = clip_strides(len(frames), config=config)
   checkpoints = Checkpoints(files.checkpoints)
+  updates = sum(visit.updates for visit in visits)
   progress = FitProgress(
-    total_updates=sum(visit.updates for visit in visits),
+    total_updates=updates,
     rounds=visits[-1].round + 1,
     label=label or "fit",
+    updates_after=to_come * updates,
   )
   saved_at = time.monotonic()
 

@@ -288,7 +288,7 @@ def test_frames_that_do_not_suit_the_levels_are_refused():
   [
     {"batches_per_round": 5, "batches_per_call": 2},
     {
-      **{"schedule": "frames", "batch_size": 1, "strides": (1,), "networks": 4},
+      **{"schedule": "frames", "batch_size": 1, "strides": (1,)},
       **{"flow_weight": 0.0, "consistency_weight": 0.0, "batches_per_round": 3},
     },
   ],

@@ -245,6 +245,7 @@ def test_a_run_is_finished_when_its_last_file_is_there(folder):
   assert folder.holds_run() and not folder.is_finished(CONFIG)
   stitched = np.full((3, 32, 48, 3), 60, np.uint8)
   folder.write_frames(stitched, stitched, first=0)
+  assert not folder.is_finished(CONFIG)
   folder.write_videos(Video(stitched, fractions.Fraction(25)))
   assert folder.is_finished(CONFIG)
   with pytest.raises(InputError, match="seed"):

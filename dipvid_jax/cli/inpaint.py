@@ -1,13 +1,14 @@
 """`bin/inpaint`: removes what a mask marks from a video."""
 
 import argparse
-import re
 import sys
 
 from absl import flags
 from ml_collections import config_flags
 
+from dipvid_jax.cli import inpaint_many
 from dipvid_jax.cli.jax_setup import set_up_jax
+from dipvid_jax.cli.size_word import read_size
 from dipvid_jax.configuration import find_config, load_config
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.run import run
@@ -25,6 +26,8 @@ examples:
       goes on after an interruption
   bin/inpaint --config fast.py --tfds composed --video-id clip-mask-0 --output out
       a video of a set made by bin/compose-set; its truth is not read
+  bin/inpaint --config fast.py --manifest clips.csv
+      many clips, a line each; run it on every machine that shall help
 
 results in the output folder:
   inpainted.mp4, frames/   the input with the hole filled
@@ -46,16 +49,6 @@ _SHORT = (
   *("seed", "size", "window", "overlap", "preview_every"),
   *("dilate", "invert_mask", "mask_object"),
 )
-
-
-def _size(word: str) -> tuple[int, int]:
-  if word == "input":
-    return (0, 0)
-  if sides := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", word):
-    return int(sides[1]), int(sides[2])
-  raise argparse.ArgumentTypeError(
-    f"{word!r} is not height x width, such as 192x384, nor `input`"
-  )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -86,7 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
   parser.add_argument("--video-id", metavar="ID", help="a video of that set")
   parser.add_argument("--output", metavar="DIR", help="a folder for the results")
   parser.add_argument("--seed", type=int, help="same seed, same machine, same result")
-  parser.add_argument("--size", type=_size, metavar="HxW",
+  parser.add_argument("--size", type=read_size, metavar="HxW",
     help="height x width that the network works at, or `input` for the input's own; "
     "padded by reflection where it does not suit the network")  # fmt: skip
   parser.add_argument("--window", type=int, metavar="K",
@@ -107,6 +100,7 @@ def make_parser() -> argparse.ArgumentParser:
     help="replace the run in the output folder")  # fmt: skip
   parser.add_argument("--deterministic", action="store_true",
     help="repeatable bit for bit on a GPU too, slower (a CPU always is)")  # fmt: skip
+  inpaint_many.add_flags(parser)
   return parser
 
 
@@ -122,14 +116,20 @@ def main(argv: list[str] | None = None) -> int:
   parser = make_parser()
   arguments, rest = parser.parse_known_args(argv)
   set_up_jax(deterministic=arguments.deterministic)
+  values = {key: getattr(arguments, key) for key in _SHORT}
+  given = {key: value for key, value in values.items() if value is not None}
+  if arguments.manifest:
+    return inpaint_many.main(
+      arguments,
+      given=given,
+      make_config=lambda name, more: read_config(name, [*rest, *more]),
+    )
   try:
     if arguments.resume and arguments.overwrite:
       raise InputError("--resume and --overwrite exclude each other")
     config = read_config(arguments.config, rest)
-    for key in _SHORT:
-      value = getattr(arguments, key)
-      if value is not None:
-        config[key] = value
+    for key, value in given.items():
+      config[key] = value
     folder = run(config, overwrite=arguments.overwrite, resume=arguments.resume)
   except InputError as error:
     print(f"inpaint: {error}", file=sys.stderr)
