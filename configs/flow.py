@@ -39,7 +39,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.mask_object = config_dict.placeholder(int)  # one index of an annotation
 
   config.flow = ml_collections.ConfigDict()
-  config.flow.estimator = "dis"  # or "pwcnet", as the authors; needs weights
+  # "pwcnet", as the authors, needs weights; "auto" is the package's own, or DIS
+  config.flow.estimator = "dis"
   config.flow.weights = config_dict.placeholder(str)
 
   # Not of the paper: see configs/fast.py.

@@ -6,12 +6,23 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
 
 from dipvid_jax.atomic import replacing
-from dipvid_jax.step import TrainState
+
+
+class HasStep(Protocol):
+  """A training state: a pytree that counts its updates in `step`."""
+
+  @property
+  def step(self) -> Any:
+    """Scalar int, updates done."""
+
+
+State = TypeVar("State", bound=HasStep)
 
 # As `sha256sum -c` reads it. Written last: a checkpoint without it is not whole.
 _CHECKSUMS = "SHA256SUMS"
@@ -37,7 +48,7 @@ class Checkpoints:
       self._folder, options=options, item_handlers=ocp.StandardCheckpointHandler()
     )
 
-  def save(self, state: TrainState) -> None:
+  def save(self, state: HasStep) -> None:
     """Writes a state under its number of updates.
 
     Raises:
@@ -54,8 +65,8 @@ class Checkpoints:
     _write_checksums(self._folder / str(int(state.step)))
 
   def restore_latest(
-    self, like: TrainState, *, on_damaged: Callable[[int, Exception], None]
-  ) -> TrainState | None:
+    self, like: State, *, on_damaged: Callable[[int, Exception], None]
+  ) -> State | None:
     """Reads the latest state that can be read.
 
     A checkpoint that cannot is put aside under the name `<updates>.unreadable`.

@@ -36,13 +36,13 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
   return rows
 
 
-def keep_rows(path: Path, *, window: int, updates: int) -> None:
+def keep_rows(path: Path, *, updates: int, window: int = 1) -> None:
   """Drops the rows after so many updates of a window, and what was cut off.
 
   Args:
     path: the file; one that is missing stays so.
-    window: from 1.
-    updates: the last `update` of that window that is kept.
+    updates: the last `update` that is kept.
+    window: of this window, from 1; those of earlier ones are kept.
   """
   if not path.exists():
     return

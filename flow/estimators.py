@@ -12,8 +12,9 @@ import numpy as np
 from flow.errors import InputError
 from flow.pwc_checkpoints import load_pwcnet
 from flow.pwc_net import PWCNet
+from flow.pwc_weights import SHIPPED_WEIGHTS, holds_own_weights, read_weights
 
-ESTIMATORS = ("dis", "pwcnet")
+ESTIMATORS = ("dis", "pwcnet", "auto")
 
 
 class Estimator(Protocol):
@@ -62,16 +63,17 @@ class PWCNetEstimator:
 
   pairs_per_call = 8
 
-  def __init__(self, variables: dict, identity: str):
+  def __init__(self, variables: dict, identity: str, *, network: PWCNet | None = None):
     """Compiles at the first call.
 
     Args:
-      variables: from `load_pwcnet`.
+      variables: from `load_pwcnet`, or of the network.
       identity: names the weights; see `Estimator`.
+      network: the published one where None.
     """
     self.identity = f"PWC-Net, {identity}"
     self._variables = jax.tree.map(jnp.asarray, variables)
-    self._apply = jax.jit(PWCNet().apply)
+    self._apply = jax.jit((network or PWCNet()).apply)
 
   def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """See `Estimator`; a short last call is filled up, so one compilation serves."""
@@ -87,8 +89,9 @@ def make_estimator(
   """Makes an estimator by name.
 
   Args:
-    name: `dis`, which needs no weights, or `pwcnet`.
-    weights: PWC-Net's checkpoint; see `load_pwcnet`.
+    name: `dis`, which needs no weights, `pwcnet`, or `auto`: PWC-Net with the weights
+      given or, if none are, those that the package ships, and DIS if it ships none.
+    weights: PWC-Net's, published (see `load_pwcnet`) or from `bin/train-flow`.
 
   Returns:
     The estimator.
@@ -96,17 +99,22 @@ def make_estimator(
   Raises:
     InputError: an unknown name, missing weights, or weights that do not load.
   """
-  if name == "dis":
+  if name not in ESTIMATORS:
+    raise InputError(
+      f"flow.estimator: unknown {name!r}; choose from {', '.join(ESTIMATORS)}"
+    )
+  if name == "auto" and not weights and SHIPPED_WEIGHTS.is_file():
+    weights = SHIPPED_WEIGHTS
+  if name == "dis" or (name == "auto" and not weights):
     return DISEstimator()
-  if name == "pwcnet":
-    if not weights:
-      raise InputError(
-        "flow.estimator=pwcnet needs its weights: --config.flow.weights=FILE "
-        "(or use flow.estimator=dis, which needs none)"
-      )
-    variables = load_pwcnet(weights)
-    digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
-    return PWCNetEstimator(variables, f"weights sha256 {digest}")
-  raise InputError(
-    f"flow.estimator: unknown {name!r}; choose from {', '.join(ESTIMATORS)}"
-  )
+  if not weights:
+    raise InputError(
+      "flow.estimator=pwcnet needs its weights: --config.flow.weights=FILE "
+      "(or use flow.estimator=dis, which needs none)"
+    )
+  if holds_own_weights(weights):
+    network, variables = read_weights(weights)
+  else:
+    network, variables = PWCNet(), load_pwcnet(weights)
+  digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+  return PWCNetEstimator(variables, f"weights sha256 {digest}", network=network)

@@ -6,15 +6,26 @@ import pathlib
 import pytest
 
 import flow
+import flow.procedural
+import flow.training
 from tests.signatures import positional_settings, public_functions, undocumented
 
-FUNCTIONS = public_functions(flow)
-SOURCES = sorted(pathlib.Path(flow.__file__).parent.glob("*.py"))
+MODULES = (flow, flow.procedural, flow.training)
+FUNCTIONS = {
+  name: function
+  for module in MODULES
+  for name, function in public_functions(module).items()
+}
+SOURCES = sorted(pathlib.Path(flow.__file__).parent.rglob("*.py"))
 
 
-def test_all_names_exist_once_and_in_order():
-  assert list(flow.__all__) == sorted(set(flow.__all__))
-  assert all(hasattr(flow, name) for name in flow.__all__)
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_all_names_exist_once_and_in_order(module):
+  assert list(module.__all__) == sorted(set(module.__all__))
+  assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_the_promised_names_are_there():
   promised = {"backward_warp", "visible_mask", "estimate_video_flow", "PWCNet"}
   assert promised | {"load_pwcnet"} <= set(flow.__all__)
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.errors import InputError
-from dipvid_jax.images import read_image
-from flow import end_point_error, make_estimator, read_flo
+from dipvid_jax.known_pair import read_known_pair
+from flow import end_point_error, make_estimator
 from flow.estimators import ESTIMATORS
 
 _EXAMPLE = """\
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument("second", type=Path, help="the image after it")
   parser.add_argument("reference", type=Path, help="flow from first to second (.flo)")
   parser.add_argument("--estimator", default="dis", choices=ESTIMATORS)
-  parser.add_argument("--weights", type=Path, help="PWC-Net's checkpoint")
+  parser.add_argument("--weights", type=Path, help="PWC-Net's, or from bin/train-flow")
   arguments = parser.parse_args(argv)
   set_up_jax()
   try:
@@ -56,26 +56,10 @@ def measure(arguments: argparse.Namespace) -> str:
   Raises:
     InputError: a file that cannot be read, or sizes that differ.
   """
-  first, second = (
-    np.asarray(read_image(path), np.float32) / 255
-    for path in (arguments.first, arguments.second)
-  )
-  reference = read_flo(arguments.reference)
-  for path, size in (
-    (arguments.second, second.shape),
-    (arguments.reference, reference.shape),
-  ):
-    if size[:2] != first.shape[:2]:
-      raise InputError(
-        f"{path}: is {size[1]}x{size[0]}, {arguments.first} is "
-        f"{first.shape[1]}x{first.shape[0]} (width x height)"
-      )
-  if first.ndim != 3 or second.ndim != 3:
-    raise InputError(f"{arguments.first}, {arguments.second}: must be colour images")
+  pair = read_known_pair(arguments.first, arguments.second, arguments.reference)
   estimator = make_estimator(arguments.estimator, weights=arguments.weights)
-  estimate = estimator(first[None], second[None])[0]
-  error = end_point_error(estimate, reference)
-  magnitude = end_point_error(np.zeros_like(reference), reference)
+  error = pair.error(estimator)
+  magnitude = end_point_error(np.zeros_like(pair.flow), pair.flow)
   return (
     f"end-point error {error:.2f} px ({estimator.identity}); "
     f"the reference's mean magnitude is {magnitude:.2f} px"

@@ -1,0 +1,24 @@
+"""Training of PWC-Net on procedural pairs."""
+
+from flow.training.evaluation import evaluate_flow, evaluation_pairs
+from flow.training.losses import multiscale_loss
+from flow.training.optimizer import DECAYS, make_learning_rate, make_optimizer
+from flow.training.step import (
+  FlowTrainState,
+  create_flow_state,
+  draw_batch,
+  make_fit_flow,
+)
+
+__all__ = [
+  "DECAYS",
+  "FlowTrainState",
+  "create_flow_state",
+  "draw_batch",
+  "evaluate_flow",
+  "evaluation_pairs",
+  "make_fit_flow",
+  "make_learning_rate",
+  "make_optimizer",
+  "multiscale_loss",
+]
