@@ -433,9 +433,10 @@ CHROMIUM = next(
 )
 
 
-def browse(page, *arguments):
+def browse(page, profile, *arguments):
   command = [
     *(CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu"),
+    f"--user-data-dir={profile}",
     *("--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=5000"),
     *arguments,
     page.absolute().as_uri(),
@@ -449,6 +450,7 @@ def test_it_renders_in_a_browser(finished, tmp_path, width):
   picture = tmp_path / "page.png"
   browse(
     finished.folder.path / "report.html",
+    tmp_path / "profile",
     *(f"--window-size={width},1400", f"--screenshot={picture}", "--hide-scrollbars"),
   )
   image = cv2.imread(str(picture))
@@ -462,11 +464,12 @@ def test_it_renders_in_a_browser(finished, tmp_path, width):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium or Chrome")
-def test_our_script_runs_and_no_other(finished):
-  document = browse(finished.folder.path / "report.html", "--dump-dom")
+def test_our_script_runs_and_no_other(finished, tmp_path):
+  report, spoilt = finished.folder.path / "report.html", tmp_path / "spoilt.html"
+  document = browse(report, tmp_path / "profile", "--dump-dom")
   assert "<button>Play together</button>" in document
-  spoilt = finished.folder.path / "spoilt.html"
-  source = (finished.folder.path / "report.html").read_text()
   injected = "<script>document.title = 'taken over'</script>"
-  spoilt.write_text(source.replace("</body>", f"{injected}</body>"))
-  assert "<title>taken over" not in browse(spoilt, "--dump-dom")
+  spoilt.write_text(report.read_text().replace("</body>", f"{injected}</body>"))
+  document = browse(spoilt, tmp_path / "profile", "--dump-dom")
+  assert "<button>Play together</button>" in document
+  assert "<title>taken over" not in document
