@@ -75,5 +75,6 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
     levels = to_levels(outputs.image)
     output = RunFolder(folder / "out")
     output.create(config.to_dict(), resume=False)
-    output.write_results(levels, levels, like=video)
+    output.write_frames(levels, levels, first=0)
+    output.write_videos(video)
     yield lap("write")

@@ -35,6 +35,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.inner_steps = 1
   config.batches_per_call = 100
   config.learning_rate_schedule = "cosine"
+  config.holdout_fraction = 0.02
 
   config.flow_weight = 0.0
   config.consistency_weight = 0.0

@@ -49,6 +49,11 @@ def get_config() -> ml_collections.ConfigDict:
   config.network_input = "noise"  # "moving_noise" moves with the scene
   config.noise_channels = 1
 
+  # A clip of more frames is divided into windows, each trained on its own.
+  config.window = config_dict.placeholder(int)  # frames of a window
+  config.overlap = 10  # frames over which a window fades into the next
+  config.checkpoint_minutes = 10.0  # between checkpoints, beside those of the rounds
+
   config.network = "2d"  # "3d" convolves over the frames of a batch, too
   config.levels = 6
   config.random_norm_scale = False  # True draws BatchNorm's scale as PyTorch 1.0 did
@@ -63,6 +68,13 @@ def get_config() -> ml_collections.ConfigDict:
   config.inner_steps = 100  # updates of a batch before the next one
   config.batches_per_call = 1  # batches on the device before the losses are read
   config.max_updates = config_dict.placeholder(int)  # of a network
+  # Of the known pixels, never trained on: rounds measure the network's PSNR there.
+  config.holdout_fraction = 0.0
+  # The run ends as if its schedule did, after so many rounds without a rise of 0.05 dB
+  # there, or after so many minutes of reading, flow and training.
+  config.stop_patience = config_dict.placeholder(int)
+  config.max_minutes = config_dict.placeholder(float)
+  config.preview_every = 1  # rounds until preview.png and report.html are made anew
   config.networks = 1  # "frames": how many are trained side by side
   config.best_of_every = 1  # "frames": every so many outputs may be the result
   config.learning_rate = 0.01

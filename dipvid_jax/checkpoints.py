@@ -1,6 +1,7 @@
-"""A run's training states on disk, by orbax."""
+"""A run's training states on disk, by orbax, each with the checksums of its files."""
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
+
+from dipvid_jax.atomic import replacing
 
 
 class HasStep(Protocol):
@@ -20,6 +23,9 @@ class HasStep(Protocol):
 
 
 State = TypeVar("State", bound=HasStep)
+
+# As `sha256sum -c` reads it. Written last: a checkpoint without it is not whole.
+_CHECKSUMS = "SHA256SUMS"
 
 
 class Checkpoints:
@@ -33,7 +39,9 @@ class Checkpoints:
       keep: how many of the latest to keep.
     """
     options = ocp.CheckpointManagerOptions(
-      max_to_keep=keep, enable_async_checkpointing=False
+      max_to_keep=keep,
+      enable_async_checkpointing=False,
+      cleanup_tmp_directories=True,  # of a process that was killed while saving
     )
     self._folder = Path(folder).resolve()
     self._manager = ocp.CheckpointManager(
@@ -54,6 +62,7 @@ class Checkpoints:
       self._manager.save(int(state.step), args=ocp.args.StandardSave(state))
     except ValueError as error:  # so tensorstore says what the system refused
       raise OSError(errno.EIO, str(error).splitlines()[0], str(self._folder)) from error
+    _write_checksums(self._folder / str(int(state.step)))
 
   def restore_latest(
     self, like: State, *, on_damaged: Callable[[int, Exception], None]
@@ -73,8 +82,10 @@ class Checkpoints:
     target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
     for step in sorted(self._manager.all_steps(), reverse=True):
       try:
+        # Orbax notices little of what can happen to its files, and some of it late.
+        _check_checksums(self._folder / str(step))
         return self._manager.restore(step, args=ocp.args.StandardRestore(target))
-      except (ValueError, KeyError, OSError) as error:
+      except Exception as error:  # orbax can fail in any way
         on_damaged(step, error)
         self._put_aside(step)
     return None
@@ -89,3 +100,27 @@ class Checkpoints:
   def close(self) -> None:
     """Waits for what is being written."""
     self._manager.close()
+
+
+def _write_checksums(checkpoint: Path) -> None:
+  with replacing(checkpoint / _CHECKSUMS) as partial:
+    partial.write_text(_checksums(checkpoint))
+
+
+def _check_checksums(checkpoint: Path) -> None:
+  """Raises a ValueError that names a file which is not as it was written."""
+  written = set((checkpoint / _CHECKSUMS).read_text().splitlines())
+  differing = written ^ set(_checksums(checkpoint).splitlines())
+  if differing or not written:
+    name = min(line.partition("  ")[2] for line in differing or [f"  {_CHECKSUMS}"])
+    raise ValueError(f"{name} is not as it was written")
+
+
+def _checksums(checkpoint: Path) -> str:
+  """A line for each file: SHA-256, two spaces, its path in the checkpoint."""
+  lines = []
+  for path in sorted(checkpoint.rglob("[!.]*")):
+    if path.is_file() and path.name != _CHECKSUMS:
+      name = path.relative_to(checkpoint).as_posix()
+      lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n")
+  return "".join(lines)

@@ -14,17 +14,26 @@ from dipvid_jax.schedule import SCHEDULES
 from dipvid_jax.vgg import INPUT_CONVENTIONS
 from flow.estimators import ESTIMATORS
 
+_ACCEPTED = {float: (float, int), tuple: (tuple, list)}
+_REFERENCE = "flow.py"  # the config that has every key
 _WEIGHTS = ("image_weight", "flow_weight", "consistency_weight", "perceptual_weight")
 _COUNTS = (
   *("rounds", "batches_per_round", "inner_steps", "max_updates"),
   *("batches_per_call", "noise_channels", "networks", "best_of_every"),
+  *("stop_patience", "preview_every"),
 )
 _SMALLEST = {
   **dict.fromkeys(_COUNTS, 1),
   **dict.fromkeys(("seed", "dilate", "feather", *_WEIGHTS), 0),
+  **dict.fromkeys(("max_minutes", "holdout_fraction"), 0),
+  **dict.fromkeys(("overlap", "checkpoint_minutes"), 0),
+  "window": 1,
   "levels": 1,
   "batch_size": 1,
 }
+_LARGEST_HOLDOUT = 0.5
+_KEYS_NAMED = 10
+_LARGEST = {"seed": 2**32 - 1, "feather": 100}
 
 
 def config_folder() -> Path:
@@ -47,10 +56,13 @@ def find_config(name: str) -> Path:
     InputError: there is no such file; the line lists the shipped configs.
   """
   path = Path(name)
-  if path.parent == Path() and not name.startswith("."):
+  if path.name and path.parent == Path() and not name.startswith("."):
     path = config_folder() / path.with_suffix(".py")
-  if path.is_file():
-    return path
+  try:
+    if path.is_file():
+      return path
+  except OSError as error:
+    raise InputError(f"--config {name}: {error.strerror}") from error
   shipped = ", ".join(sorted(p.name for p in config_folder().glob("*.py")))
   raise InputError(f"--config {name}: no such config; there are {shipped}")
 
@@ -65,17 +77,57 @@ def load_config(name: str = "flow") -> ml_collections.ConfigDict:
     A config whose keys are fixed and whose values can be set.
 
   Raises:
-    InputError: there is no such file, or it has no `get_config`.
+    InputError: there is no such file, it fails, or its keys or their types are not
+      those of `configs/flow.py`.
   """
   path = find_config(name)
+  config = _get_config(path)
+  reference = config_folder() / _REFERENCE
+  if path.resolve() != reference.resolve():
+    _check_keys(path, config, _get_config(reference))
+  config.lock()
+  return config
+
+
+def _get_config(path: Path) -> ml_collections.ConfigDict:
   spec = importlib.util.spec_from_file_location(f"dipvid_config_{path.stem}", path)
   if spec is None or spec.loader is None:
-    raise InputError(f"--config {name}: not a Python file")
+    raise InputError(f"--config {path}: not a Python file")
   module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  if not hasattr(module, "get_config"):
-    raise InputError(f"--config {path}: the file defines no get_config()")
-  return module.get_config()
+  try:
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_config"):
+      raise InputError(f"--config {path}: the file defines no get_config()")
+    config = module.get_config()
+  except InputError:
+    raise
+  except (Exception, SystemExit) as error:  # a user's file can fail in any way
+    # ml_collections adds all fields to its words about an unknown one.
+    reason = " ".join(str(error).split(" Other fields")[0].split()).strip("'")
+    raise InputError(f"--config {path}: {type(error).__name__}: {reason}") from error
+  if not isinstance(config, ml_collections.ConfigDict):
+    raise InputError(f"--config {path}: get_config() must return a ConfigDict")
+  return config
+
+
+def _check_keys(path: Path, config, reference) -> None:
+  """Checks that a config has the keys of another, with values of the same types."""
+  begin = f'; begin with load_config("{Path(_REFERENCE).stem}")'
+  if unknown := sorted(set(config) - set(reference)):
+    raise InputError(f"--config {path}: unknown key {', '.join(unknown)}{begin}")
+  if missing := sorted(set(reference) - set(config)):
+    few = ", ".join(missing[:_KEYS_NAMED])
+    if len(missing) > _KEYS_NAMED:
+      few += f" and {len(missing) - _KEYS_NAMED} more"
+    raise InputError(f"--config {path}: missing key {few}{begin}")
+  for key in reference:
+    value, wanted = config[key], reference.get_type(key)
+    if isinstance(value, ml_collections.ConfigDict):
+      _check_keys(path, value, reference[key])
+    elif value is not None and not isinstance(value, _ACCEPTED.get(wanted, wanted)):
+      raise InputError(
+        f"--config {path}: {key} must be of type {wanted.__name__}, got {value!r}"
+      )
 
 
 def check_config(config: ml_collections.ConfigDict) -> None:
@@ -91,6 +143,9 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     value = config[key]
     if value is not None and not (math.isfinite(value) and value >= smallest):
       raise InputError(f"config.{key}: must be {smallest} or more, got {value}")
+  for key, largest in _LARGEST.items():
+    if config[key] > largest:
+      raise InputError(f"config.{key}: must be {largest} or less, got {config[key]}")
   if not (math.isfinite(config.learning_rate) and config.learning_rate > 0):
     raise InputError(
       f"config.learning_rate: must be above 0, got {config.learning_rate}"
@@ -112,6 +167,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     if value not in allowed:
       raise InputError(f"config.{key}: {value!r} is not one of {', '.join(allowed)}")
   _check_method(config)
+  _check_stopping(config)
 
 
 def generates_flow(config: ml_collections.ConfigDict) -> bool:
@@ -149,6 +205,26 @@ def _check_method(config):
     )
 
 
+def _check_stopping(config):
+  if config.holdout_fraction > _LARGEST_HOLDOUT:
+    raise InputError(
+      f"config.holdout_fraction: must be 0 to {_LARGEST_HOLDOUT}, got "
+      f"{config.holdout_fraction}"
+    )
+  if config.stop_patience and not config.holdout_fraction:
+    raise InputError(
+      "config.stop_patience: waits for held-out pixels; set holdout_fraction, such as "
+      "0.02"
+    )
+  unfit = ("max_minutes", "stop_patience", "holdout_fraction")
+  given = [key for key in unfit if config[key]]
+  if config.schedule == "frames" and given:
+    raise InputError(
+      f'config.{given[0]}: schedule="frames" finishes one frame after another, so '
+      "there is nothing to measure or to end before all are done; leave it out"
+    )
+
+
 def _check_sizes(config):
   if config.levels > len(CHANNELS):
     raise InputError(
@@ -170,5 +246,21 @@ def _check_sizes(config):
     raise InputError(
       f"config.strides: must be different numbers above 0, got {strides}"
     )
+  _check_window(config)
   if follows_scene(config) and 1 not in strides:
     raise InputError("config.carry and moving_noise need stride 1 in config.strides")
+
+
+def _check_window(config):
+  if config.window is None:
+    return
+  needed = (config.batch_size - 1) * min(config.strides) + 1
+  if config.window < needed:
+    raise InputError(
+      f"--window {config.window}: a batch of {config.batch_size} at stride "
+      f"{min(config.strides)} needs {needed} frames; use a larger window"
+    )
+  if 2 * config.overlap > config.window:
+    raise InputError(
+      f"--overlap {config.overlap}: must be at most half of --window {config.window}"
+    )

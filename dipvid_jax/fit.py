@@ -10,6 +10,7 @@ from dipvid_jax.batching import DeviceClip, take_batch
 from dipvid_jax.errors import DivergedError
 from dipvid_jax.schedule import Visit
 from dipvid_jax.step import TrainState, TrainStep, fit_batch
+from dipvid_jax.stopping import Stopping
 from dipvid_jax.types import Batch
 
 FitVisits = Callable[..., tuple[TrainState, dict[str, jax.Array]]]
@@ -55,7 +56,9 @@ def fit(
   fit_visits: FitVisits,
   batches_per_call: int = 1,
   on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
+  on_state: Callable[[Visit, TrainState], None] | None = None,
   on_round: Callable[[Visit, TrainState], None] | None = None,
+  stopping: Stopping | None = None,
 ) -> TrainState:
   """Trains a network on one clip.
 
@@ -67,16 +70,20 @@ def fit(
     batches_per_call: how many visits run on the device before the losses are read.
     on_visit: called after each call with its last visit and the metrics of all its
       updates, `[updates]` each.
-    on_round: called with the visit that ends a round and the state; it must not
-      keep the state.
+    on_state: called after each call with its last visit and the state, which it must
+      not keep; a run that goes on from this state ends as if nothing had been.
+    on_round: as `on_state`, after the visit that ends a round.
+    stopping: may end the training after a call, which then ends a round, too.
 
   Returns:
-    The state after the last visit.
+    The state after the last visit that was made.
 
   Raises:
     DivergedError: a loss is not finite; `on_visit` has not seen that call.
   """
-  for group in group_visits(visits, batches_per_call):
+  stopping = stopping or Stopping()
+  groups = list(group_visits(visits, batches_per_call))
+  for number, group in enumerate(groups, start=1):
     last = group[-1]
     batches = np.array([visit[:3] for visit in group], np.int32)
     state, metrics = fit_visits(state, clip, batches, inner_steps=last.updates)
@@ -84,8 +91,16 @@ def fit(
     _check_finite(metrics, group)
     if on_visit:
       on_visit(last, metrics)
+    if number < len(groups):
+      stopping.check_time()
+    if stopping.reason:
+      last = last._replace(ends_round=True)
+    if on_state:
+      on_state(last, state)
     if on_round and last.ends_round:
       on_round(last, state)
+    if stopping.reason:
+      break
   return state
 
 

@@ -17,7 +17,7 @@ from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.flow_run_folder import FlowRunFolder
 from dipvid_jax.known_pair import Estimate, KnownPair
 from dipvid_jax.locks import sole_writer
-from dipvid_jax.metric_rows import append_row, keep_rows
+from dipvid_jax.row_files import append_row, keep_rows
 from flow import make_estimator
 from flow.procedural import FAMILIES
 from flow.pwc_net import SIZE_MULTIPLE, VARIANTS, make_network

@@ -152,7 +152,14 @@ def iter_folder(folder: pathlib.Path) -> Iterator[np.ndarray]:
     yield image
 
 
-def write_images(folder: pathlib.Path | str, frames: np.ndarray) -> None:
+def frame_path(folder: pathlib.Path, number: int) -> pathlib.Path:
+  """The file of one frame as `write_images` names it."""
+  return folder / f"{number:05d}.png"
+
+
+def write_images(
+  folder: pathlib.Path | str, frames: np.ndarray, *, first: int = 0
+) -> None:
   """Writes frames as 00000.png, 00001.png, ...
 
   Each file appears under its name only when it is whole. What else the folder holds
@@ -161,6 +168,7 @@ def write_images(folder: pathlib.Path | str, frames: np.ndarray) -> None:
   Args:
     folder: made if it is missing.
     frames: `[T, H, W, 3]` uint8 RGB.
+    first: the number of the first one.
 
   Raises:
     ValueError: frames of another type or shape.
@@ -169,8 +177,8 @@ def write_images(folder: pathlib.Path | str, frames: np.ndarray) -> None:
   check_frames(frames)
   folder = pathlib.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
-  for number, frame in enumerate(frames):
-    write_image(folder / f"{number:05d}.png", frame)
+  for number, frame in enumerate(frames, start=first):
+    write_image(frame_path(folder, number), frame)
 
 
 def write_image(path: pathlib.Path, image: np.ndarray) -> None:

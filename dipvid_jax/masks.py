@@ -11,6 +11,7 @@ import numpy as np
 
 from dipvid_jax import images, sources, video_io
 from dipvid_jax.errors import InputError
+from dipvid_jax.image_sequence import stack
 
 HOLE_ABOVE = 127
 # Grey images count as object numbers where no value is above this one. Annotations
@@ -60,7 +61,7 @@ def read_mask(
         f"{path}: is a video; --object {object_id} needs images that hold object"
         " numbers (leave it out for a mask of black and white)"
       )
-    masks = _read_video(path, size)
+    masks = _read_video(path, size, frame_count)
     _check_count(path, len(masks), frame_count, kind)
   else:
     files = images.list_images(path) if kind == "folder" else [path]
@@ -102,13 +103,15 @@ def dilate(mask: np.ndarray, pixels: int) -> np.ndarray:
   return grown
 
 
-def _read_video(path: pathlib.Path, size: tuple[int, int]) -> np.ndarray:
+def _read_video(path: pathlib.Path, size: tuple[int, int], expected: int) -> np.ndarray:
   """Reads `[T, H, W]` grey values of a mask video of any length."""
-  masks = []
-  for frame in video_io.iter_frames(path):
-    _check_size(path, frame.shape, size)
-    masks.append(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY))
-  return np.stack(masks)
+
+  def grey_frames():
+    for frame in video_io.iter_frames(path):
+      _check_size(path, frame.shape, size)
+      yield cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
+
+  return stack(grey_frames(), expected=expected)
 
 
 def _read_images(
@@ -119,19 +122,22 @@ def _read_images(
 ) -> np.ndarray:
   """Reads `[len(files), H, W]` grey values, or 255 where `object_id` is."""
   if object_id is None:
-    return np.stack(list(_each(files, size, _read_grey)))
-  masks = []
+    return stack(_each(files, size, _read_grey), expected=len(files))
   present: set[int] = set()
-  for labels in _each(files, size, _read_labels):
-    present.update(np.flatnonzero(np.bincount(labels.ravel())).tolist())
-    masks.append(np.where(labels == object_id, np.uint8(255), np.uint8(0)))
+
+  def chosen():
+    for labels in _each(files, size, _read_labels):
+      present.update(np.flatnonzero(np.bincount(labels.ravel())).tolist())
+      yield np.where(labels == object_id, np.uint8(255), np.uint8(0))
+
+  masks = stack(chosen(), expected=len(files))
   if object_id not in present:
     numbers = ", ".join(str(number) for number in sorted(present - {0}))
     raise InputError(
       f"{path}: no frame holds object {object_id};"
       + (f" there are {numbers}" if numbers else " there are no objects at all")
     )
-  return np.stack(masks)
+  return masks
 
 
 def _each(files, size, read) -> Iterator[np.ndarray]:

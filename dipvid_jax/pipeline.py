@@ -11,16 +11,19 @@ from dipvid_jax.batching import DeviceClip, draw_noise, put_flow
 from dipvid_jax.calibration import Guess, make_guess, network_share
 from dipvid_jax.configuration import check_config, generates_flow
 from dipvid_jax.fit import fit
+from dipvid_jax.holdout import draw_holdout, hide_held_out, holdout_psnr
 from dipvid_jax.moving_noise import moving_noise, scene_coordinates
 from dipvid_jax.preparation import check_size
 from dipvid_jax.program import (
   NOISE_KEY,
+  Program,
   build_program,
   clip_strides,
   flow_strides,
   visits_left,
 )
 from dipvid_jax.schedule import Visit
+from dipvid_jax.stopping import Stopping
 from dipvid_jax.yardsticks import telea
 from flow import (
   InputError,
@@ -41,12 +44,15 @@ class Inpainted(NamedTuple):
     flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels;
       None where the network makes none.
     share: `[T, H, W, 1]` float32 in [0, 1], how much of `full` is in `stitched`.
+    holdout_psnr: of `full` on known pixels that no loss saw, decibels; None where
+      none was held out.
   """
 
   full: np.ndarray
   stitched: np.ndarray
   flow: np.ndarray | None
   share: np.ndarray
+  holdout_psnr: float | None = None
 
 
 def inpaint_video(
@@ -55,10 +61,13 @@ def inpaint_video(
   *,
   config: Any,
   video_flow: VideoFlow | None = None,
+  program: Program | None = None,
   resume_from: Callable[[Any], Any | None] | None = None,
   on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
+  on_state: Callable[[Visit, Any], None] | None = None,
   on_round: Callable[[Visit, Any, Inpainted], None] | None = None,
   on_window: Callable[[int, int], None] | None = None,
+  stopping: Stopping | None = None,
 ) -> Inpainted:
   """Trains a network on a clip and fills its hole.
 
@@ -68,11 +77,16 @@ def inpaint_video(
     config: from `load_config`; its video, mask, output and size are not read.
     video_flow: known flow at `flow_strides(T, config=config)`; estimated from
       `frames` where None.
+    program: from `build_program` for T frames and this config; built where None.
     resume_from: given the fresh state, returns the one to go on from, or None.
     on_visit: called after each batch, or each `batches_per_call` of them, with the
       last visit and the metrics, `[updates]` each.
+    on_state: called then with the last visit and the state, which it must not keep;
+      `resume_from` may return a copy.
     on_round: called after each round with its last visit, the state, the result.
     on_window: called during inference with the windows done and all windows.
+    stopping: ends the run before its schedule does, for the reason that it then
+      tells; made from the config where None. `resume_from` restores one that it knows.
 
   Returns:
     The result after the last round.
@@ -88,32 +102,44 @@ def inpaint_video(
   if config.hide_hole:
     frames = telea(frames, hole_masks)
   check_size(frames.shape[1:3], config.levels)
-  program = build_program(len(frames), config=config)
+  program = program or build_program(len(frames), config=config)
   strides = flow_strides(len(frames), config=config)
   if video_flow is None:
     estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
     video_flow = estimate_video_flow(frames, strides=strides, estimator=estimator)
   _check_flow(video_flow, strides, frames.shape)
 
-  guess = guess_hole(frames, hole_masks, video_flow, config=config)
-  clip = put_clip(frames, hole_masks, video_flow, guess, config=config)
+  draw = {"fraction": config.holdout_fraction, "seed": config.seed}
+  holdout = draw_holdout(hole_masks, **draw)
+  hidden = np.maximum(hole_masks, holdout)
+  shown = hide_held_out(frames, hole_masks, holdout, fill_hole=config.hide_hole)
+  guess = guess_hole(shown, hidden, video_flow, config=config)
+  clip = put_clip(shown, hole_masks, video_flow, guess, config=config, holdout=holdout)
   state = program.start(clip)
   if resume_from:
     state = resume_from(state) or state
 
   def render(state):
     image, flow = map(np.asarray, program.render(state, clip, on_window))
-    stitched, share = stitch(image, frames, hole_masks, guess)
-    pixels = flow * float(clip.flow.scale[0]) if clip.flow else None
-    return Inpainted(image, stitched, pixels, share)
+    stitched, share = stitch(image, shown, hidden, guess)
+    return Inpainted(
+      full=image,
+      stitched=np.where(holdout > 0, frames, stitched),
+      flow=flow * float(clip.flow.scale[0]) if clip.flow else None,
+      share=np.where(holdout > 0, 0, share),
+      holdout_psnr=holdout_psnr(image, frames, holdout),
+    )
 
   return _run(
     program,
     state,
     clip,
+    stopping=stopping
+    or Stopping(patience=config.stop_patience, minutes=config.max_minutes),
     render=render,
     batches_per_call=config.batches_per_call,
     on_visit=on_visit,
+    on_state=on_state,
     on_round=on_round,
   )
 
@@ -149,6 +175,7 @@ def put_clip(
   guess: Guess | None = None,
   *,
   config: Any,
+  holdout: np.ndarray | None = None,
 ) -> DeviceClip:
   """Makes the network's input and puts all that a run reads on the device.
 
@@ -158,6 +185,7 @@ def put_clip(
     video_flow: known flow at `flow_strides(T, config=config)`.
     guess: from `guess_hole`, to be learnt by its trust.
     config: from `load_config`; its seed decides the noise.
+    holdout: `[T, H, W, 1]` float32, 1 = known, and yet hole to the training.
 
   Returns:
     The clip on the device.
@@ -169,12 +197,16 @@ def put_clip(
     noise = moving_noise(noise_key, coordinates, channels=config.noise_channels)
   else:
     noise = draw_noise(noise_key, (*frames.shape[:3], config.noise_channels))
+  hidden = hole_masks if holdout is None else np.maximum(hole_masks, holdout)
+  soft_hole = 1 - guess.trust if guess else hidden
+  if holdout is not None:
+    soft_hole = np.maximum(soft_hole, holdout)
   return DeviceClip(
     noise=noise,
     frames=jnp.asarray(guess.carried if guess else frames),
-    hole_mask=jnp.asarray(1 - guess.trust if guess else hole_masks),
+    hole_mask=jnp.asarray(soft_hole),
     strides=jnp.asarray(clip_strides(len(frames), config=config), jnp.int32),
-    flow=put_flow(video_flow, hole_masks) if generates_flow(config) else None,
+    flow=put_flow(video_flow, hidden) if generates_flow(config) else None,
   )
 
 
@@ -203,24 +235,40 @@ def stitch(
   return share * image + (1 - share) * rest, share
 
 
-def _run(program, state, clip, *, render, batches_per_call, on_visit, on_round):
+def _run(
+  program,
+  state,
+  clip,
+  *,
+  stopping,
+  render,
+  batches_per_call,
+  on_visit,
+  on_state,
+  on_round,
+):
   """Fits what is left of the schedule; each round renders, the last is the result."""
   latest = None
+  last_update = sum(visit.updates for visit in program.visits)
 
   def finish_round(visit, state):
     nonlocal latest
     latest = render(state)
+    if int(state.step) < last_update:
+      stopping.check_quality(latest.holdout_psnr)
     if on_round:
       on_round(visit, state, latest)
 
   state = fit(
     state,
     clip,
-    visits=visits_left(program.visits, int(state.step)),
+    visits=[] if stopping.reason else visits_left(program.visits, int(state.step)),
     fit_visits=program.fit_visits,
     batches_per_call=batches_per_call,
     on_visit=on_visit,
+    on_state=on_state,
     on_round=finish_round,
+    stopping=stopping,
   )
   return render(state) if latest is None else latest
 
@@ -234,6 +282,8 @@ def _check_clip(frames, hole_masks):
     raise InputError(
       f"frames must be float in [0, 1], got {frames.dtype}; divide by 255"
     )
+  if not frames.size:
+    raise InputError(f"frames are empty: {frames.shape}")
   if not (np.isfinite(frames).all() and frames.min() >= 0 and frames.max() <= 1):
     raise InputError("frames must be finite and in [0, 1], in the hole too")
   if hole_masks.shape != (*frames.shape[:3], 1):
@@ -242,6 +292,8 @@ def _check_clip(frames, hole_masks):
     )
   if not np.isin(hole_masks, (0, 1)).all():
     raise InputError("hole_masks must be 0 (observed) or 1 (fill)")
+  if hole_masks.all():
+    raise InputError("hole_masks mark the whole of every frame; nothing is left to fit")
   return frames.astype(np.float32), hole_masks.astype(np.float32)
 
 
@@ -252,3 +304,5 @@ def _check_flow(video_flow, strides, shape):
       f"video_flow must hold strides {strides} of a clip {shape[:3]}; "
       f"estimate_video_flow(frames, strides={strides}) makes it"
     )
+  if not all(np.isfinite([p.forward, p.backward]).all() for p in video_flow):
+    raise InputError("video_flow must be finite")

@@ -182,7 +182,8 @@ def prepare(
     float32, 1 in the hole and 0 elsewhere; h x w is the placement's size.
 
   Raises:
-    InputError: a hole outside the crop, or no hole left at the working size.
+    InputError: a hole outside the crop; no hole, or nothing else, left at the working
+      size.
     ValueError: arrays of another type or shape.
   """
   images.check_frames(frames)
@@ -192,24 +193,62 @@ def prepare(
       f" {masks.dtype} {list(masks.shape)}"
     )
   placement = place(frames.shape[1:3], size=size, fit=fit, levels=levels)
-  _check_crop(masks, placement)
+  hole_masks = prepare_holes(masks, placement, hide_hole=hide_hole)
+  return prepare_frames(frames, placement), hole_masks.astype(np.float32)
+
+
+def prepare_frames(frames: np.ndarray, placement: Placement) -> np.ndarray:
+  """Brings frames to the working size.
+
+  Args:
+    frames: `[T, H, W, 3]` uint8 RGB.
+    placement: from `place`.
+
+  Returns:
+    `[T, h, w, 3]` float32 RGB in [0, 1].
+  """
   prepared = np.empty((len(frames), *placement.size, 3), np.float32)
-  hole_masks = np.empty((len(frames), *placement.size, 1), np.float32)
-  for t in range(len(frames)):
-    prepared[t] = _fit_image(frames[t], placement)
-    hole = masks[t, ..., 0]
-    if hide_hole:
-      touched = _fit_image((hole > HOLE_ABOVE).astype(np.float32), placement)
-      hole_masks[t, ..., 0] = touched > 0
-    else:
-      hole_masks[t, ..., 0] = _fit_image(hole, placement) > HOLE_ABOVE
+  for target, frame in zip(prepared, frames, strict=True):
+    target[:] = _fit_image(frame, placement)
   prepared /= 255
-  if not hole_masks.any() and (masks > HOLE_ABOVE).any():
+  return prepared
+
+
+def prepare_holes(
+  masks: np.ndarray, placement: Placement, *, hide_hole: bool = False
+) -> np.ndarray:
+  """Brings a clip's hole to the working size.
+
+  Args:
+    masks: `[T, H, W, 1]` uint8, above 127 = hole.
+    placement: from `place`.
+    hide_hole: see `prepare`.
+
+  Returns:
+    `[T, h, w, 1]` bool.
+
+  Raises:
+    InputError: as `prepare`.
+  """
+  _check_crop(masks, placement)
+  holes = np.empty((len(masks), *placement.size, 1), bool)
+  for target, mask in zip(holes[..., 0], masks[..., 0], strict=True):
+    if hide_hole:
+      touched = _fit_image((mask > HOLE_ABOVE).astype(np.float32), placement)
+      target[:] = touched > 0
+    else:
+      target[:] = _fit_image(mask, placement) > HOLE_ABOVE
+  if not holes.any() and (masks > HOLE_ABOVE).any():
     raise InputError(
       f"no hole is left at size={placement.size[0]}x{placement.size[1]}: it is too small in every frame;"
       " use a larger size or --dilate"
     )
-  return prepared, hole_masks
+  if holes.all():
+    raise InputError(
+      f"the hole covers the whole of every frame at size={placement.size[0]}x"
+      f"{placement.size[1]}, nothing is left to learn from; use a smaller --dilate"
+    )
+  return holes
 
 
 def put_back(
@@ -280,7 +319,7 @@ def _fit_image(image: np.ndarray, placement: Placement) -> np.ndarray:
 
 
 def _check_crop(masks: np.ndarray, placement: Placement) -> None:
-  hole = np.any(masks[..., 0] > HOLE_ABOVE, axis=0)
+  hole = masks[..., 0].max(axis=0) > HOLE_ABOVE
   hole[placement.source.slices] = False
   if hole.any():
     box = placement.source

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from dipvid_jax.batching import DeviceClip
@@ -18,13 +19,14 @@ from dipvid_jax.frame_networks import (
 from dipvid_jax.model import EncoderDecoder
 from dipvid_jax.objective import add_known_features, make_losses
 from dipvid_jax.render import make_render
+from dipvid_jax.requirements import Work
 from dipvid_jax.schedule import (
   Visit,
   make_frame_schedule,
   make_schedule,
   usable_strides,
 )
-from dipvid_jax.step import make_create_state, make_train_step, make_update
+from dipvid_jax.step import TrainState, make_create_state, make_train_step, make_update
 from dipvid_jax.types import Outputs
 from dipvid_jax.vgg import load_vgg16
 
@@ -39,6 +41,8 @@ class Program(NamedTuple):
     optimizer: with its learning rate.
     model: the generator.
     visits: which batch when.
+    create_state: a network's state before its first update, from a key and a noise
+      batch.
     start: the state before the first update, of a clip on the device.
     fit_visits: visits, compiled at their first call.
     render: `render(state, clip, on_window=None)` to `Outputs` of NumPy arrays, image
@@ -48,6 +52,7 @@ class Program(NamedTuple):
   optimizer: optax.GradientTransformation
   model: EncoderDecoder
   visits: list[Visit]
+  create_state: Callable[[jax.Array, jax.Array], TrainState]
   start: Callable[[DeviceClip], Any]
   fit_visits: FitVisits
   render: Callable[..., Outputs]
@@ -153,12 +158,16 @@ def _learning_rate(config, visits):
   return optax.cosine_decay_schedule(config.learning_rate, updates)
 
 
-def build_program(frame_count: int, *, config: Any) -> Program:
+def build_program(
+  frame_count: int, *, config: Any, like: Program | None = None
+) -> Program:
   """Turns a config into functions; no other library code sees a config.
 
   Args:
     frame_count: T.
     config: from `load_config`, checked.
+    like: a program for T frames whose config had another seed: its compiled functions
+      are used again where they do not depend on the seed.
 
   Returns:
     The program for clips of that length.
@@ -167,6 +176,10 @@ def build_program(frame_count: int, *, config: Any) -> Program:
     InputError: the clip is too short, or VGG16's weights cannot be read.
   """
   visits = build_visits(frame_count, config=config)
+  key = jax.random.fold_in(jax.random.key(config.seed), PARAMS_KEY)
+  if like and config.schedule != "frames":
+    start = like.create_state
+    return like._replace(visits=visits, start=lambda clip: start(key, clip.noise[:1]))
   strides = clip_strides(frame_count, config=config)
   model = EncoderDecoder(
     flow_channels=4 * len(strides) if generates_flow(config) else 0,
@@ -190,7 +203,6 @@ def build_program(frame_count: int, *, config: Any) -> Program:
     return batch if vgg is None else add_known_features(batch, vgg=vgg, **vgg_options)
 
   create_state = make_create_state(model, optimizer)
-  key = jax.random.fold_in(jax.random.key(config.seed), PARAMS_KEY)
   if config.schedule == "frames":
     networks = _networks(frame_count, config)
     drawn = {"create_state": create_state, "networks": networks}
@@ -198,6 +210,7 @@ def build_program(frame_count: int, *, config: Any) -> Program:
       optimizer=optimizer,
       model=model,
       visits=visits,
+      create_state=create_state,
       start=lambda clip: create_frame_networks(key, clip, **drawn),
       fit_visits=make_fit_frames(
         make_update(model, optimizer, losses=losses),
@@ -214,6 +227,7 @@ def build_program(frame_count: int, *, config: Any) -> Program:
     optimizer=optimizer,
     model=model,
     visits=visits,
+    create_state=create_state,
     start=lambda clip: create_state(key, clip.noise[:1]),
     fit_visits=make_fit_visits(
       make_train_step(model, optimizer, losses=losses),
@@ -223,6 +237,48 @@ def build_program(frame_count: int, *, config: Any) -> Program:
     render=lambda state, clip, on_window=None: render(
       state.params, clip.noise, on_window
     ),
+  )
+
+
+def describe_work(
+  program: Program,
+  *,
+  frame_count: int,
+  size: tuple[int, int],
+  windows: int,
+  config: Any,
+) -> Work:
+  """What decides the needs of a run.
+
+  Args:
+    program: for clips of T frames.
+    frame_count: T.
+    size: (H, W) of the working frames.
+    windows: how many clips of that length are trained on.
+    config: from `load_config`, checked.
+
+  Returns:
+    The work, for `requirements.needs`.
+  """
+  noise = jax.ShapeDtypeStruct((1, *size, config.noise_channels), jnp.float32)
+  state = jax.eval_shape(program.create_state, jax.random.key(0), noise)
+  frames = config.schedule == "frames"
+  networks = _networks(frame_count, config) if frames else 1
+  state_bytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
+  return Work(
+    frame_count=frame_count,
+    window_count=windows,
+    size=size,
+    stride_count=len(flow_strides(frame_count, config=config)),
+    batch_size=config.batch_size,
+    levels=config.levels,
+    noise_channels=config.noise_channels,
+    state_bytes=networks * state_bytes,
+    updates=sum(visit.updates for visit in program.visits),
+    temporal=config.network == "3d",
+    flow_losses=generates_flow(config),
+    perceptual=bool(config.perceptual_weight),
+    networks=networks,
   )
 
 

@@ -10,6 +10,8 @@ from tqdm import tqdm
 
 from dipvid_jax.schedule import Visit
 
+_TIMED_VISIT = 2  # the first one is mostly compilation
+
 
 @contextlib.contextmanager
 def stage(label: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -36,16 +38,24 @@ def say(line: str) -> None:
 class FitProgress:
   """The bar of the training: round, batch, updates/s, time left, losses."""
 
-  def __init__(self, *, total_updates: int, rounds: int):
+  def __init__(
+    self, *, total_updates: int, rounds: int, label: str = "fit", updates_after: int = 0
+  ):
     """Starts the bar.
 
     Args:
       total_updates: of the whole run.
       rounds: of the whole run.
+      label: what is trained.
+      updates_after: what is trained when this bar is done.
     """
+    self._label = label
+    self._total = total_updates
+    self._after = updates_after
+    self._visits = 0
     self._bar = tqdm(
       total=total_updates,
-      desc="fit (compiling)",
+      desc=f"{label} (compiling)",
       unit="up",
       disable=None,
       dynamic_ncols=True,
@@ -79,11 +89,25 @@ class FitProgress:
     self._round = visit.round
     losses = {name: f"{values[-1]:.2e}" for name, values in metrics.items()}
     self._bar.set_description(
-      f"fit round {visit.round + 1}/{self._rounds} batch {self._batch}", refresh=False
+      f"{self._label} round {visit.round + 1}/{self._rounds} batch {self._batch}",
+      refresh=False,
     )
     self._bar.set_postfix(losses, refresh=False)
     self._bar.update(updates)
+    self._visits += 1
+    if self._visits == _TIMED_VISIT:
+      self._say_time(rate)
     return rate
+
+  def _say_time(self, rate: float) -> None:
+    """Says once how long the rest takes, unless that is no time at all."""
+    left = self._total - self.update + self._after
+    minutes = round(left / rate / 60)
+    if minutes:
+      say(
+        f"about {minutes // 60}:{minutes % 60:02} (h:mm) for {left:,} more updates at "
+        f"{rate:.3g} updates/s"
+      )
 
   def window(self, done: int, total: int) -> None:
     """Shows how far an inference is."""

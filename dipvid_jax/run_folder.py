@@ -12,17 +12,23 @@ import numpy as np
 from dipvid_jax.atomic import replacing
 from dipvid_jax.audio import add_audio
 from dipvid_jax.errors import InputError
-from dipvid_jax.images import write_image, write_images
+from dipvid_jax.image_sequence import ImageSequence
+from dipvid_jax.images import frame_path, write_image, write_images
 from dipvid_jax.locks import sole_writer
-from dipvid_jax.metric_rows import append_row, keep_rows
+from dipvid_jax.row_files import append_row, keep_rows
+from dipvid_jax.sources import os_reason
 from dipvid_jax.types import Video
 from dipvid_jax.video_writing import write_video
+from dipvid_jax.window_files import WindowFiles
 
 _RESULTS = (
   "inpainted.mp4",
   "full.mp4",
   "preview.png",
   "metrics.jsonl",
+  "rounds.jsonl",
+  "report.html",
+  "report",
   "frames",
   "full",
 )
@@ -37,7 +43,8 @@ class RunFolder:
   """Paths and writers of one run's output.
 
   `inpainted.mp4`, `frames/` (stitched), `full.mp4`, `full/` (the network's), `preview.png`, `config.json`,
-  `metrics.jsonl`, `checkpoints/`, `flow/`.
+  `metrics.jsonl`, `rounds.jsonl`, `report.html` and its parts in `report/`,
+  `checkpoints/`, `flow/`.
   """
 
   def __init__(self, path: str | Path):
@@ -45,13 +52,37 @@ class RunFolder:
 
     Args:
       path: the folder.
+
+    Raises:
+      InputError: no folder can have that name.
     """
     self.path = Path(path)
+    try:
+      self.path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+      pass  # it will be made, or that will say why not
+    except (OSError, ValueError) as error:
+      raise InputError(f"--output {path}: {os_reason(error)}") from error
     self.checkpoints = self.path / "checkpoints"
     self.flow = self.path / "flow"
     self.frames = self.path / "frames"
     self.full = self.path / "full"
     self.metrics = self.path / "metrics.jsonl"
+    self.rounds = self.path / "rounds.jsonl"
+
+  def window_files(self, number: int, *, of: int) -> WindowFiles:
+    """Where a window keeps its states; the only window has the folders for itself.
+
+    Args:
+      number: of the window, from 0.
+      of: how many windows there are.
+    """
+    name = f"window_{number:03d}" if of > 1 else ""
+    return WindowFiles(
+      checkpoints=self.checkpoints / name,
+      flow=self.flow / name,
+      tail=self.checkpoints / f"{name or 'window'}_tail.npz",
+    )
 
   def holds_run(self) -> bool:
     """Whether a run was begun here."""
@@ -119,7 +150,16 @@ class RunFolder:
       except OSError as error:
         raise self._unwritable(error) from error
       self.check(overwrite=overwrite, resume=resume)
+      self._sweep()
       yield
+
+  def _sweep(self) -> None:
+    """Removes what a run that was killed was writing; none is writing now."""
+    for path in (*self.path.rglob(".*.partial"), *self.path.rglob(".flow-*")):
+      if path.is_dir():
+        shutil.rmtree(path)
+      else:
+        path.unlink()
 
   def _unwritable(self, error: OSError) -> InputError:
     return InputError(f"--output {self.path}: cannot be written ({error.strerror})")
@@ -162,12 +202,20 @@ class RunFolder:
       raise InputError(
         f"{self.path / _CONFIG}: cannot be read; start anew with --overwrite"
       ) from error
-    ignored = {"video", "mask", "tfds", "output"}  # the same files may have moved
+    # The same files may have moved; the others change nothing of a result.
+    ignored = {"video", "mask", "tfds", "output", "checkpoint_minutes", "preview_every"}
     now = json.loads(json.dumps(config))
+    if not now.get("window"):
+      ignored.add("overlap")
     if INPUT_FINGERPRINT not in now:
       ignored.add(INPUT_FINGERPRINT)
     keys = sorted((now.keys() | begun.keys()) - ignored)
-    changed = [key for key in keys if now.get(key) != begun.get(key)]
+    # A run of an older version has no value of a newer key, which then counts as off.
+    changed = [
+      key
+      for key in keys
+      if now.get(key) != begun.get(key) and (key in begun or now[key])
+    ]
     if len(changed) > 1 and INPUT_FINGERPRINT in changed:
       changed.remove(INPUT_FINGERPRINT)  # another size or mask setting changes it, too
     if changed == [INPUT_FINGERPRINT]:
@@ -185,46 +233,64 @@ class RunFolder:
     """Adds a line to `metrics.jsonl`."""
     append_row(self.metrics, row)
 
-  def keep_metrics(self, *, updates: int) -> None:
-    """Drops lines after so many updates: a resumed run writes them again."""
-    keep_rows(self.metrics, updates=updates)
+  def append_round(self, row: dict[str, Any]) -> None:
+    """Adds a line to `rounds.jsonl`."""
+    append_row(self.rounds, row)
+
+  def keep_metrics(self, *, window: int, updates: int) -> None:
+    """Drops a window's lines after so many updates: a resumed run writes them again.
+
+    Args:
+      window: from 1.
+      updates: of that window.
+    """
+    for path in (self.metrics, self.rounds):
+      keep_rows(path, window=window, updates=updates)
 
   def write_preview(self, image: np.ndarray) -> None:
     """Writes `preview.png`, `[H, W, 3]` uint8 RGB."""
     write_image(self.path / "preview.png", image)
 
-  def write_results(
-    self, stitched: np.ndarray, full: np.ndarray, *, like: Video
-  ) -> str:
-    """Writes `inpainted.mp4`, `frames/`, `full.mp4` and `full/`, shown as the input is.
+  def write_frames(self, stitched: np.ndarray, full: np.ndarray, *, first: int) -> None:
+    """Writes some of `frames/` and `full/`.
+
+    Args:
+      stitched: `[T, H, W, 3]` uint8 RGB, of the input's size.
+      full: `[T, h, w, 3]` uint8 RGB.
+      first: the number of the first one in the clip.
+    """
+    write_images(self.frames, stitched, first=first)
+    write_images(self.full, full, first=first)
+
+  def has_frames(self, first: int, stop: int) -> bool:
+    """Whether the frames `first .. stop - 1` were written."""
+    return all(
+      frame_path(folder, number).exists()
+      for folder in (self.frames, self.full)
+      for number in range(first, stop)
+    )
+
+  def write_videos(self, like: Video) -> str:
+    """Writes `inpainted.mp4` and `full.mp4` from the frames, shown as the input is.
 
     H.264 wants even sides: in the videos, not in the images, an odd side repeats its
     last row or column.
 
     Args:
-      stitched: `[T, H, W, 3]` uint8 RGB, of the input's size.
-      full: `[T, h, w, 3]` uint8 RGB.
-      like: the input, for its times, pixel aspect and sound.
+      like: the input, for its count, times, pixel aspect and sound.
 
     Returns:
       What of the sound was left out, in one line; empty where nothing was.
     """
-    write_images(self.frames, stitched)
-    write_images(self.full, full)
-    _write_video(self.path / "inpainted.mp4", stitched, like)
     left_out = ""
-    if like.audio:
-      left_out = add_audio(self.path / "inpainted.mp4", like.audio)
-    _write_video(self.path / _LAST_WRITTEN, full, like)
+    for name, folder in (("inpainted.mp4", self.frames), (_LAST_WRITTEN, self.full)):
+      write_video(
+        self.path / name,
+        ImageSequence(folder, len(like.frames), even=True),
+        like.frame_rate,
+        timestamps=like.timestamps,
+        pixel_aspect=like.pixel_aspect,
+      )
+      if folder is self.frames and like.audio:
+        left_out = add_audio(self.path / name, like.audio)
     return left_out
-
-
-def _write_video(path, frames, like):
-  odd = [(0, 0), *((0, side % 2) for side in frames.shape[1:3]), (0, 0)]
-  write_video(
-    path,
-    np.pad(frames, odd, mode="edge"),
-    like.frame_rate,
-    timestamps=like.timestamps,
-    pixel_aspect=like.pixel_aspect,
-  )

@@ -17,6 +17,7 @@ from av.sidedata.sidedata import Type as SideDataType
 
 from dipvid_jax import images, sources
 from dipvid_jax.errors import InputError
+from dipvid_jax.image_sequence import stack
 from dipvid_jax.images import write_images
 from dipvid_jax.timing import frame_times
 from dipvid_jax.types import Video
@@ -34,6 +35,7 @@ __all__ = [
 _RGB, _UNSPECIFIED, _RESERVED = 0, 2, 3
 _HDR_CURVES = {16: "PQ", 18: "HLG"}
 
+_NO_IMAGE = np.empty((0, 0, 3), np.uint8)
 _T = TypeVar("_T")
 
 
@@ -80,13 +82,16 @@ def read_video(
       f"{path}: is one image; a video file or a folder of images is needed"
     )
   if kind == "folder":
-    frames = list(_counted(images.iter_folder(path), on_progress))
-    return Video(np.stack(frames), fractions.Fraction(folder_frame_rate))
+    count = len(images.list_images(path))
+    frames = stack(_counted(images.iter_folder(path), on_progress), expected=count)
+    return Video(frames, fractions.Fraction(folder_frame_rate))
   with _open_stream(path) as (container, stream):
-    decoded = list(_counted(_decode(path, container, stream), on_progress))
+    said: list[_Decoded] = []
+    decoded = _counted(_decode(path, container, stream), on_progress)
+    frames = stack(_images(decoded, said), expected=stream.frames)
     rate, timestamps = frame_times(
-      [frame.start for frame in decoded],
-      last_duration=decoded[-1].duration,
+      [frame.start for frame in said],
+      last_duration=said[-1].duration,
       time_base=stream.time_base,
       stated_rate=stream.average_rate or stream.guessed_rate,
     )
@@ -95,11 +100,11 @@ def read_video(
   if not rate:
     raise InputError(f"{path}: the file does not say its frame rate")
   return Video(
-    frames=np.stack([frame.image for frame in decoded]),
+    frames=frames,
     frame_rate=rate,
     timestamps=timestamps,
-    pixel_aspect=1 / pixel_aspect if decoded[0].quarter_turn else pixel_aspect,
-    bit_depth=decoded[0].bit_depth,
+    pixel_aspect=1 / pixel_aspect if said[0].quarter_turn else pixel_aspect,
+    bit_depth=said[0].bit_depth,
     audio=path if has_audio else None,
   )
 
@@ -111,6 +116,13 @@ def _counted(
     yield frame
     if on_progress:
       on_progress(1)
+
+
+def _images(decoded: Iterable[_Decoded], said: list[_Decoded]) -> Iterator[np.ndarray]:
+  """Hands on the images, and keeps everything else."""
+  for frame in decoded:
+    said.append(frame._replace(image=_NO_IMAGE))
+    yield frame.image
 
 
 def iter_frames(path: pathlib.Path) -> Iterator[np.ndarray]:

@@ -1,6 +1,7 @@
 """Clips out: H.264 in an MP4."""
 
 import fractions
+import itertools
 import pathlib
 
 import av
@@ -9,14 +10,18 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from dipvid_jax import atomic, images, sources
 from dipvid_jax.errors import InputError
+from dipvid_jax.image_sequence import ImageSequence
 from dipvid_jax.types import Timestamps
 
 # libswscale's flags: bicubic, all chroma kept, exact rounding. Its default drops
 # half of the chroma and costs about 9 dB in a round trip of a natural image.
 PRECISE = 0x4 | 0x2000 | 0x4000 | 0x40000
 
+_LONGEST_SIDE = 16384  # of libx264
 # FFmpeg's numbers: the matrix (AVCOL_SPC_*), the primaries and the transfer curve.
 _BT709, _BT601 = 1, 6
+
+_MOST_BITS = 2e9  # a second: FFmpeg's numbers have 32 bits
 
 
 def conventional_matrix(height: int) -> int:
@@ -24,13 +29,31 @@ def conventional_matrix(height: int) -> int:
   return _BT709 if height >= 720 else _BT601
 
 
+def check_largest(path: pathlib.Path | str, size: tuple[int, int]) -> None:
+  """Checks that frames are not too large for a video.
+
+  Args:
+    path: the file that the line names.
+    size: (H, W) of its frames.
+
+  Raises:
+    InputError: a side is longer than the encoder takes.
+  """
+  if max(size) > _LONGEST_SIDE:
+    raise InputError(
+      f"{path}: H.264 video has up to {_LONGEST_SIDE:,} pixels a side, the frames are"
+      f" {images.format_size(size)} (width x height); make them smaller"
+    )
+
+
 def write_video(
   path: pathlib.Path | str,
-  frames: np.ndarray,
+  frames: np.ndarray | ImageSequence,
   frame_rate: fractions.Fraction,
   *,
   timestamps: Timestamps | None = None,
   pixel_aspect: fractions.Fraction | int = 1,
+  max_bytes: int | None = None,
 ) -> None:
   """Writes an H.264 MP4 that browsers play.
 
@@ -40,18 +63,20 @@ def write_video(
 
   Args:
     path: the file, which is replaced if it exists.
-    frames: `[T, H, W, 3]` uint8 RGB, H and W even.
+    frames: `[T, H, W, 3]` uint8 RGB, or T files of such frames; H and W even.
     frame_rate: frames per second.
     timestamps: when each frame is shown, where the rate is not constant.
     pixel_aspect: width of a pixel over its height, as it is shown.
+    max_bytes: the quality falls as far as the file needs to stay below; None: it is
+      nearly lossless.
 
   Raises:
-    InputError: an odd height or width, which 4:2:0 video cannot have.
+    InputError: an odd height or width, which 4:2:0 video cannot have, or too large.
     ValueError: frames of another type or shape, times of another count, or a rate or
       aspect that is not positive.
     OSError: the file cannot be written.
   """
-  _check(path, frames, frame_rate, timestamps, pixel_aspect)
+  size = _check(path, frames, frame_rate, timestamps, pixel_aspect)
   rate = fractions.Fraction(frame_rate).limit_denominator(1_000_000)
   if timestamps is None:
     timestamps = Timestamps(np.arange(len(frames) + 1), 1 / rate)
@@ -66,10 +91,11 @@ def write_video(
       options={"movflags": "+faststart"},
     ) as container,
   ):
-    stream = container.add_stream(
-      "libx264", rate=rate, options={"crf": "14", "preset": "medium"}
-    )
-    stream.height, stream.width = frames.shape[1:3]
+    options = {"crf": "14", "preset": "medium"}
+    if max_bytes is not None:
+      options = _bounded(max_bytes, timestamps)
+    stream = container.add_stream("libx264", rate=rate, options=options)
+    stream.height, stream.width = size
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.time_base = timestamps.time_base
@@ -77,15 +103,34 @@ def write_video(
     context.colorspace = conventional_matrix(stream.height)
     context.color_primaries = context.color_trc = _BT709
     context.color_range = ColorRange.MPEG
-    for frame, start in zip((*frames, None), (*starts, None), strict=True):
+    ended: tuple[np.ndarray | None, ...] = (None,)
+    for frame, start in zip(
+      itertools.chain(frames, ended), (*starts, None), strict=True
+    ):
       # At the end, None asks for what the encoder still holds back.
       for packet in stream.encode(None if frame is None else _to_yuv(frame, start)):
         packet.duration = shown_for[packet.pts]
         container.mux(packet)
 
 
-def _check(path, frames, frame_rate, timestamps, pixel_aspect):
-  images.check_frames(frames)
+def _bounded(max_bytes, timestamps):
+  """x264's options for a file of limited size: what leaves its buffer is limited."""
+  seconds = max(float(timestamps.ticks[-1] * timestamps.time_base), 1e-3)
+  buffered = min(seconds, 1.0)
+  # The buffer starts full, and comes on top of what flows through it.
+  bits_a_second = min(0.85 * 8 * max_bytes / (seconds + buffered), _MOST_BITS)
+  return {
+    "crf": "23",
+    "preset": "veryfast",
+    "maxrate": str(int(bits_a_second)),
+    "bufsize": str(int(bits_a_second * buffered)),
+  }
+
+
+def _check(path, frames, frame_rate, timestamps, pixel_aspect) -> tuple[int, int]:
+  """Checks what can be known beforehand; returns the frames' (H, W)."""
+  if isinstance(frames, np.ndarray):
+    images.check_frames(frames)
   for name, value in (("frame_rate", frame_rate), ("pixel_aspect", pixel_aspect)):
     if value <= 0:
       raise ValueError(f"{name} must be positive, got {value}")
@@ -94,12 +139,14 @@ def _check(path, frames, frame_rate, timestamps, pixel_aspect):
       f"timestamps of {len(frames)} frames need {len(frames) + 1} ticks, got"
       f" {len(timestamps.ticks)}"
     )
-  height, width = frames.shape[1:3]
+  height, width = frames[0].shape[:2]
+  check_largest(path, (height, width))
   if height % 2 or width % 2:
     raise InputError(
       f"{path}: H.264 video needs an even width and height, the frames are"
       f" {images.format_size((height, width))}"
     )
+  return height, width
 
 
 def _to_yuv(frame: np.ndarray, start: int) -> av.VideoFrame:

@@ -12,7 +12,8 @@ import numpy as np
 from flow.estimators import Estimator
 from flow.video_flow import PairFlow, VideoFlow, estimate_video_flow
 
-_FORMAT = 1
+_FORMAT = 2
+_CHECKSUMS = "checksums.json"
 _ARRAYS = ("forward", "backward", "forward_visible", "backward_visible")
 
 
@@ -26,9 +27,10 @@ def stored_video_flow(
 ) -> VideoFlow:
   """Loads a clip's flow from a folder, or estimates and stores it there.
 
-  The folder holds `made_from.json` (estimator, size, strides, SHA-256 of the frames)
-  and an array for each stride and direction. A flow of another clip, size or
-  estimator, or a damaged one, is estimated anew and replaced in one rename.
+  The folder holds `made_from.json` (estimator, size, strides, SHA-256 of the frames),
+  an array for each stride and direction, and `checksums.json` (SHA-256 of each array).
+  A flow of another clip, size or estimator, or a damaged one, is estimated anew and
+  replaced in one rename.
 
   Args:
     folder: where the arrays are, or will be.
@@ -55,12 +57,12 @@ def stored_video_flow(
 
 
 def _describe(frames, strides, estimator):
-  frames = np.ascontiguousarray(frames, np.float32)
+  frames = np.asarray(frames, np.float32)
   return {
     "format": _FORMAT,
     "estimator": estimator.identity,
     "frames": list(frames.shape),
-    "frames_sha256": hashlib.sha256(frames.data).hexdigest(),
+    "frames_sha256": _sha256(frames),
     "strides": list(strides),
   }
 
@@ -69,9 +71,16 @@ def _path(folder, stride, name):
   return folder / f"stride_{stride}_{name}.npy"
 
 
-def _read(path):
+def _read(path, checksums):
   with path.open("rb") as file:
-    return np.lib.format.read_array(file, allow_pickle=False)
+    array = np.lib.format.read_array(file, allow_pickle=False)
+  if checksums[path.name] != _sha256(array):
+    raise ValueError(f"{path} is damaged")
+  return array
+
+
+def _sha256(array):
+  return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def _load(folder, made_from):
@@ -80,9 +89,10 @@ def _load(folder, made_from):
   try:
     if json.loads((folder / "made_from.json").read_text()) != made_from:
       return None
+    checksums = json.loads((folder / _CHECKSUMS).read_text())
     video_flow = []
     for stride in made_from["strides"]:
-      arrays = [_read(_path(folder, stride, name)) for name in _ARRAYS]
+      arrays = [_read(_path(folder, stride, name), checksums) for name in _ARRAYS]
       area = (count - stride, height, width)
       expected = [((*area, 2), np.float32)] * 2 + [((*area, 1), np.bool_)] * 2
       if [(array.shape, array.dtype) for array in arrays] != expected:
@@ -98,9 +108,13 @@ def _save(folder, made_from, video_flow):
   with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".flow-") as scratch:
     complete = Path(scratch) / "flow"
     complete.mkdir()
+    checksums = {}
     for pairs in video_flow:
       for name in _ARRAYS:
-        np.save(_path(complete, pairs.stride, name), getattr(pairs, name))
+        path, array = _path(complete, pairs.stride, name), getattr(pairs, name)
+        np.save(path, array)
+        checksums[path.name] = _sha256(array)
+    (complete / _CHECKSUMS).write_text(json.dumps(checksums, indent=2) + "\n")
     (complete / "made_from.json").write_text(json.dumps(made_from, indent=2) + "\n")
     if folder.exists():
       shutil.rmtree(folder)

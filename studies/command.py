@@ -13,7 +13,7 @@ from studies.complexity import study_complexity
 from studies.features import study_features
 from studies.method_runs import METHODS, run_method
 from studies.table import run_table, table_markdown
-from studies.time_slice import time_slice
+from studies.time_slice import compare_slices
 from studies.training import study_training
 from studies.windows import LENGTHS, study_windows
 
@@ -105,7 +105,7 @@ def _run_study(study, arguments, videos, settings):
     study_complexity(output)
   elif study == "slice":
     runs = [run_method(folder, videos[0], m, **shared) for m in arguments.methods]
-    write_image(output / "slice.png", time_slice(runs))
+    write_image(output / "slice.png", compare_slices(runs))
   elif study == "windows":
     study_windows(folder, videos, lengths=arguments.lengths, **shared)
   elif study == "training":

@@ -1,20 +1,21 @@
-"""One row of pixels of every frame, stacked: flicker shows as jags.
+"""One row of pixels of every frame, stacked, for each method beside the others.
 
 Zhang et al., figure 5.
 """
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
+from dipvid_jax.masks import HOLE_ABOVE
+from dipvid_jax.time_slice import enlarge, fullest_row, time_slice
 from studies.method_runs import METHODS, MethodRun
 from studies.plots import stack_labelled
 
 _SCALE = 3
 
 
-def time_slice(runs: Sequence[MethodRun], *, row: int | None = None) -> np.ndarray:
+def compare_slices(runs: Sequence[MethodRun], *, row: int | None = None) -> np.ndarray:
   """Stacks a row of the truth, of what the methods saw, and of each method's result.
 
   Args:
@@ -24,20 +25,21 @@ def time_slice(runs: Sequence[MethodRun], *, row: int | None = None) -> np.ndarr
   Returns:
     `[H', W', 3]` uint8 RGB.
   """
-  truth, hole = runs[0].truth, runs[0].hole
-  if row is None:
-    row = int(np.argmax((hole > 127).sum(axis=(0, 2, 3))))
-  marked = np.where(hole > 127, np.uint8([255, 0, 0]), truth)
+  truth, hole = runs[0].truth, runs[0].hole > HOLE_ABOVE
+  row = fullest_row(hole) if row is None else row
   frame = truth[len(truth) // 2].copy()
   frame[row] = (255, 255, 0)
   slices = {
     f"truth, frame {len(truth) // 2}, row {row}": frame,
-    "truth": truth[:, row],
-    "the hole": marked[:, row],
-    **{METHODS.get(run.method, run.method): run.stitched[:, row] for run in runs},
+    "truth": time_slice(truth, row=row),
+    "the hole": time_slice(truth, row=row, holes=hole),
+    **{
+      METHODS.get(run.method, run.method): time_slice(run.stitched, row=row)
+      for run in runs
+    },
   }
-  return stack_labelled({name: _enlarge(image) for name, image in slices.items()})
-
-
-def _enlarge(image):
-  return cv2.resize(image, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_NEAREST)
+  scaled = {
+    name: enlarge(picture, rows=_SCALE, columns=_SCALE)
+    for name, picture in slices.items()
+  }
+  return stack_labelled(scaled)

@@ -16,7 +16,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_configure(config):
-  """Lets pass what orbax leaves behind where a checkpoint is damaged.
+  """Lets pass what orbax leaves behind where a checkpoint does not fit.
 
   It stops at the first array that it cannot read, and closes the event loop while
   the others are still being read.

@@ -113,6 +113,7 @@ def test_the_seed_decides_where_it_is_measured():
 def test_shares_follow_the_inverse_squares():
   assert share_of(np.array(1.0), np.array(1.0)) == 0.5
   assert share_of(np.array(1.0), np.array(2.0)) == pytest.approx(0.8)
+  assert share_of(np.array(1.0), np.array(2.0), power=1) == pytest.approx(2 / 3)
   assert share_of(np.array(0.0), 1e-5) == 1
   assert share_of(np.array(np.inf), 1e-5) == 0
 

@@ -1,5 +1,6 @@
 """Checkpoints: what was saved comes back, damage costs one of them and no more."""
 
+import pathlib
 import shutil
 
 import jax
@@ -89,7 +90,24 @@ def lose_everything(checkpoint):
   shutil.rmtree(checkpoint / "default")
 
 
-DAMAGES = [cut_data, empty_metadata, lose_everything]
+def empty_it(checkpoint):
+  shutil.rmtree(checkpoint)
+  checkpoint.mkdir()
+
+
+def lose_the_checksums(checkpoint):
+  """As a process does that is killed between the state and its checksums."""
+  (checkpoint / "SHA256SUMS").unlink()
+
+
+def empty_the_checksums(checkpoint):
+  (checkpoint / "SHA256SUMS").write_bytes(b"")
+
+
+DAMAGES = [
+  *(cut_data, empty_metadata, lose_everything, empty_it),
+  *(lose_the_checksums, empty_the_checksums),
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -114,6 +132,48 @@ def test_after_damage_the_run_saves_the_same_update_again(three_saved, damage):
   assert int(state.step) == 20 and reported == []
 
 
+def flip_a_bit(path):
+  content = bytearray(path.read_bytes())
+  content[len(content) // 2] ^= 4
+  path.write_bytes(content)
+
+
+def cut_off_the_end(path):
+  path.write_bytes(path.read_bytes()[:-9])
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, cut_off_the_end, pathlib.Path.unlink])
+def test_no_damaged_file_goes_unnoticed(three_saved, tmp_path, damage):
+  """Orbax itself does not notice a flipped bit in what it did not compress."""
+  latest = three_saved / "15"
+  files = [path.relative_to(latest) for path in latest.rglob("*") if path.is_file()]
+  assert len(files) > 8
+  for number, name in enumerate(files):
+    copy = tmp_path / str(number)
+    shutil.copytree(three_saved, copy)
+    damage(copy / "15" / name)
+    state, reported = restore(copy)
+    assert reported == [15], name
+    assert_equal_states(state, state_at(10))
+
+
+def test_the_damaged_file_is_named(three_saved):
+  flip_a_bit(three_saved / "15" / "default" / "manifest.ocdbt")
+  reasons = []
+  checkpoints = Checkpoints(three_saved)
+  checkpoints.restore_latest(
+    state_at(0), on_damaged=lambda _, error: reasons.append(str(error))
+  )
+  checkpoints.close()
+  assert reasons == ["default/manifest.ocdbt is not as it was written"]
+
+
+def test_a_hidden_file_of_the_system_is_no_damage(three_saved):
+  (three_saved / "15" / ".DS_Store").write_text("left by a file browser")
+  state, reported = restore(three_saved)
+  assert int(state.step) == 15 and reported == []
+
+
 def test_without_a_readable_one_there_is_none(three_saved):
   cut_data(three_saved / "15")
   cut_data(three_saved / "10")
@@ -136,3 +196,12 @@ def test_a_write_that_was_cut_off_is_not_a_checkpoint(three_saved):
   shutil.copytree(three_saved / "15", begun)
   state, reported = restore(three_saved)
   assert int(state.step) == 15 and reported == []
+  assert not begun.exists()
+
+
+def test_a_write_that_was_cut_off_does_not_hinder_the_next(three_saved):
+  shutil.copytree(three_saved / "15", three_saved / "20.orbax-checkpoint-tmp")
+  checkpoints = Checkpoints(three_saved)
+  checkpoints.save(state_at(20))
+  checkpoints.close()
+  assert_equal_states(restore(three_saved)[0], state_at(20))

@@ -142,6 +142,7 @@ def test_a_run_writes_every_file(finished):
   assert {path.name for path in finished.iterdir()} == {
     *("inpainted.mp4", "full.mp4", "preview.png", "frames", "full"),
     *("config.json", "metrics.jsonl", "checkpoints", "flow", ".lock"),
+    *("rounds.jsonl", "report.html", "report"),
   }
   names = sorted(path.name for path in (finished / "frames").iterdir())
   assert names == [f"{i:05d}.png" for i in range(7)]
@@ -233,6 +234,40 @@ def test_max_updates_stops_exactly_there(clip, tmp_path):
   assert _run(clip, tmp_path, "--config.max_updates=3") == 0
   rows = (tmp_path / "out/metrics.jsonl").read_text().splitlines()
   assert [json.loads(row)["update"] for row in rows] == [2, 3]
+
+
+def _rows(folder, name):
+  return [json.loads(line) for line in (folder / name).read_text().splitlines()]
+
+
+def test_rounds_have_a_line_with_updates_and_time(finished):
+  rounds = _rows(finished, "rounds.jsonl")
+  assert [(row["update"], row["round"]) for row in rounds] == [(4, 1), (8, 2)]
+  assert 0 < rounds[0]["seconds"] < rounds[1]["seconds"]
+  assert "holdout_psnr" not in rounds[0] and "stopped" not in rounds[1]
+  page = (finished / "report.html").read_text()
+  assert "all 8 updates of its schedule are done" in page and page.count("<video") == 3
+
+
+def test_a_run_that_stops_by_itself_says_why_and_stays_so(clip, tmp_path, capsys):
+  limits = ("--config.holdout_fraction=0.05", "--config.max_minutes=0")
+  assert _run(clip, tmp_path, *limits) == 0
+  why = "0 minutes are used up (max_minutes)"
+  assert f"stopped after 2 updates: {why}" in capsys.readouterr().out
+  (row,) = _rows(tmp_path / "out", "rounds.jsonl")
+  assert (row["update"], row["stopped"]) == (2, why) and 3 < row["holdout_psnr"] < 30
+  page = (tmp_path / "out/report.html").read_text()
+  assert f"finished after 2 of 8 updates: {why}" in page
+  frames = sorted((tmp_path / "out/frames").iterdir())
+  before = [path.read_bytes() for path in frames]
+  (tmp_path / "out/report.html").unlink()
+  assert _run(clip, tmp_path, *limits, "--resume", "--preview-every=2") == 0
+  assert [path.read_bytes() for path in frames] == before
+  assert _rows(tmp_path / "out", "rounds.jsonl") == [row]
+  assert (
+    f"finished after 2 of 8 updates: {why}"
+    in (tmp_path / "out/report.html").read_text()
+  )
 
 
 def test_a_diverged_run_keeps_its_checkpoints(clip, tmp_path, capsys):

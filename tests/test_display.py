@@ -6,7 +6,9 @@ import av
 import media
 import numpy as np
 import pytest
+import untrained
 
+from dipvid_jax.cli import inpaint
 from dipvid_jax.run_folder import RunFolder
 from dipvid_jax.video_io import read_video, write_video
 
@@ -71,7 +73,8 @@ def test_a_turned_clip_of_oblong_pixels_is_shown_the_same(tmp_path, turn):
   assert video.pixel_aspect == (1 / PAL_WIDE if quarter else PAL_WIDE)
   folder = RunFolder(tmp_path / "out")
   folder.create({}, resume=False)
-  assert not folder.write_results(video.frames, video.frames[:, ::2, ::2], like=video)
+  folder.write_frames(video.frames, video.frames[:, ::2, ::2], first=0)
+  assert not folder.write_videos(video)
   shown = probe(folder.path / "inpainted.mp4")[1]
   # The stored pixels are upright now, so a player shows height : width as before.
   assert shown[0] * (width if not quarter else height) == shown[1] * (
@@ -118,3 +121,41 @@ def test_colours_survive_reading_and_writing(tmp_path, matrix, full_range, heigh
 def test_bit_depth_is_told(tmp_path, pix_fmt, bits):
   path = media.encode(tmp_path / "clip.mkv", FRAMES, pix_fmt=pix_fmt)
   assert read_video(path).bit_depth == bits
+
+
+def test_a_whole_run_is_shown_and_heard_as_its_input(tmp_path, monkeypatch, capfd):
+  """A phone's clip: turned, oblong pixels, uneven times, 10 bits, sound."""
+  untrained.instead_of_training(monkeypatch)
+  uneven, time_base = [0, 40, 80, 200, 250, 300], F(1, 1000)
+  clip = media.encode(
+    tmp_path / "silent.mp4",
+    media.moving_frames(6),
+    codec="libx264",
+    pix_fmt="yuv420p10le",
+    starts=uneven,
+    time_base=time_base,
+    aspect=PAL_WIDE,
+  )
+  phone = media.add_sound(tmp_path / "phone.mp4", clip)
+  media.display_matrix(phone, 0, 1, -1, 0)
+  mask = np.zeros((64, 48), np.uint8)  # upright, as the user sees the clip
+  mask[10:30, 10:30] = 255
+  media.write_png(tmp_path / "mask.png", mask)
+  code = inpaint.main([
+    *("--config", "vid.py", "--video", str(phone), "--mask", str(tmp_path / "mask.png")),
+    *("--output", str(tmp_path / "out"), "--config.levels=2", "--size=32x24"),
+  ])  # fmt: skip
+  assert code == 0
+  said = capfd.readouterr()
+  assert "10 bits a sample are rounded to 8" in said.out and not said.err
+  for name, size in (("inpainted.mp4", (64, 48)), ("full.mp4", (32, 24))):
+    video = read_video(tmp_path / "out" / name)
+    assert video.frames.shape == (6, *size, 3)
+    assert video.pixel_aspect == 1 / PAL_WIDE
+    times = [int(tick) * video.timestamps.time_base for tick in video.timestamps.ticks]
+    assert times[:-1] == [tick * time_base for tick in uneven]
+  given, kept = (
+    media.sound_packets(p) for p in (phone, tmp_path / "out/inpainted.mp4")
+  )
+  assert given == kept and len(kept[0]) > 5
+  assert read_video(tmp_path / "out/full.mp4").audio is None

@@ -17,6 +17,7 @@ from dipvid_jax.images import write_image
 from dipvid_jax.masks import read_mask
 from dipvid_jax.preparation import prepare
 from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.types import Video
 from dipvid_jax.video_io import read_video, write_images, write_video
 from dipvid_jax.yardsticks import telea
 from tests.synthetic import translating_clip
@@ -50,7 +51,8 @@ def clips(tmp_path_factory):
     frames, _ = prepare(levels(truth), levels(hole), size=WORKING, fit="pad")
     run = RunFolder(root / "results" / name)
     run.create({"size": [*WORKING], "fit": "pad"}, resume=False)
-    run.write_results(levels(stitched), levels(0.9 * frames), fractions.Fraction(25))
+    run.write_frames(levels(stitched), levels(0.9 * frames), first=0)
+    run.write_videos(Video(levels(stitched), fractions.Fraction(25)))
   return root
 
 

@@ -18,6 +18,7 @@ import untrained
 from dipvid_jax import atomic, checkpoints, images
 from dipvid_jax.cli import inpaint
 from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.run_report import RunReport
 from dipvid_jax.step import TrainState
 from dipvid_jax.types import Video
 from dipvid_jax.video_io import read_video, write_video
@@ -78,8 +79,9 @@ def test_results_keep_the_silent_video_where_only_the_sound_has_no_room(tmp_path
   folder = RunFolder(tmp_path / "out")
   folder.create({}, resume=False)
   like = Video(FRAMES, media.NTSC, audio=source)
+  folder.write_frames(FRAMES, FRAMES, first=0)
   with files_up_to(source.stat().st_size - clip.stat().st_size):
-    said = folder.write_results(FRAMES, FRAMES, like=like)
+    said = folder.write_videos(like)
   assert "sound cannot be copied (File too large)" in said
   assert len(read_video(folder.path / "inpainted.mp4").frames) == len(FRAMES)
 
@@ -124,25 +126,27 @@ def arguments(tmp_path):
 
 
 # The files of a run in the order in which they are written, and their sizes: its
-# config about 2 kB, the flow 31, the preview 44, a frame 9, the video more.
+# config about 2 kB, the flow 31, the report's parts 20, the preview 44, a frame 9, the
+# video more. What is left out lets the run come to the next one.
 @pytest.mark.parametrize(
-  ("config", "size", "code", "named"),
+  ("config", "size", "code", "named", "left_out"),
   [
-    ("flow.py", 100, 2, "out"),
-    ("flow.py", 8_000, 1, "out"),
-    ("vid.py", 8_000, 1, "preview.png"),
-    ("vid.py", None, 1, "00000.png"),
+    ("flow.py", 100, 2, "out", ()),
+    ("flow.py", 8_000, 1, "out", ()),
+    ("vid.py", 8_000, 1, "before.mp4", ()),
+    ("vid.py", 8_000, 1, "preview.png", ("begin",)),
+    ("vid.py", 8_000, 1, "00000.png", ("begin", "write_preview")),
   ],
 )
 def test_a_run_ends_with_one_line_and_resumes(
-  tmp_path, arguments, monkeypatch, capsys, config, size, code, named
+  tmp_path, arguments, monkeypatch, capsys, config, size, code, named, left_out
 ):
   untrained.instead_of_training(monkeypatch)
   words = [*("--config", config), *arguments]
-  if size is None:
-    monkeypatch.setattr(RunFolder, "write_preview", lambda *_: None)
-    size = 8_000
-  with files_up_to(size):
+  with files_up_to(size), monkeypatch.context() as patch:
+    for name in left_out:
+      owner = RunFolder if hasattr(RunFolder, name) else RunReport
+      patch.setattr(owner, name, lambda *_, **__: None)
     assert inpaint.main(words) == code
   error = capsys.readouterr().err
   assert error.startswith("inpaint: ") and error.count("\n") == 1

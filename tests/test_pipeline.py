@@ -70,8 +70,10 @@ def test_the_result_has_a_frame_for_each_frame(finished):
   result, _ = finished
   assert result.full.shape == result.stitched.shape == FRAMES.shape
   assert result.flow.shape == (*FRAMES.shape[:3], 2)
-  assert all(array.dtype == np.float32 for array in result)
-  assert all(isinstance(array, np.ndarray) for array in result)
+  *arrays, holdout_psnr = result
+  assert all(array.dtype == np.float32 for array in arrays)
+  assert all(isinstance(array, np.ndarray) for array in arrays)
+  assert holdout_psnr is None
   assert (result.full > 0).all() and (result.full < 1).all()
 
 
@@ -279,3 +281,43 @@ def test_the_config_is_checked_first():
 def test_frames_that_do_not_suit_the_levels_are_refused():
   with pytest.raises(InputError, match=r"size=12x16 .* does not suit levels=3"):
     run(config=small_config(levels=3))
+
+
+@pytest.mark.parametrize(
+  "values",
+  [
+    {"batches_per_round": 5, "batches_per_call": 2},
+    {
+      **{"schedule": "frames", "batch_size": 1, "strides": (1,)},
+      **{"flow_weight": 0.0, "consistency_weight": 0.0, "batches_per_round": 3},
+    },
+  ],
+  ids=["rounds", "frames"],
+)
+def test_any_state_that_is_offered_leads_to_the_same_end(values):
+  """In the middle of a round, too, where no result is made."""
+  config = small_config(**values)
+  known = KNOWN if config.flow_weight else ()
+  program = build_program(COUNT, config=config)
+
+  def run_from(state):
+    offered = []
+    result = inpaint_video(
+      *(FRAMES, HOLES),
+      config=config,
+      video_flow=known,
+      program=program,
+      resume_from=lambda fresh: state,
+      on_state=lambda visit, state: offered.append((visit, jax.device_get(state))),
+    )
+    return result, offered
+
+  result, offered = run_from(None)
+  steps = [int(state.step) for _, state in offered]
+  assert steps == sorted(set(steps))
+  within = [state for visit, state in offered if not visit.ends_round]
+  assert len(within) >= 4
+  for state in (within[0], within[-1]):
+    again, later = run_from(state)
+    assert_equal_results(again, result)
+    jax.tree.map(np.testing.assert_array_equal, later[-1], offered[-1])

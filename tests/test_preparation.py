@@ -138,8 +138,18 @@ def test_a_hole_outside_the_crop_names_the_setting():
 
 def test_a_hole_up_to_the_edge_of_the_crop_is_inside():
   masks = hole_at(slice(10, 50), slice(0, 80))
+  masks[1] = 0
   _, holes = preparation.prepare(FRAMES, masks, size=(20, 40), fit="crop")
-  assert holes.all()
+  assert holes[0].all() and not holes[1].any()
+
+
+@pytest.mark.parametrize("levels", [None, 3])
+def test_a_hole_that_leaves_nothing_is_an_error(levels):
+  masks = hole_at(slice(0, 60), slice(0, 80))
+  masks[:, 30, 40] = 0
+  way = {"size": (20, 40), "fit": "pad", "hide_hole": True, "levels": levels}
+  with pytest.raises(InputError, match=r"nothing is left to learn from; .*--dilate"):
+    preparation.prepare(FRAMES, masks, **way)
 
 
 def test_a_hole_that_vanishes_is_an_error():

@@ -67,3 +67,27 @@ def test_is_quiet_where_there_is_no_terminal(capfd, clock):
 def test_a_line_is_said_all_the_same(capfd):
   progress.say("one line")
   assert capfd.readouterr().out == "one line\n"
+
+
+def visit_for(bar, clock, seconds):
+  clock[0] += seconds
+  bar.visit(Visit(0, 0, 0, 100, 0), metrics(100))
+
+
+def test_the_time_that_the_rest_takes_is_said_once_it_is_known(clock, capsys):
+  """Not from the first visit, which compiles; with the windows that follow."""
+  bar = progress.FitProgress(total_updates=1_000, rounds=2, updates_after=4_000)
+  visit_for(bar, clock, 500)
+  assert capsys.readouterr().out == ""
+  visit_for(bar, clock, 80)
+  said = capsys.readouterr().out
+  assert said == "about 1:04 (h:mm) for 4,800 more updates at 1.25 updates/s\n"
+  visit_for(bar, clock, 200)
+  bar.close()
+  assert capsys.readouterr().out == ""
+
+
+def test_a_rest_of_seconds_is_not_worth_a_line(bar, clock, capsys):
+  visit_for(bar, clock, 5)
+  visit_for(bar, clock, 1)
+  assert capsys.readouterr().out == ""

@@ -53,7 +53,10 @@ def test_a_folder_with_other_files_is_free_and_they_stay(folder):
   assert names(folder) == ["config.json", "notes.txt"]
 
 
-RESULTS = ("config.json", "inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl")
+RESULTS = (
+  *("config.json", "inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl"),
+  *("rounds.jsonl", "report.html", "report"),
+)
 
 
 @pytest.mark.parametrize("held", [*RESULTS, "frames", "checkpoints", "flow"])
@@ -86,6 +89,17 @@ def test_a_run_begins_with_its_config(folder):
   written = json.loads((folder.path / "config.json").read_text())
   assert written == {**CONFIG, "size": [96, 192]}
   assert names(folder) == ["config.json"]
+
+
+def test_how_often_it_is_shown_may_change_on_resuming(begun):
+  begun.create({**CONFIG, "preview_every": 5}, resume=True)
+
+
+def test_a_key_that_is_newer_than_the_run_counts_as_off(begun):
+  newer = {"stop_patience": None, "holdout_fraction": 0.0}
+  begun.create({**CONFIG, **newer}, resume=True)
+  with pytest.raises(InputError, match=r"holdout_fraction \(None there, 0.02 here\)"):
+    begun.create({**CONFIG, "holdout_fraction": 0.02}, resume=True)
 
 
 def test_overwriting_clears_everything_but_the_flow(begun):
@@ -155,7 +169,7 @@ def updates_in(folder):
 def with_metrics(folder):
   folder.create(CONFIG, resume=False)
   for update in (100, 200, 300):
-    folder.append_metrics({"update": update, "loss": 0.5})
+    folder.append_metrics({"window": 1, "update": update, "loss": 0.5})
   return folder
 
 
@@ -164,9 +178,17 @@ def with_metrics(folder):
   [(0, []), (199, [100]), (200, [100, 200]), (999, [100, 200, 300])],
 )
 def test_metrics_of_updates_to_be_repeated_are_dropped(with_metrics, updates, kept):
-  with_metrics.keep_metrics(updates=updates)
+  with_metrics.keep_metrics(window=1, updates=updates)
   assert updates_in(with_metrics) == kept
   assert names(with_metrics) == ["config.json", "metrics.jsonl"]
+
+
+def test_metrics_of_other_windows_stay(with_metrics):
+  for update in (100, 200):
+    with_metrics.append_metrics({"window": 2, "update": update})
+  with_metrics.append_metrics({"window": 3, "update": 100})
+  with_metrics.keep_metrics(window=2, updates=100)
+  assert updates_in(with_metrics) == [100, 200, 300, 100, 100]
 
 
 # Within the last line, and before its line break.
@@ -174,15 +196,23 @@ def test_metrics_of_updates_to_be_repeated_are_dropped(with_metrics, updates, ke
 def test_a_line_that_was_cut_off_spoils_no_other(with_metrics, cut):
   content = with_metrics.metrics.read_bytes()
   with_metrics.metrics.write_bytes(content[:-cut])
-  with_metrics.keep_metrics(updates=999)
-  with_metrics.append_metrics({"update": 400})
+  with_metrics.keep_metrics(window=1, updates=999)
+  with_metrics.append_metrics({"window": 1, "update": 400})
   whole = [100, 200] if cut > 1 else [100, 200, 300]
   assert updates_in(with_metrics) == [*whole, 400]
 
 
+def test_rounds_to_be_repeated_are_dropped_with_the_metrics(with_metrics):
+  for update in (100, 300):
+    with_metrics.append_round({"window": 1, "update": update})
+  with_metrics.keep_metrics(window=1, updates=200)
+  assert with_metrics.rounds.read_text() == '{"window": 1, "update": 100}\n'
+  assert updates_in(with_metrics) == [100, 200]
+
+
 def test_without_metrics_there_is_nothing_to_drop(folder):
   folder.create(CONFIG, resume=False)
-  folder.keep_metrics(updates=100)
+  folder.keep_metrics(window=1, updates=100)
   assert names(folder) == ["config.json"]
 
 
@@ -190,7 +220,11 @@ def test_results_are_two_videos_and_their_frames(folder):
   folder.create(CONFIG, resume=False)
   stitched = np.full((3, 32, 48, 3), 60, np.uint8)
   video = Video(stitched, fractions.Fraction(25))
-  assert not folder.write_results(stitched, stitched + 100, like=video)
+  folder.write_frames(stitched[:2], stitched[:2] + 100, first=0)
+  assert folder.has_frames(0, 2) and not folder.has_frames(1, 3)
+  folder.write_frames(stitched[2:], stitched[2:] + 100, first=2)
+  assert folder.has_frames(0, 3)
+  assert not folder.write_videos(video)
   assert names(folder) == ["config.json", "frames", "full", "full.mp4", "inpainted.mp4"]
   for written, level in ((folder.frames, 60), (folder.full, 160)):
     assert sorted(path.name for path in written.iterdir()) == [
@@ -205,12 +239,31 @@ def test_results_are_two_videos_and_their_frames(folder):
   np.testing.assert_array_equal(still, stitched)
 
 
+def test_what_a_killed_run_was_writing_is_removed_and_nothing_else(begun):
+  (begun.path / "notes.partial").write_text("mine")
+  before = {path for path in begun.path.rglob("*") if path.is_file()}
+  scratch = begun.path / ".flow-1234" / "flow"
+  scratch.mkdir(parents=True)
+  for path in (
+    begun.path / ".inpainted.mp4.1.partial",
+    begun.path / "frames" / ".00000.png.2.partial",
+    scratch / "stride_1_forward.npy",
+  ):
+    path.write_text("half")
+  with begun.claim(overwrite=False, resume=True):
+    left = {path for path in begun.path.rglob("*") if path.is_file()}
+  assert left == before | {begun.path / ".lock"}
+  assert not scratch.exists()
+
+
 def test_a_run_is_finished_when_its_last_file_is_there(folder):
   assert not folder.holds_run() and not folder.is_finished(CONFIG)
   folder.create({**CONFIG, INPUT_FINGERPRINT: "ab"}, resume=False)
   assert folder.holds_run() and not folder.is_finished(CONFIG)
   stitched = np.full((3, 32, 48, 3), 60, np.uint8)
-  folder.write_results(stitched, stitched, like=Video(stitched, fractions.Fraction(25)))
+  folder.write_frames(stitched, stitched, first=0)
+  assert not folder.is_finished(CONFIG)
+  folder.write_videos(Video(stitched, fractions.Fraction(25)))
   assert folder.is_finished(CONFIG)
   with pytest.raises(InputError, match="seed"):
     folder.is_finished({**CONFIG, "seed": 9})

@@ -122,7 +122,22 @@ def pickle_objects(path):
   np.save(path, np.array([{}], dtype=object), allow_pickle=True)
 
 
-DAMAGES = [cut, empty, overwrite, reshape, retype, break_header, pickle_objects]
+def flip_a_bit(path):
+  content = bytearray(path.read_bytes())
+  content[-3] ^= 1
+  path.write_bytes(content)
+
+
+DAMAGES = [
+  flip_a_bit,
+  cut,
+  empty,
+  overwrite,
+  reshape,
+  retype,
+  break_header,
+  pickle_objects,
+]
 
 
 @pytest.mark.parametrize("array", ["stride_1_forward", "stride_3_backward_visible"])
@@ -135,9 +150,10 @@ def test_a_damaged_array_is_estimated_anew(folder, array, damage):
   assert load(folder)[1] == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", None])
-def test_without_a_readable_description_nothing_is_trusted(folder, content):
-  path = folder / "made_from.json"
+@pytest.mark.parametrize("name", ["made_from.json", "checksums.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"[]", b"\xff\xfe", None])
+def test_without_a_readable_description_nothing_is_trusted(folder, name, content):
+  path = folder / name
   if content is None:
     path.unlink()
   else:

@@ -16,7 +16,7 @@ from studies.method_runs import METHODS, MethodRun
 from studies.plots import plot_curves, stack_labelled
 from studies.rows import read_rows, write_rows
 from studies.table import PAPER, table_markdown
-from studies.time_slice import time_slice
+from studies.time_slice import compare_slices
 from studies.windows import inpaint_windows
 from tests.media import moving_frames
 from tests.synthetic import moving_hole, translating_clip
@@ -81,7 +81,7 @@ def method_run(method, level):
 
 
 def test_the_time_slice_stacks_the_row_with_the_most_hole():
-  picture = time_slice([method_run("dip", 200), method_run("flow", 220)])
+  picture = compare_slices([method_run("dip", 200), method_run("flow", 220)])
   scale, label = 3, 20
   heights = [10, 4, 4, 4, 4]  # the frame, truth, hole, two methods
   starts = np.cumsum([0, *(label + scale * h for h in heights)])

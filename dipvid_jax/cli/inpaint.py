@@ -1,13 +1,14 @@
 """`bin/inpaint`: removes what a mask marks from a video."""
 
 import argparse
-import re
 import sys
 
 from absl import flags
 from ml_collections import config_flags
 
+from dipvid_jax.cli import inpaint_many
 from dipvid_jax.cli.jax_setup import set_up_jax
+from dipvid_jax.cli.size_word import read_size
 from dipvid_jax.configuration import find_config, load_config
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.run import run
@@ -23,14 +24,21 @@ examples:
       the method of the paper; 102,000 updates, for a GPU
   bin/inpaint --config fast.py --video clip.mp4 --mask mask.mp4 --output out --resume
       goes on after an interruption
+  bin/inpaint --config fast.py --video long.mp4 --mask mask.mp4 --output out \\
+      --window 80 --overlap 10
+      a long clip in windows, for less memory
   bin/inpaint --config fast.py --tfds composed --video-id clip-mask-0 --output out
       a video of a set made by bin/compose-set; its truth is not read
+  bin/inpaint --config fast.py --manifest clips.csv
+      many clips, a line each; run it on every machine that shall help
 
 results in the output folder:
   inpainted.mp4, frames/   the input with the hole filled
   full.mp4                 the network's own frames everywhere
+  report.html              videos, curves, time slice, settings: open it in a browser
   preview.png              input, flows, generated frames and result at a glance
   metrics.jsonl            losses and updates per second, a line a batch
+  rounds.jsonl             PSNR on known pixels that were held out, a line a round
   config.json, checkpoints/, flow/
 
 --config.KEY=VALUE sets any key of the config; the keys and what they mean stand in
@@ -41,18 +49,9 @@ configs/flow.py. Exit code: 0 done, 1 the training diverged or the disk is full,
 # Flags that are short for a config key.
 _SHORT = (
   *("video", "mask", "tfds", "video_id", "output"),
-  *("seed", "size", "dilate", "invert_mask", "mask_object"),
+  *("seed", "size", "window", "overlap", "preview_every"),
+  *("dilate", "invert_mask", "mask_object"),
 )
-
-
-def _size(word: str) -> tuple[int, int]:
-  if word == "input":
-    return (0, 0)
-  if sides := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", word):
-    return int(sides[1]), int(sides[2])
-  raise argparse.ArgumentTypeError(
-    f"{word!r} is not height x width, such as 192x384, nor `input`"
-  )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -83,21 +82,28 @@ def make_parser() -> argparse.ArgumentParser:
   parser.add_argument("--video-id", metavar="ID", help="a video of that set")
   parser.add_argument("--output", metavar="DIR", help="a folder for the results")
   parser.add_argument("--seed", type=int, help="same seed, same machine, same result")
-  parser.add_argument("--size", type=_size, metavar="HxW",
+  parser.add_argument("--size", type=read_size, metavar="HxW",
     help="height x width that the network works at, or `input` for the input's own; "
     "padded by reflection where it does not suit the network")  # fmt: skip
+  parser.add_argument("--window", type=int, metavar="K",
+    help="train on a longer clip in windows of K frames, for less memory")  # fmt: skip
+  parser.add_argument("--overlap", type=int, metavar="J",
+    help="frames over which a window fades into the next (default: 10)")  # fmt: skip
   parser.add_argument("--dilate", type=int, metavar="PX",
     help="grow the hole by so many pixels of the input")  # fmt: skip
   parser.add_argument("--invert-mask", action="store_true", default=None,
     help="the mask is black where to fill")  # fmt: skip
   parser.add_argument("--object", type=int, dest="mask_object", metavar="K",
     help="of an indexed annotation, fill only object K (default: all)")  # fmt: skip
+  parser.add_argument("--preview-every", type=int, metavar="R",
+    help="make preview.png and report.html anew every R rounds (default: 1)")  # fmt: skip
   parser.add_argument("--resume", action="store_true",
     help="go on with the run in the output folder")  # fmt: skip
   parser.add_argument("--overwrite", action="store_true",
     help="replace the run in the output folder")  # fmt: skip
   parser.add_argument("--deterministic", action="store_true",
     help="repeatable bit for bit on a GPU too, slower (a CPU always is)")  # fmt: skip
+  inpaint_many.add_flags(parser)
   return parser
 
 
@@ -113,14 +119,20 @@ def main(argv: list[str] | None = None) -> int:
   parser = make_parser()
   arguments, rest = parser.parse_known_args(argv)
   set_up_jax(deterministic=arguments.deterministic)
+  values = {key: getattr(arguments, key) for key in _SHORT}
+  given = {key: value for key, value in values.items() if value is not None}
+  if arguments.manifest:
+    return inpaint_many.main(
+      arguments,
+      given=given,
+      make_config=lambda name, more: read_config(name, [*rest, *more]),
+    )
   try:
     if arguments.resume and arguments.overwrite:
       raise InputError("--resume and --overwrite exclude each other")
     config = read_config(arguments.config, rest)
-    for key in _SHORT:
-      value = getattr(arguments, key)
-      if value is not None:
-        config[key] = value
+    for key, value in given.items():
+      config[key] = value
     folder = run(config, overwrite=arguments.overwrite, resume=arguments.resume)
   except InputError as error:
     print(f"inpaint: {error}", file=sys.stderr)
@@ -128,10 +140,15 @@ def main(argv: list[str] | None = None) -> int:
   except DivergedError as error:
     print(f"inpaint: {error}; the checkpoints are kept", file=sys.stderr)
     return 1
+  except MemoryError as error:
+    print(
+      f"inpaint: {error or 'no memory left'}; use a smaller --size", file=sys.stderr
+    )
+    return 2
   except OSError as error:  # a full disk, most of all
     reason = error.strerror or error
     print(
-      f"inpaint: {error.filename or config.output}: cannot be written ({reason}); what"
+      f"inpaint: {error.filename or arguments.output}: cannot be written ({reason}); what"
       " is done is kept, the same command with --resume goes on",
       file=sys.stderr,
     )
@@ -141,7 +158,7 @@ def main(argv: list[str] | None = None) -> int:
       "inpaint: interrupted; the same command with --resume goes on", file=sys.stderr
     )
     return 130
-  print(f"done: {folder / 'inpainted.mp4'} (at a glance: {folder / 'preview.png'})")
+  print(f"done: {folder / 'inpainted.mp4'} (what was done: {folder / 'report.html'})")
   return 0
 
 

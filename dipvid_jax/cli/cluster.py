@@ -1,0 +1,71 @@
+"""Which process of a cluster's job this is, and which of its machine's GPUs it has."""
+
+import dataclasses
+import os
+
+import jax
+from jax._src import clusters
+
+from dipvid_jax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+  """A process among those of its job.
+
+  Attributes:
+    index: its number, from 0.
+    count: how many there are.
+  """
+
+  index: int
+  count: int
+
+
+def take_place() -> Place:
+  """Asks JAX's detection of clusters: Slurm, Open MPI, Kubernetes, Cloud TPU.
+
+  The numbers are those with which `jax.distributed.initialize()` begins. It is not
+  called itself, because workers never talk to each other, and it would tie their
+  lives together: it ends the process when another does not come to the start, and
+  a worker that is started again alone never gets past it. The process gets the one
+  GPU that `initialize` would give it.
+
+  Returns:
+    The place.
+
+  Raises:
+    InputError: JAX knows no cluster here, or cannot make out the place.
+  """
+  # The one private name: JAX has no public way to the numbers without the tie.
+  for cluster in clusters.ClusterEnv._cluster_types:
+    if cluster.opt_in_only_method or not cluster.is_env_present():
+      continue
+    try:
+      place = Place(cluster.get_process_id(), cluster.get_process_count())
+      _take_device(cluster.get_local_process_id())
+    except (RuntimeError, ValueError, LookupError, OSError) as error:
+      reason = " ".join(str(error).split())
+      raise InputError(f"--distributed: {cluster.name}: {reason}") from error
+    return place
+  raise InputError(
+    "--distributed: no cluster that JAX knows (Slurm, Open MPI, Kubernetes with"
+    " jax[k8s]); leave it out: workers share a manifest without it, too"
+  )
+
+
+def _take_device(local_index: int | None) -> None:
+  """Shows JAX one GPU of several; one that the cluster chose already is kept."""
+  devices = os.environ.get("JAX_LOCAL_DEVICE_IDS")
+  chosen = os.environ.get("CUDA_VISIBLE_DEVICES") or os.environ.get(
+    "ROCR_VISIBLE_DEVICES"
+  )
+  if devices is None and local_index is not None and not _is_single(chosen):
+    devices = str(local_index)
+  if devices is not None:
+    jax.config.update("jax_cuda_visible_devices", devices)
+    jax.config.update("jax_rocm_visible_devices", devices)
+
+
+def _is_single(chosen: str | None) -> bool:
+  return bool(chosen) and "," not in str(chosen)

@@ -1,0 +1,32 @@
+"""`bin/report`: makes a run's `report.html` again."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from dipvid_jax.errors import InputError
+from dipvid_jax.report import write_report
+
+
+def make_parser() -> argparse.ArgumentParser:
+  """The flags of the command."""
+  parser = argparse.ArgumentParser(
+    prog="report",
+    description="Makes report.html again from what a run left in its output folder, "
+    "after an interruption, or in another version's layout. What the folder lacks is "
+    "left out.",
+    allow_abbrev=False,
+  )
+  parser.add_argument("folder", type=Path, metavar="DIR", help="a run's output folder")
+  return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Runs the command; returns the exit code."""
+  arguments = make_parser().parse_args(argv)
+  try:
+    print(f"done: {write_report(arguments.folder)}")
+  except (InputError, OSError) as error:
+    print(f"report: {error}", file=sys.stderr)
+    return 2
+  return 0

@@ -1,0 +1,244 @@
+"""What a run needs, before it begins: memory, disk, arithmetic."""
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+
+from dipvid_jax.errors import InputError
+
+# Bytes that an update holds for each pixel of its batch, by levels, at the peak;
+# from XLA's memory analysis on a CPU (jax 0.10.2), which a test repeats.
+_NETWORK = (640, 1240, 1480, 1540, 1600, 1620)
+_FLOW_LOSSES, _VGG = 200, 1300
+_TEMPORAL = 3.4  # times the network's, with 3D convolutions
+# Floating-point operations of an update for each pixel of its batch: 64 and 275 GFLOP
+# at 5 x 192 x 384, three times the former with 3D convolutions.
+_NETWORK_FLOP, _VGG_FLOP, _TEMPORAL_FLOP = 174e3, 746e3, 3
+_COMPILER = 500_000_000  # bytes on the host while a program is compiled
+_FLOAT, _BOOL = 4, 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+  """What decides how much a run needs.
+
+  Attributes:
+    frame_count: of a window, K.
+    window_count: how many windows are trained.
+    size: (H, W) of the working frames.
+    stride_count: at how many strides known flow is stored.
+    batch_size: N.
+    levels: of the network.
+    noise_channels: of its input.
+    state_bytes: of the training state, parameters and optimiser.
+    updates: of a window.
+    temporal: 3D convolutions.
+    flow_losses: the network makes flow, and the known flow is on the device.
+    perceptual: VGG16 is used.
+    networks: how many are trained side by side.
+  """
+
+  frame_count: int
+  window_count: int
+  size: tuple[int, int]
+  stride_count: int
+  batch_size: int
+  levels: int
+  noise_channels: int
+  state_bytes: int
+  updates: int
+  temporal: bool = False
+  flow_losses: bool = False
+  perceptual: bool = False
+  networks: int = 1
+
+
+class Needs(NamedTuple):
+  """What a run needs, about.
+
+  Attributes:
+    device: bytes on the device.
+    host: bytes in the computer's memory beside the input as it was read; on a CPU
+      the device's come on top.
+    disk: bytes of stored flow and checkpoints.
+    flop: floating-point operations of an update.
+  """
+
+  device: int
+  host: int
+  disk: int
+  flop: float
+
+
+def needs(work: Work) -> Needs:
+  """Estimates what a run needs from the sizes of its arrays.
+
+  Args:
+    work: what the run does.
+
+  Returns:
+    The needs; an update's memory is within a factor of 1.5 of XLA's own figure on a
+    CPU. A GPU's convolutions may take more.
+  """
+  pixels = math.prod(work.size)
+  batch = work.networks * work.batch_size * pixels
+  # (dx, dy) and whether it is visible, both ways; the device knows its hole, too.
+  stored_flow = 2 * work.stride_count * pixels * (2 * _FLOAT + _BOOL)
+  held_flow = 2 * work.stride_count * pixels * (2 * _FLOAT + 2 * _BOOL)
+  frame = pixels * _FLOAT * (3 + 1 + work.noise_channels)
+  clip = work.frame_count * (frame + (held_flow if work.flow_losses else 0))
+  result = work.frame_count * pixels * _FLOAT * (3 + 3 + 2 + 1)
+  return Needs(
+    device=clip + 2 * work.state_bytes + batch * _bytes_a_pixel(work),
+    host=_COMPILER
+    + work.frame_count * (4 * frame + stored_flow + held_flow)
+    + 2 * result,
+    disk=work.window_count * (work.frame_count * stored_flow + 2 * work.state_bytes),
+    flop=batch * _flop_a_pixel(work),
+  )
+
+
+def _bytes_a_pixel(work):
+  network = _NETWORK[work.levels - 1] * (_TEMPORAL if work.temporal else 1)
+  return round(network) + _FLOW_LOSSES * work.flow_losses + _VGG * work.perceptual
+
+
+def _flop_a_pixel(work):
+  network = _NETWORK_FLOP * (_TEMPORAL_FLOP if work.temporal else 1)
+  return network + _VGG_FLOP * work.perceptual
+
+
+class Memory(NamedTuple):
+  """What is free, in bytes; None where it cannot be told.
+
+  Attributes:
+    device: on the device; None on a CPU, whose memory is the computer's.
+    host: in the computer.
+  """
+
+  device: int | None
+  host: int | None
+
+
+def free_memory() -> Memory:
+  """Asks the device that JAX uses, and the system, what is free now."""
+  statistics = jax.devices()[0].memory_stats()
+  device = None
+  if statistics and "bytes_limit" in statistics:
+    device = statistics["bytes_limit"] - statistics.get("bytes_in_use", 0)
+  return Memory(device, _available())
+
+
+def _available() -> int | None:
+  try:
+    lines = pathlib.Path("/proc/meminfo").read_text().splitlines()
+    kib = dict(line.split(":") for line in lines)["MemAvailable"].split()[0]
+    return 1024 * int(kib)
+  except (OSError, ValueError, KeyError, IndexError):
+    return None
+
+
+def fits(work: Work, free: Memory) -> bool:
+  """Whether a run has the memory that it needs; what is not known is enough."""
+  wanted = needs(work)
+  host = wanted.host + (wanted.device if free.device is None else 0)
+  return (free.device is None or wanted.device <= free.device) and (
+    free.host is None or host <= free.host
+  )
+
+
+def check_fits(work: Work, free: Memory, *, smallest_window: int) -> None:
+  """Makes sure that a run fits into memory.
+
+  Args:
+    work: what the run does.
+    free: from `free_memory`.
+    smallest_window: frames that a window must have.
+
+  Raises:
+    InputError: it does not; the line says what would, and how to ask for it.
+  """
+  if fits(work, free):
+    return
+  remedies = []
+  if (window := _largest_window(work, free, smallest_window)) is not None:
+    remedies.append(f"--window {window} --overlap {min(10, window // 5)}")
+  remedies += _smaller(work, free)
+  would = f"{' or '.join(remedies)} would fit" if remedies else "use a larger machine"
+  raise InputError(
+    f"not enough memory for {work.frame_count} frames at {work.size[0]}x"
+    f"{work.size[1]}: needs {describe_memory(work, free)}; {would}"
+  )
+
+
+def _largest_window(work, free, smallest) -> int | None:
+  def fitting(count):
+    return fits(dataclasses.replace(work, frame_count=count), free)
+
+  return _largest(smallest, work.frame_count - 1, fitting)
+
+
+def _smaller(work, free) -> list[str]:
+  """The largest size of about the same aspect, with fewer levels if that must be."""
+  height, width = work.size
+  for levels in range(work.levels, 0, -1):
+    step = 2**levels
+
+    def scaled(rows, step=step):
+      return rows * step, max(3, round(rows * width / height)) * step
+
+    def fitting(rows, levels=levels, scaled=scaled):
+      return fits(dataclasses.replace(work, size=scaled(rows), levels=levels), free)
+
+    rows = _largest(3, -(-height // step) - 1, fitting)
+    if rows is not None:
+      size = "--size {}x{}".format(*scaled(rows))
+      return [size if levels == work.levels else f"{size} --config.levels={levels}"]
+  return []
+
+
+def _largest(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
+  """The largest number of `low .. high` that holds, where all below it hold, too."""
+  if low > high or not holds(low):
+    return None
+  while low < high:
+    middle = (low + high + 1) // 2
+    low, high = (middle, high) if holds(middle) else (low, middle - 1)
+  return low
+
+
+def describe(work: Work, free: Memory) -> str:
+  """What a run needs, in one line for its user."""
+  wanted = needs(work)
+  windows = f"in each of {work.window_count} windows " if work.window_count > 1 else ""
+  return (
+    f"needs {describe_memory(work, free)} and {_size(wanted.disk)} of disk; "
+    f"{windows}{work.updates:,} updates of {wanted.flop / 1e9:.3g} GFLOP"
+  )
+
+
+def describe_memory(work: Work, free: Memory) -> str:
+  """The memory that a run needs and what is free of it, in words."""
+  wanted = needs(work)
+  if free.device is None:
+    return _of("memory", wanted.host + wanted.device, free.host)
+  return (
+    f"{_of('device memory', wanted.device, free.device)},"
+    f" {_of('memory', wanted.host, free.host)}"
+  )
+
+
+def _of(what, wanted, free):
+  return f"about {_size(wanted)} of {what}" + (
+    "" if free is None else f" ({_size(free)} free)"
+  )
+
+
+def _size(count):
+  if count < 1e9:
+    return f"{count / 1e6:.0f} MB"
+  return f"{count / 1e9:,.1f} GB"

@@ -1,0 +1,28 @@
+"""How long the stages of a run take."""
+
+import time
+from collections.abc import Mapping
+
+
+class StageTimes:
+  """Seconds by stage, in the order in which they were first heard of.
+
+  Attributes:
+    seconds: by the stage's name.
+  """
+
+  def __init__(self) -> None:
+    """Starts the clock."""
+    self.seconds: dict[str, float] = {}
+    self._last = time.monotonic()
+
+  def lap(self, stage: str) -> None:
+    """Counts the time since the last lap to a stage."""
+    now = time.monotonic()
+    self.add({stage: now - self._last})
+    self._last = now
+
+  def add(self, seconds: Mapping[str, float]) -> None:
+    """Adds what was counted elsewhere."""
+    for stage, taken in seconds.items():
+      self.seconds[stage] = self.seconds.get(stage, 0.0) + taken

@@ -1,0 +1,79 @@
+"""When a run ends before its schedule does."""
+
+import time
+from collections.abc import Iterable
+
+RISE = 0.05  # decibels that count as one
+
+
+class Stopping:
+  """A budget of time, and patience with a quality that no longer rises.
+
+  The run then ends as if its schedule did: with a round's inference and checkpoint.
+
+  Attributes:
+    reason: why the run ends, in a few words; empty while it goes on.
+    minutes: after which it ends; None: never.
+  """
+
+  def __init__(
+    self,
+    *,
+    patience: int | None = None,
+    minutes: float | None = None,
+    begun: float | None = None,
+  ):
+    """Starts the clock.
+
+    Args:
+      patience: rounds without a rise after which the run ends; None: never.
+      minutes: after which it ends; None: never.
+      begun: when they began, in seconds of `time.monotonic`; None: now.
+    """
+    self.reason = ""
+    self.minutes = minutes
+    self._patience = patience
+    self._begun = time.monotonic() if begun is None else begun
+    self._best = float("-inf")
+    self._rounds_since_rise = 0
+
+  @property
+  def seconds(self) -> float:
+    """Time used so far."""
+    return time.monotonic() - self._begun
+
+  def restore(self, *, psnrs: Iterable[float], reason: str) -> None:
+    """Goes on where an interrupted training was.
+
+    Args:
+      psnrs: what its rounds measured, decibels.
+      reason: why it ended; empty where it did not.
+    """
+    for psnr in psnrs:
+      self._count(psnr)
+    self.reason = reason
+
+  def check_time(self) -> None:
+    """Ends the run where its time is used up."""
+    if self.minutes is not None and self.seconds >= 60 * self.minutes:
+      self.reason = f"{self.minutes:g} minutes are used up (max_minutes)"
+
+  def check_quality(self, psnr: float | None) -> None:
+    """Counts a round, and ends the run where patience is used up.
+
+    Args:
+      psnr: what the round measured on held-out pixels, decibels; None: nothing.
+    """
+    if psnr is None:
+      return
+    self._count(psnr)
+    if self._patience is not None and self._rounds_since_rise >= self._patience:
+      self.reason = (
+        f"no rise of {RISE} dB on held-out pixels for {self._rounds_since_rise} rounds"
+      )
+
+  def _count(self, psnr):
+    rises = psnr >= self._best + RISE
+    self._rounds_since_rise = 0 if rises else self._rounds_since_rise + 1
+    if rises:
+      self._best = psnr
