@@ -137,7 +137,7 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("k", [1, 3, 7])
+@pytest.mark.parametrize("k", [1, 3])
 def test_windows_cover_the_video_and_fuse_with_the_input(k):
   full, stitched = inpaint_windows(FRAMES, HOLES, k, SMALL)
   assert (full > 0).all() and (full < 1).all() and full.shape == FRAMES.shape
@@ -161,15 +161,14 @@ def test_windows_longer_than_the_video_are_refused():
 
 @pytest.fixture(scope="module")
 def composed_set(tmp_path_factory):
-  """Two videos of 6 frames, 64 x 64: as small as the consistency's patches allow."""
+  """A video of 6 frames, 64 x 64: as small as the consistency's patches allow."""
   for package in ("tensorflow_datasets", "array_record"):
     pytest.importorskip(package, reason=f"{package} is in the extra data")
   from dipvid_jax.composed import build_composed
   from dipvid_jax.video_io import write_images
 
   folder = tmp_path_factory.mktemp("set")
-  for name, turn in (("sea", 1), ("wood", -1)):
-    write_images(folder / "clips" / name, moving_frames(6, 64, 64)[:, ::turn])
+  write_images(folder / "clips/sea", moving_frames(6, 64, 64))
   masks = np.zeros((6, 64, 64, 3), np.uint8)
   masks[:, 24:40, 20:40] = 255
   write_images(folder / "masks/box", masks)
@@ -203,7 +202,7 @@ def test_from_a_set_to_the_table_and_what_is_done_is_kept(
   methods = ("--methods", "vid", "flow")
   assert ablation(composed_set, tmp_path, *study, extra=methods) == 0
   rows = json.loads((tmp_path / "rows.json").read_text())
-  assert [row["method"] for row in rows] == ["vid", "flow", "telea"] * 2
+  assert [row["method"] for row in rows] == ["vid", "flow", "telea"]
   assert all(np.isfinite(row["hole_psnr"]) for row in rows)
   # The table's figure is that of the frames in the run's folder.
   from dipvid_jax.composed import read_composed
