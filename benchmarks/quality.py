@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from dipvid_jax.calibration import make_guess
 from dipvid_jax.carry import carry_known_pixels
 from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.composed import read_composed
@@ -33,11 +34,11 @@ from dipvid_jax.configuration import load_config
 from dipvid_jax.evaluation import evaluate_clip, hole_psnr
 from dipvid_jax.fit import fit
 from dipvid_jax.masks import read_mask
-from dipvid_jax.pipeline import guess_hole, put_clip, stitch
 from dipvid_jax.preparation import prepare
 from dipvid_jax.preview import to_levels
 from dipvid_jax.program import build_program, flow_strides
 from dipvid_jax.tfds_sets import VideoSet
+from dipvid_jax.training_clip import make_training_clip
 from dipvid_jax.video_io import read_video
 from dipvid_jax.yardsticks import telea
 from flow import complete_video_flow, estimate_video_flow
@@ -87,18 +88,16 @@ def read_variant(variant: str) -> Any:
   return config
 
 
-def measure(clip: Clip, config: Any, updates: list[int]):
+def measure(frames, hole_masks, config: Any, updates: list[int]):
   """Trains once and yields the figures at each number of updates."""
-  frames, hole_masks = clip
   config.max_updates = updates[-1]
   seen = telea(frames, hole_masks) if config.hide_hole else frames
   began = time.monotonic()
   strides = flow_strides(len(frames), config=config)
   video_flow = estimate_video_flow(seen, strides=strides)
-  guess = guess_hole(seen, hole_masks, video_flow, config=config)
+  clip = make_training_clip(seen, hole_masks, video_flow, config=config)
   program = build_program(len(frames), config=config)
-  device_clip = put_clip(seen, hole_masks, video_flow, guess, config=config)
-  state = program.start(device_clip)
+  state = program.start(clip.device)
   prepared = time.monotonic() - began
   done, seconds, visits = 0, 0.0, program.visits
   for target in updates:
@@ -106,15 +105,15 @@ def measure(clip: Clip, config: Any, updates: list[int]):
     began = time.monotonic()
     state = fit(
       state,
-      device_clip,
+      clip.device,
       visits=visits[:count],
       fit_visits=program.fit_visits,
       batches_per_call=config.batches_per_call,
     )
     seconds += time.monotonic() - began
     done, visits = target, visits[count:]
-    full = program.render(state, device_clip).image
-    stitched, _ = stitch(full, seen, hole_masks, guess)
+    result = clip.compose(program.render(state, clip.device))
+    full, stitched = result.full, result.stitched
     consistency = evaluate_clip(
       None, stitched, frames, hole_masks, measures=("temporal", "warping")
     )
@@ -137,8 +136,9 @@ def yardsticks(clip: Clip) -> dict[str, float]:
   video_flow = estimate_video_flow(filled, strides=(1,))
   (neighbours,) = complete_video_flow(video_flow, hole_masks)
   carried = carry_known_pixels(filled, hole_masks, neighbours)
-  config = load_config("fast")
-  guess = guess_hole(filled, hole_masks, video_flow, config=config)
+  guess = make_guess(
+    filled, hole_masks, video_flow[0], generator=np.random.default_rng(0)
+  )
   candidates = {"telea": filled, "carried": carried.frames, "guess": guess.frames}
   return {
     name: round(hole_psnr(candidate, frames, hole_masks), 2)
@@ -176,7 +176,7 @@ def main() -> None:
       continue
     config = read_variant(variant)
     config.seed = seed
-    for figures in measure(clips[name], config, sorted(arguments.updates)):
+    for figures in measure(*clips[name], config, sorted(arguments.updates)):
       row = case | figures
       with arguments.rows.open("a") as file:
         file.write(json.dumps(row) + "\n")

@@ -11,11 +11,11 @@ from benchmarks.scene import draw_clip
 from dipvid_jax.configuration import load_config
 from dipvid_jax.fit import fit
 from dipvid_jax.masks import read_mask
-from dipvid_jax.pipeline import guess_hole, put_clip
 from dipvid_jax.preparation import prepare
 from dipvid_jax.preview import to_levels
 from dipvid_jax.program import build_program, flow_strides
 from dipvid_jax.run_folder import RunFolder
+from dipvid_jax.training_clip import make_training_clip
 from dipvid_jax.video_io import read_video, write_video
 from flow import estimate_video_flow
 
@@ -60,8 +60,7 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
       frames, strides=flow_strides(_FRAMES, config=config)
     )
     yield lap("flow (DIS) and visibility")
-    guess = guess_hole(frames, hole_masks, video_flow, config=config)
-    clip = put_clip(frames, hole_masks, video_flow, guess, config=config)
+    clip = make_training_clip(frames, hole_masks, video_flow, config=config).device
     yield lap("pair holes, to the device")
     program = build_program(_FRAMES, config=config)
     state = program.start(clip)

@@ -1,58 +1,19 @@
 """`inpaint_video`: a clip's arrays and a config in, the inpainted clip out."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from dipvid_jax.batching import DeviceClip, draw_noise, put_flow
-from dipvid_jax.calibration import Guess, make_guess, network_share
-from dipvid_jax.configuration import check_config, generates_flow
+from dipvid_jax.configuration import check_config
 from dipvid_jax.fit import fit
-from dipvid_jax.holdout import draw_holdout, hide_held_out, holdout_psnr
-from dipvid_jax.moving_noise import moving_noise, scene_coordinates
 from dipvid_jax.preparation import check_size
-from dipvid_jax.program import (
-  NOISE_KEY,
-  Program,
-  build_program,
-  clip_strides,
-  flow_strides,
-  visits_left,
-)
+from dipvid_jax.program import Program, build_program, flow_strides, visits_left
 from dipvid_jax.schedule import Visit
 from dipvid_jax.stopping import Stopping
+from dipvid_jax.training_clip import Inpainted, make_training_clip
 from dipvid_jax.yardsticks import telea
-from flow import (
-  InputError,
-  VideoFlow,
-  complete_video_flow,
-  estimate_video_flow,
-  make_estimator,
-)
-
-
-class Inpainted(NamedTuple):
-  """The result of a run, or of a round.
-
-  Attributes:
-    full: `[T, H, W, 3]` float32 RGB in (0, 1), the network's frames everywhere.
-    stitched: `[T, H, W, 3]` float32, the input outside the hole, `full` inside; with
-      `carry` the carried pixels inside as far as they are trusted, `full` for the rest.
-    flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels;
-      None where the network makes none.
-    share: `[T, H, W, 1]` float32 in [0, 1], how much of `full` is in `stitched`.
-    holdout_psnr: of `full` on known pixels that no loss saw, decibels; None where
-      none was held out.
-  """
-
-  full: np.ndarray
-  stitched: np.ndarray
-  flow: np.ndarray | None
-  share: np.ndarray
-  holdout_psnr: float | None = None
+from flow import InputError, VideoFlow, estimate_video_flow, make_estimator
 
 
 def inpaint_video(
@@ -109,130 +70,23 @@ def inpaint_video(
     video_flow = estimate_video_flow(frames, strides=strides, estimator=estimator)
   _check_flow(video_flow, strides, frames.shape)
 
-  draw = {"fraction": config.holdout_fraction, "seed": config.seed}
-  holdout = draw_holdout(hole_masks, **draw)
-  hidden = np.maximum(hole_masks, holdout)
-  shown = hide_held_out(frames, hole_masks, holdout, fill_hole=config.hide_hole)
-  guess = guess_hole(shown, hidden, video_flow, config=config)
-  clip = put_clip(shown, hole_masks, video_flow, guess, config=config, holdout=holdout)
-  state = program.start(clip)
+  clip = make_training_clip(frames, hole_masks, video_flow, config=config)
+  state = program.start(clip.device)
   if resume_from:
     state = resume_from(state) or state
-
-  def render(state):
-    image, flow = map(np.asarray, program.render(state, clip, on_window))
-    stitched, share = stitch(image, shown, hidden, guess)
-    return Inpainted(
-      full=image,
-      stitched=np.where(holdout > 0, frames, stitched),
-      flow=flow * float(clip.flow.scale[0]) if clip.flow else None,
-      share=np.where(holdout > 0, 0, share),
-      holdout_psnr=holdout_psnr(image, frames, holdout),
-    )
 
   return _run(
     program,
     state,
-    clip,
+    clip.device,
     stopping=stopping
     or Stopping(patience=config.stop_patience, minutes=config.max_minutes),
-    render=render,
+    render=lambda state: clip.compose(program.render(state, clip.device, on_window)),
     batches_per_call=config.batches_per_call,
     on_visit=on_visit,
     on_state=on_state,
     on_round=on_round,
   )
-
-
-def guess_hole(
-  frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, config: Any
-) -> Guess | None:
-  """What the clip itself says about its hole, where the config asks for it.
-
-  Args:
-    frames: `[T, H, W, 3]` float32 RGB in [0, 1], the hole filled.
-    hole_masks: `[T, H, W, 1]` float32.
-    video_flow: known flow at `flow_strides(T, config=config)`.
-    config: from `load_config`; its seed decides where the guess is proved.
-
-  Returns:
-    The guess; None without `carry`.
-  """
-  if not config.carry:
-    return None
-  generator = np.random.default_rng(config.seed)
-  return make_guess(frames, hole_masks, _neighbours(video_flow), generator=generator)
-
-
-def _neighbours(video_flow):
-  return next(pairs for pairs in video_flow if pairs.stride == 1)
-
-
-def put_clip(
-  frames: np.ndarray,
-  hole_masks: np.ndarray,
-  video_flow: VideoFlow,
-  guess: Guess | None = None,
-  *,
-  config: Any,
-  holdout: np.ndarray | None = None,
-) -> DeviceClip:
-  """Makes the network's input and puts all that a run reads on the device.
-
-  Args:
-    frames: `[T, H, W, 3]` float32 RGB in [0, 1].
-    hole_masks: `[T, H, W, 1]` float32.
-    video_flow: known flow at `flow_strides(T, config=config)`.
-    guess: from `guess_hole`, to be learnt by its trust.
-    config: from `load_config`; its seed decides the noise.
-    holdout: `[T, H, W, 1]` float32, 1 = known, and yet hole to the training.
-
-  Returns:
-    The clip on the device.
-  """
-  noise_key = jax.random.fold_in(jax.random.key(config.seed), NOISE_KEY)
-  if config.network_input == "moving_noise":
-    (scene_flow,) = complete_video_flow((_neighbours(video_flow),), hole_masks)
-    coordinates = scene_coordinates(scene_flow)
-    noise = moving_noise(noise_key, coordinates, channels=config.noise_channels)
-  else:
-    noise = draw_noise(noise_key, (*frames.shape[:3], config.noise_channels))
-  hidden = hole_masks if holdout is None else np.maximum(hole_masks, holdout)
-  soft_hole = 1 - guess.trust if guess else hidden
-  if holdout is not None:
-    soft_hole = np.maximum(soft_hole, holdout)
-  return DeviceClip(
-    noise=noise,
-    frames=jnp.asarray(guess.carried if guess else frames),
-    hole_mask=jnp.asarray(soft_hole),
-    strides=jnp.asarray(clip_strides(len(frames), config=config), jnp.int32),
-    flow=put_flow(video_flow, hidden) if generates_flow(config) else None,
-  )
-
-
-def stitch(
-  image: np.ndarray,
-  frames: np.ndarray,
-  hole_masks: np.ndarray,
-  guess: Guess | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-  """Puts the network's frames into the hole.
-
-  Args:
-    image: `[T, H, W, 3]` float32 RGB in (0, 1), the network's frames.
-    frames: `[T, H, W, 3]` float32, the input.
-    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
-    guess: from `guess_hole`; it keeps a share of the hole.
-
-  Returns:
-    The result `[T, H, W, 3]`, exactly the input outside the hole, and how much of
-    it is the network's, `[T, H, W, 1]`.
-  """
-  if guess is None:
-    share, rest = hole_masks, frames
-  else:
-    share, rest = network_share(image, guess, hole_masks), guess.frames
-  return share * image + (1 - share) * rest, share
 
 
 def _run(

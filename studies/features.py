@@ -17,9 +17,9 @@ from dipvid_jax.composed import read_composed
 from dipvid_jax.errors import InputError
 from dipvid_jax.fit import fit
 from dipvid_jax.images import write_image
-from dipvid_jax.pipeline import put_clip
 from dipvid_jax.preview import to_levels
 from dipvid_jax.program import build_program, flow_strides
+from dipvid_jax.training_clip import make_training_clip
 from dipvid_jax.vgg import load_vgg16, vgg16_features
 from dipvid_jax.yardsticks import telea
 from flow import estimate_video_flow
@@ -98,7 +98,7 @@ def _encoder_features(frames, holes, config, window):
   strides = flow_strides(len(frames), config=config)
   video_flow = estimate_video_flow(seen, strides=strides)
   program = build_program(len(frames), config=config)
-  clip = put_clip(seen, holes, video_flow, config=config)
+  clip = make_training_clip(seen, holes, video_flow, config=config).device
   state = fit(
     program.start(clip), clip, visits=program.visits, fit_visits=program.fit_visits
   )

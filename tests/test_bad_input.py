@@ -291,7 +291,7 @@ def test_bad_arrays_are_one_line_before_any_work(name, monkeypatch):
   def work(*_, **__):
     raise AssertionError("the arrays were taken")
 
-  monkeypatch.setattr(pipeline, "put_clip", work)
+  monkeypatch.setattr(pipeline, "make_training_clip", work)
   change, words = BAD_ARRAYS[name]
   config = load_config("flow")
   config.update(levels=2, strides=(1,), perceptual_weight=0.0)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from dipvid_jax.configuration import check_config, load_config
-from dipvid_jax.pipeline import inpaint_video, put_clip
+from dipvid_jax.pipeline import inpaint_video
 from dipvid_jax.program import build_program, build_visits
+from dipvid_jax.training_clip import make_training_clip
 from tests.synthetic import moving_hole, translating_clip
 
 COUNT, SIZE = 6, (12, 16)
@@ -78,7 +79,7 @@ def reach(name):
   """The frames of a batch on which a generated middle frame depends."""
   config = small_config(name, batch_size=5)
   model = build_program(COUNT, config=config).model
-  noise = put_clip(FRAMES, HOLES, (), config=config).noise[:5]
+  noise = make_training_clip(FRAMES, HOLES, (), config=config).device.noise[:5]
   params = jax.jit(model.init)(jax.random.key(0), noise)["params"]
 
   def middle(noise):

@@ -7,8 +7,9 @@ import pytest
 from dipvid_jax.batching import flow_scale
 from dipvid_jax.configuration import load_config
 from dipvid_jax.errors import InputError
-from dipvid_jax.pipeline import inpaint_video, put_clip
+from dipvid_jax.pipeline import inpaint_video
 from dipvid_jax.program import build_program
+from dipvid_jax.training_clip import make_training_clip
 from flow import estimate_video_flow
 from tests.synthetic import moving_hole, random_video_flow, translating_clip
 
@@ -119,7 +120,7 @@ def test_another_seed_gives_another_order_noise_and_result(finished):
 def test_the_seed_decides_noise_and_parameters_independently():
   def start(seed):
     config = small_config(seed=seed)
-    clip = put_clip(FRAMES, HOLES, KNOWN, config=config)
+    clip = make_training_clip(FRAMES, HOLES, KNOWN, config=config).device
     program = build_program(COUNT, config=config)
     state = program.start(clip)
     return np.asarray(clip.noise), np.asarray(state.params["heads"]["kernel"])
@@ -158,7 +159,7 @@ def test_the_flow_is_the_first_strides_in_pixels(finished):
   """Frame 2 is rendered from the window that starts at frame 0."""
   program = build_program(COUNT, config=small_config())
   params = finished[1].states[-1].params
-  noise = put_clip(FRAMES, HOLES, KNOWN, config=small_config()).noise
+  noise = make_training_clip(FRAMES, HOLES, KNOWN, config=small_config()).device.noise
   outputs = program.model.apply({"params": params}, noise[:5])
   scale = flow_scale(KNOWN[0].forward, KNOWN[0].backward)
   expected = np.asarray(outputs.flow)[2, ..., :2] * scale

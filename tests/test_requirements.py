@@ -14,9 +14,9 @@ from dipvid_jax import requirements, run
 from dipvid_jax.cli import inpaint
 from dipvid_jax.configuration import load_config
 from dipvid_jax.errors import InputError
-from dipvid_jax.pipeline import put_clip
 from dipvid_jax.program import build_program, describe_work
 from dipvid_jax.requirements import Memory, Work, check_fits, describe, fits, needs
+from dipvid_jax.training_clip import make_training_clip
 from tests.synthetic import moving_hole, random_video_flow, translating_clip
 
 GIB = 2**30
@@ -55,7 +55,9 @@ def test_the_arrays_of_a_clip_are_counted_to_the_byte():
   config, program, work = small_program(perceptual_weight=0.0)
   holes = moving_hole(COUNT, SIZE)
   known = random_video_flow(COUNT, SIZE, (1, 3))
-  clip = put_clip(translating_clip(COUNT, SIZE), holes, known, config=config)
+  clip = make_training_clip(
+    translating_clip(COUNT, SIZE), holes, known, config=config
+  ).device
   held = sum(leaf.nbytes for leaf in jax.tree.leaves(clip))
   without = dataclasses.replace(work, frame_count=0)
   scales_and_strides = 2 * 4 + 2 * 4
@@ -68,11 +70,11 @@ def test_the_arrays_of_a_clip_are_counted_to_the_byte():
 @pytest.mark.parametrize("perceptual_weight", [0.0, 0.01])
 def test_an_updates_memory_is_near_xlas_own_figure(perceptual_weight):
   config, program, work = small_program(perceptual_weight=perceptual_weight)
-  clip = put_clip(
+  clip = make_training_clip(
     *(translating_clip(COUNT, SIZE), moving_hole(COUNT, SIZE)),
     random_video_flow(COUNT, SIZE, (1, 3)),
     config=config,
-  )
+  ).device
   batches = np.zeros((1, 3), np.int32)
   lowered = program.fit_visits.lower(
     program.start(clip), clip, batches, inner_steps=config.inner_steps
