@@ -17,6 +17,9 @@ from flow import PairFlow, complete_video_flow
 _COPIES = 6
 _BINS = 12
 _SMALLEST = 1e-5  # of an expected error: half a level of 8 bits, squared
+# Of the errors of equally confident carried pixels: a copy also hides what moves by
+# itself or is uncovered nowhere, and a few pixels far off would speak for all.
+_LARGEST_LEFT_OUT = 0.05
 
 
 class Errors(NamedTuple):
@@ -90,9 +93,7 @@ def make_guess(
 def share_of(error: np.ndarray, other_error: np.ndarray | float) -> np.ndarray:
   """How much of one guess to take where there is another one.
 
-  By the inverse squares of their expected errors: the inverses, best for independent
-  guesses whose errors are known, lean too much on the worse one where the errors are
-  estimates themselves.
+  By the inverses of their expected errors, the best for independent guesses.
 
   Args:
     error: expected squared error of the guess, 0 where it is certain.
@@ -101,7 +102,7 @@ def share_of(error: np.ndarray, other_error: np.ndarray | float) -> np.ndarray:
   Returns:
     The share in [0, 1].
   """
-  return 1 / (1 + np.square(error / other_error))
+  return 1 / (1 + error / other_error)
 
 
 def network_share(
@@ -153,7 +154,9 @@ def expected_errors(
     np.concatenate, zip(*samples, strict=True)
   )
   arrived = confidence > 0
-  by_confidence = _fit_rising(-confidence[arrived], carried_error[arrived])
+  by_confidence = _fit_rising(
+    -confidence[arrived], carried_error[arrived], leave_out=_LARGEST_LEFT_OUT
+  )
   by_depth = _fit_rising(depth, filled_error)
   off = by_confidence(-carried.confidence)
   return Errors(
@@ -203,13 +206,21 @@ def _depth(hole_masks):
   )
 
 
-def _fit_rising(x, error):
-  """The mean error as a function that rises with x, from samples in equal groups."""
+def _fit_rising(x, error, *, leave_out=0.0):
+  """The mean error as a function that rises with x, from samples in equal groups.
+
+  Of each group the largest errors, a share of `leave_out`, are left out.
+  """
   if not len(x):
     return lambda at: np.full(np.shape(at), np.inf)
   order = np.argsort(x, kind="stable")
   groups = np.array_split(order, min(_BINS, len(x)))
   centres = np.array([x[group].mean() for group in groups])
-  means = np.array([error[group].mean() for group in groups])
+  means = np.array([_trimmed_mean(error[group], leave_out) for group in groups])
   means = np.maximum(np.maximum.accumulate(means), _SMALLEST)
   return lambda at: np.interp(at, centres, means)
+
+
+def _trimmed_mean(error, leave_out):
+  kept = np.sort(error)[: max(1, round((1 - leave_out) * len(error)))]
+  return kept.mean()

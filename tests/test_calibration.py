@@ -110,9 +110,9 @@ def test_the_seed_decides_where_it_is_measured():
   assert (first != other).any()
 
 
-def test_shares_follow_the_inverse_squares():
+def test_shares_follow_the_inverse_errors():
   assert share_of(np.array(1.0), np.array(1.0)) == 0.5
-  assert share_of(np.array(1.0), np.array(2.0)) == pytest.approx(0.8)
+  assert share_of(np.array(1.0), np.array(3.0)) == pytest.approx(0.75)
   assert share_of(np.array(0.0), 1e-5) == 1
   assert share_of(np.array(np.inf), 1e-5) == 0
 
