@@ -3,11 +3,13 @@
 Two kinds of clips. `--clip` names a folder with frames/ and masks/ of DAVIS bmx-trees:
 the rider's mask, moved aside by 96 pixels, hides background that the clip shows; first
 20 frames, cropped and resized to 192 x 384, then to 96 x 192, both by area. `--set`
-names a composed set (bin/compose-set), whose videos are taken as they are.
+names composed sets (bin/compose-set), whose videos are taken as they are.
 
 A variant is a config and what differs from it, as `fast` or
 `flow:hide_hole=True,inner_steps=1`. Five levels. Configs that hide the hole see it
-filled by Telea; the others see the clip as it is, flow estimation included.
+filled by Telea; the others see the clip as it is, flow estimation included. With
+`--reversed-flow` all see the flow of the clip played backwards, which agrees with
+itself and is wrong.
 
   python -m benchmarks.quality --clip CLIP --set SET --rows rows.jsonl \\
       --variants fast flow:hide_hole=True --seeds 0 1 2 --updates 100 500
@@ -21,6 +23,7 @@ import ast
 import itertools
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +44,7 @@ from dipvid_jax.tfds_sets import VideoSet
 from dipvid_jax.training_clip import make_training_clip
 from dipvid_jax.video_io import read_video
 from dipvid_jax.yardsticks import telea
-from flow import complete_video_flow, estimate_video_flow
+from flow import VideoFlow, complete_video_flow, estimate_video_flow
 
 _FRAMES = 20
 _SHIFT = 96
@@ -64,13 +67,14 @@ def read_clip(folder: Path) -> Clip:
   )
 
 
-def read_clips(folder: Path | None, composed_set: str | None) -> dict[str, Clip]:
+def read_clips(folder: Path | None, composed_sets: list[str]) -> dict[str, Clip]:
   """All clips by name."""
   clips = {"bmx-trees-moved": read_clip(folder)} if folder else {}
-  for video_id in sorted(VideoSet(composed_set).places) if composed_set else ():
-    composed = read_composed(composed_set, video_id)
-    frames = np.float32(composed.truth / 255)
-    clips[video_id] = frames, (composed.hole > 127).astype(np.float32)
+  for composed_set in composed_sets:
+    for video_id in sorted(VideoSet(composed_set).places):
+      composed = read_composed(composed_set, video_id)
+      frames = np.float32(composed.truth / 255)
+      clips[video_id] = frames, (composed.hole > 127).astype(np.float32)
   return clips
 
 
@@ -88,16 +92,27 @@ def read_variant(variant: str) -> Any:
   return config
 
 
-def measure(frames, hole_masks, config: Any, updates: list[int]):
+def estimate_flow(
+  frames: np.ndarray, *, strides: tuple[int, ...], backwards: bool
+) -> VideoFlow:
+  """The clip's flow by DIS, or for frame i that of the clip played backwards."""
+  shown = frames[::-1] if backwards else frames
+  return estimate_video_flow(shown, strides=strides)
+
+
+def measure(
+  clip: Clip, config: Any, updates: list[int], *, reversed_flow: bool
+) -> Iterator[dict[str, Any]]:
   """Trains once and yields the figures at each number of updates."""
+  frames, hole_masks = clip
   config.max_updates = updates[-1]
   seen = telea(frames, hole_masks) if config.hide_hole else frames
   began = time.monotonic()
   strides = flow_strides(len(frames), config=config)
-  video_flow = estimate_video_flow(seen, strides=strides)
-  clip = make_training_clip(seen, hole_masks, video_flow, config=config)
+  video_flow = estimate_flow(seen, strides=strides, backwards=reversed_flow)
+  training_clip = make_training_clip(seen, hole_masks, video_flow, config=config)
   program = build_program(len(frames), config=config)
-  state = program.start(clip.device)
+  state = program.start(training_clip.device)
   prepared = time.monotonic() - began
   done, seconds, visits = 0, 0.0, program.visits
   for target in updates:
@@ -105,14 +120,14 @@ def measure(frames, hole_masks, config: Any, updates: list[int]):
     began = time.monotonic()
     state = fit(
       state,
-      clip.device,
+      training_clip.device,
       visits=visits[:count],
       fit_visits=program.fit_visits,
       batches_per_call=config.batches_per_call,
     )
     seconds += time.monotonic() - began
     done, visits = target, visits[count:]
-    result = clip.compose(program.render(state, clip.device))
+    result = training_clip.compose(program.render(state, training_clip.device))
     full, stitched = result.full, result.stitched
     consistency = evaluate_clip(
       None, stitched, frames, hole_masks, measures=("temporal", "warping")
@@ -129,11 +144,11 @@ def measure(frames, hole_masks, config: Any, updates: list[int]):
     }
 
 
-def yardsticks(clip: Clip) -> dict[str, float]:
+def yardsticks(clip: Clip, *, reversed_flow: bool) -> dict[str, float]:
   """Hole PSNR without a network."""
   frames, hole_masks = clip
   filled = telea(frames, hole_masks)
-  video_flow = estimate_video_flow(filled, strides=(1,))
+  video_flow = estimate_flow(filled, strides=(1,), backwards=reversed_flow)
   (neighbours,) = complete_video_flow(video_flow, hole_masks)
   carried = carry_known_pixels(filled, hole_masks, neighbours)
   guess = make_guess(
@@ -150,33 +165,38 @@ def main() -> None:
   """Measures what is missing and prints all rows."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--clip", type=Path, help="folder with frames/ and masks/")
-  parser.add_argument("--set", help="a composed set", dest="composed_set")
+  parser.add_argument("--set", nargs="+", default=[], help="composed sets", dest="sets")
   parser.add_argument("--videos", nargs="+", help="only these clips")
   parser.add_argument(
     "--rows", type=Path, required=True, help="file of rows, continued"
   )
+  parser.add_argument("--reversed-flow", action="store_true", help="wrong flow")
   parser.add_argument("--variants", nargs="+", default=["fast"])
   parser.add_argument("--seeds", type=int, nargs="+", default=[0])
   parser.add_argument("--updates", type=int, nargs="+", default=[100, 500])
   arguments = parser.parse_args()
   set_up_jax()
-  clips = read_clips(arguments.clip, arguments.composed_set)
+  clips = read_clips(arguments.clip, arguments.sets)
+  wrong = arguments.reversed_flow
   clips = {name: clips[name] for name in arguments.videos or clips}
   rows = []
   if arguments.rows.exists():
     rows = [json.loads(line) for line in arguments.rows.read_text().splitlines()]
   for name, clip in clips.items():
-    print(name, yardsticks(clip), flush=True)
+    print(name, yardsticks(clip, reversed_flow=wrong), flush=True)
   for seed, variant, name in itertools.product(
     arguments.seeds, arguments.variants, clips
   ):
-    case = {"clip": name, "variant": variant, "seed": seed}
+    suffix = " with reversed flow" if wrong else ""
+    case = {"clip": name + suffix, "variant": variant, "seed": seed}
     measured = {row["updates"] for row in rows if case.items() <= row.items()}
     if measured >= set(arguments.updates):
       continue
     config = read_variant(variant)
     config.seed = seed
-    for figures in measure(*clips[name], config, sorted(arguments.updates)):
+    for figures in measure(
+      clips[name], config, sorted(arguments.updates), reversed_flow=wrong
+    ):
       row = case | figures
       with arguments.rows.open("a") as file:
         file.write(json.dumps(row) + "\n")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from flow import PairFlow
+from flow import PairFlow, find_scenes, scene_flow
 
 _KNOWN_BELOW = 1e-3  # share of the hole in a sampled pixel that still counts as known
 _AGREEMENT_SCALE = (
@@ -46,7 +46,7 @@ def carry_known_pixels(
 ) -> Carried:
   """Follows the flow from each hole pixel to the first frame that shows it.
 
-  The way is followed through the chain of frames, in both directions in time; the
+  Nothing is carried from one scene to another, by `flow.find_scenes`. The way is followed through the chain of frames, in both directions in time; the
   pixel found is sampled once, so long chains do not blur.
 
   Args:
@@ -63,6 +63,14 @@ def carry_known_pixels(
   """
   if pairs.stride != 1:
     raise ValueError(f"carrying needs flow at stride 1, got stride {pairs.stride}")
+  parts = [
+    _carry_in_scene(filled[scene], hole_masks[scene], scene_flow(pairs, scene))
+    for scene in find_scenes(pairs)
+  ]
+  return Carried(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _carry_in_scene(filled, hole_masks, pairs):
   frames = filled.copy()
   confidence = 1 - (hole_masks > 0).astype(np.float32)
   for t in range(len(filled)):

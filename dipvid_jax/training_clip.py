@@ -13,7 +13,7 @@ from dipvid_jax.holdout import draw_holdout, hide_held_out, holdout_psnr
 from dipvid_jax.moving_noise import moving_noise, scene_coordinates
 from dipvid_jax.program import NOISE_KEY, clip_strides
 from dipvid_jax.types import Outputs
-from flow import VideoFlow, complete_video_flow
+from flow import VideoFlow, complete_video_flow, find_scenes, scene_flow
 
 
 class Inpainted(NamedTuple):
@@ -125,6 +125,17 @@ def _network_input(shape, hole_masks, video_flow, config):
   key = jax.random.fold_in(jax.random.key(config.seed), NOISE_KEY)
   if config.network_input == "noise":
     return draw_noise(key, (*shape, config.noise_channels))
-  (scene_flow,) = complete_video_flow((_neighbours(video_flow),), hole_masks)
-  coordinates = scene_coordinates(scene_flow)
-  return moving_noise(key, coordinates, channels=config.noise_channels)
+  (neighbours,) = complete_video_flow((_neighbours(video_flow),), hole_masks)
+  scenes = find_scenes(neighbours)
+  return jnp.concatenate(
+    [
+      moving_noise(
+        scene_key,
+        scene_coordinates(scene_flow(neighbours, scene)),
+        channels=config.noise_channels,
+      )
+      for scene_key, scene in zip(
+        jax.random.split(key, len(scenes)), scenes, strict=True
+      )
+    ]
+  )

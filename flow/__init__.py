@@ -7,6 +7,7 @@ from flow.estimators import Estimator, make_estimator
 from flow.flo_files import end_point_error, read_flo
 from flow.pwc_checkpoints import load_pwcnet
 from flow.pwc_net import PWCNet
+from flow.scenes import find_scenes, scene_flow
 from flow.store import stored_video_flow
 from flow.video_flow import PairFlow, VideoFlow, estimate_video_flow
 from flow.warp import backward_warp
@@ -21,9 +22,11 @@ __all__ = [
   "complete_video_flow",
   "end_point_error",
   "estimate_video_flow",
+  "find_scenes",
   "load_pwcnet",
   "make_estimator",
   "read_flo",
+  "scene_flow",
   "stored_video_flow",
   "visible_mask",
 ]

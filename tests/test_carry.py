@@ -6,7 +6,7 @@ import pytest
 
 from dipvid_jax.carry import carry_known_pixels
 from dipvid_jax.moving_noise import moving_noise, scene_coordinates
-from flow import PairFlow
+from flow import PairFlow, find_scenes, scene_flow
 
 _T, _H, _W = 7, 24, 40
 _SPEED = 3  # pixels a frame by which the scene moves to the left
@@ -109,3 +109,49 @@ def test_moving_noise_is_the_same_at_the_same_scene_point():
       noise[t][:, _SPEED:], noise[t + 1][:, :-_SPEED], atol=1e-6
     )
   assert not np.allclose(noise[..., 0], noise[..., 1])
+
+
+def _cut_pan():
+  """Two pans over two scenes, each uncovering what its hole hides; flow found none."""
+  frames, pairs = _pan()
+  other = 1 - frames
+  nothing = np.zeros((1, _H, _W, 2), np.float32)
+  unseen = np.zeros((1, _H, _W, 1), bool)
+  joined = PairFlow(
+    1,
+    *(np.concatenate([way, nothing, way]) for way in (pairs.forward, pairs.backward)),
+    *[np.concatenate([pairs.forward_visible, unseen, pairs.forward_visible])] * 2,
+  )
+  return np.concatenate([frames, other]), joined
+
+
+def test_a_cut_divides_the_scenes():
+  _, pairs = _cut_pan()
+  assert find_scenes(pairs) == (slice(0, _T), slice(_T, 2 * _T))
+  assert find_scenes(_pan()[1]) == (slice(0, _T),)
+  assert len(scene_flow(pairs, slice(_T, 2 * _T)).forward) == _T - 1
+  assert len(scene_flow(pairs, slice(3, 4)).forward) == 0
+
+
+def test_nothing_is_carried_over_a_cut():
+  """Without the cut a still scene's pixels come from the other side of it."""
+  frames, pairs = _cut_pan()
+  holes = np.concatenate([_still_hole(), _still_hole()])
+  hidden = np.where(holes > 0, np.float32(0.5), frames)
+  carried = carry_known_pixels(hidden, holes, pairs)
+  for scene in find_scenes(pairs):
+    alone = carry_known_pixels(hidden[scene], holes[scene], scene_flow(pairs, scene))
+    np.testing.assert_array_equal(carried.frames[scene], alone.frames)
+    np.testing.assert_array_equal(carried.confidence[scene], alone.confidence)
+  np.testing.assert_allclose(carried.frames, frames, atol=1e-5)
+
+
+def test_scenes_of_one_frame_are_survived():
+  frames, pairs = _pan()
+  never = np.zeros_like(pairs.forward_visible)
+  cut = PairFlow(1, pairs.forward, pairs.backward, never, never)
+  assert find_scenes(cut) == tuple(slice(t, t + 1) for t in range(_T))
+  carried = carry_known_pixels(frames, _still_hole(), cut)
+  np.testing.assert_array_equal(carried.frames, frames)
+  np.testing.assert_array_equal(carried.confidence, 1 - _still_hole())
+  assert scene_coordinates(scene_flow(cut, slice(0, 1))).shape == (1, _H, _W, 2)
