@@ -10,7 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from dipvid_jax.carry import Carried, carry_known_pixels
+from dipvid_jax.carry import carry_known_pixels
 from dipvid_jax.yardsticks import telea
 from flow import PairFlow, complete_video_flow
 
@@ -20,18 +20,6 @@ _SMALLEST = 1e-5  # of an expected error: half a level of 8 bits, squared
 # Of the errors of equally confident carried pixels: a copy also hides what moves by
 # itself or is uncovered nowhere, and a few pixels far off would speak for all.
 _LARGEST_LEFT_OUT = 0.05
-
-
-class Errors(NamedTuple):
-  """Expected squared errors of a hole's pixels, intensity in [0, 1].
-
-  Attributes:
-    carried: `[T, H, W, 1]` float32, of carried pixels; infinite where none arrived.
-    filled: `[T, H, W, 1]` float32, of those filled from the hole's border.
-  """
-
-  carried: np.ndarray
-  filled: np.ndarray
 
 
 class Guess(NamedTuple):
@@ -44,7 +32,8 @@ class Guess(NamedTuple):
       inside how far carried pixels proved better than filled ones.
     frames: `[T, H, W, 3]` float32: as `carried`, but inside the better of the carried
       and the filled pixel, or a mean; what goes into the result.
-    error: `[T, H, W, 1]` float32, expected squared error of `frames`, 0 outside.
+    error: `[T, H, W, 1]` float32, expected squared error of `frames`, 0 outside the
+      hole and above 0 inside.
   """
 
   carried: np.ndarray
@@ -72,97 +61,80 @@ def make_guess(
     The guess.
   """
   carried = _carry(filled, hole_masks, pairs)
-  errors = expected_errors(
-    filled, hole_masks, pairs, carried=carried, generator=generator
+  weigh = _learn_to_weigh(
+    [_measure_copy(filled, hole_masks, pairs, generator) for _ in range(_COPIES)]
   )
-  hole = hole_masks > 0
-  share = share_of(errors.carried, errors.filled)
-  share = np.where(hole, share, 1)
-  # The errors of both are taken as independent; infinity has no share.
-  finite = np.where(share > 0, errors.carried, 0)
-  error = share**2 * finite + (1 - share) ** 2 * errors.filled
-  arrays = (
-    carried.frames,
-    share,
-    share * carried.frames + (1 - share) * filled,
-    np.where(hole, error, 0),
-  )
-  return Guess(*(array.astype(np.float32) for array in arrays))
+  hole = hole_masks[..., 0] > 0
+  share, error = weigh(carried.confidence[hole][:, 0], _depth(hole_masks)[hole])
+  trust = np.ones(hole.shape, np.float32)
+  trust[hole] = share
+  trust = trust[..., None]
+  expected = np.zeros_like(trust)
+  expected[hole, 0] = error
+  frames = trust * carried.frames + (1 - trust) * filled
+  return Guess(carried.frames, trust, frames, expected)
 
 
-def share_of(error: np.ndarray, other_error: np.ndarray | float) -> np.ndarray:
-  """How much of one guess to take where there is another one.
-
-  By the inverses of their expected errors, the best for independent guesses.
-
-  Args:
-    error: expected squared error of the guess, 0 where it is certain.
-    other_error: of the other, above 0.
-
-  Returns:
-    The share in [0, 1].
-  """
-  return 1 / (1 + error / other_error)
-
-
-def network_share(
-  image: np.ndarray, guess: Guess, hole_masks: np.ndarray
-) -> np.ndarray:
+def network_share(network_error: float, guess: Guess) -> np.ndarray:
   """How much of the network's frames goes into the result.
 
+  By the inverse squares of the expected errors: the network has learnt from the
+  guess, so that the two do not err independently.
+
   Args:
-    image: `[T, H, W, 3]` float32, the network's frames.
+    network_error: mean squared error of the network's frames, intensity in [0, 1].
     guess: from `make_guess`.
-    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
 
   Returns:
-    `[T, H, W, 1]` float32: 0 outside the hole, inside what the network's error on
-    known pixels and the error of the guess give it.
+    `[T, H, W, 1]` float32 in [0, 1], 0 outside the hole.
   """
-  known = hole_masks[..., 0] == 0
-  off = np.square(image - guess.frames)[known].mean() if known.any() else 0
-  return 1 - share_of(guess.error, max(float(off), _SMALLEST))
+  ratio = guess.error / max(network_error, _SMALLEST)
+  return np.where(guess.error > 0, 1 - 1 / (1 + np.square(ratio)), 0)
 
 
-def expected_errors(
-  filled: np.ndarray,
-  hole_masks: np.ndarray,
-  pairs: PairFlow,
-  *,
-  carried: Carried,
-  generator: np.random.Generator,
-) -> Errors:
-  """Measures carrying and filling under copies of the hole, over known pixels.
+class _Copy(NamedTuple):
+  """The pixels under a copy of the hole: `[P]` and `[P, 3]`."""
 
-  The hole's own pixels are hidden there, too, and count for nothing.
+  confidence: np.ndarray
+  depth: np.ndarray
+  carried: np.ndarray
+  filled: np.ndarray
+  truth: np.ndarray
 
-  Args:
-    filled: `[T, H, W, 3]` float32 RGB in [0, 1], the hole filled by `telea`.
-    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
-    pairs: flow of `filled` at stride 1, as it was estimated.
-    carried: into the hole itself, whose errors are asked for.
-    generator: draws where the copies lie.
 
-  Returns:
-    The errors; of carried pixels they fall with the confidence, of filled ones they
-    rise with the depth.
+def _learn_to_weigh(copies):
+  """A function of confidence and depth: the share of the carried, and the error.
+
+  Both are mixed by their inverse errors, the best for independent guesses. What to
+  expect of the mixture is measured once more, with no error left out.
   """
-  samples = [
-    _measure_copy(filled, hole_masks, pairs, generator) for _ in range(_COPIES)
-  ]
-  confidence, depth, carried_error, filled_error = map(
-    np.concatenate, zip(*samples, strict=True)
-  )
-  arrived = confidence > 0
+  copy = _Copy(*map(np.concatenate, zip(*copies, strict=True)))
+  arrived = copy.confidence > 0
   by_confidence = _fit_rising(
-    -confidence[arrived], carried_error[arrived], leave_out=_LARGEST_LEFT_OUT
+    -copy.confidence[arrived],
+    _error(copy.carried, copy.truth)[arrived],
+    leave_out=_LARGEST_LEFT_OUT,
   )
-  by_depth = _fit_rising(depth, filled_error)
-  off = by_confidence(-carried.confidence)
-  return Errors(
-    carried=np.where(carried.confidence > 0, off, np.inf).astype(np.float32),
-    filled=by_depth(_depth(hole_masks))[..., None].astype(np.float32),
-  )
+  by_depth = _fit_rising(copy.depth, _error(copy.filled, copy.truth))
+
+  def predict(confidence, depth):
+    of_carried, of_filled = by_confidence(-confidence), by_depth(depth)
+    share = np.where(confidence > 0, 1 / (1 + of_carried / of_filled), 0)
+    return share, (1 - share) * of_filled
+
+  share, predicted = predict(copy.confidence, copy.depth)
+  mixture = share[:, None] * copy.carried + (1 - share[:, None]) * copy.filled
+  by_prediction = _fit_rising(predicted, _error(mixture, copy.truth))
+
+  def weigh(confidence, depth):
+    share, predicted = predict(confidence, depth)
+    return share, by_prediction(predicted)
+
+  return weigh
+
+
+def _error(frames, truth):
+  return np.mean(np.square(frames - truth), axis=-1)
 
 
 def _carry(filled, hole_masks, pairs):
@@ -171,7 +143,10 @@ def _carry(filled, hole_masks, pairs):
 
 
 def _measure_copy(filled, hole_masks, pairs, generator):
-  """Confidence, depth and both squared errors of the pixels under one copy."""
+  """What carrying and filling make of known pixels under a copy of the hole.
+
+  The hole's own pixels are hidden there, too, and count for nothing.
+  """
   height, width = hole_masks.shape[1:3]
   shift = (
     generator.integers(-height // 3, height // 3 + 1),
@@ -181,16 +156,12 @@ def _measure_copy(filled, hole_masks, pairs, generator):
   hidden = np.maximum(copy, hole_masks)
   known = ((copy > 0) & (hole_masks == 0))[..., 0]
   carried = _carry(filled, hidden, pairs)
-  refilled = telea(filled, hidden)
-
-  def error(frames):
-    return np.mean(np.square(frames[known] - filled[known]), axis=-1)
-
-  return (
-    carried.confidence[known][:, 0],
-    _depth(hidden)[known],
-    error(carried.frames),
-    error(refilled),
+  return _Copy(
+    confidence=carried.confidence[known][:, 0],
+    depth=_depth(hidden)[known],
+    carried=carried.frames[known],
+    filled=telea(filled, hidden)[known],
+    truth=filled[known],
   )
 
 
@@ -212,7 +183,7 @@ def _fit_rising(x, error, *, leave_out=0.0):
   Of each group the largest errors, a share of `leave_out`, are left out.
   """
   if not len(x):
-    return lambda at: np.full(np.shape(at), np.inf)
+    return lambda at: np.ones(np.shape(at))  # nothing is known: the largest there is
   order = np.argsort(x, kind="stable")
   groups = np.array_split(order, min(_BINS, len(x)))
   centres = np.array([x[group].mean() for group in groups])

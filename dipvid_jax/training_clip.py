@@ -69,7 +69,7 @@ class TrainingClip(NamedTuple):
     if self.guess is None:
       share, rest = self.hidden, self.shown
     else:
-      share, rest = network_share(image, self.guess, self.hidden), self.guess.frames
+      share, rest = network_share(self._error(image), self.guess), self.guess.frames
     share = np.where(self.holdout > 0, 0, share)
     rest = np.where(self.holdout > 0, self.frames, rest)
     known_flow = self.device.flow
@@ -80,6 +80,12 @@ class TrainingClip(NamedTuple):
       share=share,
       holdout_psnr=holdout_psnr(image, self.frames, self.holdout),
     )
+
+  def _error(self, image):
+    """Mean squared error of the network, on pixels that it has not learnt if it can."""
+    seen = self.holdout if self.holdout.any() else 1 - self.hidden
+    seen = seen[..., 0] > 0
+    return float(np.square(image - self.frames)[seen].mean()) if seen.any() else 0.0
 
 
 def make_training_clip(
