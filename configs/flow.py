@@ -68,6 +68,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.inner_steps = 100  # updates of a batch before the next one
   config.batches_per_call = 1  # batches on the device before the losses are read
   config.max_updates = config_dict.placeholder(int)  # of a network
+  # So many first updates see everything at half the size, which must suit `levels`.
+  config.coarse_updates = 0
   # Of the known pixels, never trained on: rounds measure the network's PSNR there.
   config.holdout_fraction = 0.0
   # The run ends as if its schedule did, after so many rounds without a rise of 0.05 dB

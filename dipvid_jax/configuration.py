@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import ml_collections
 
+from dipvid_jax.coarse import check_half_size
 from dipvid_jax.errors import InputError
 from dipvid_jax.model import CHANNELS
 from dipvid_jax.preparation import Fit, check_smallest
@@ -26,7 +27,7 @@ _SMALLEST = {
   **dict.fromkeys(_COUNTS, 1),
   **dict.fromkeys(("seed", "dilate", "feather", *_WEIGHTS), 0),
   **dict.fromkeys(("max_minutes", "holdout_fraction"), 0),
-  **dict.fromkeys(("overlap", "checkpoint_minutes"), 0),
+  **dict.fromkeys(("overlap", "checkpoint_minutes", "coarse_updates"), 0),
   "window": 1,
   "levels": 1,
   "batch_size": 1,
@@ -186,7 +187,8 @@ def placing(config: ml_collections.ConfigDict) -> dict[str, Any]:
   return {
     "size": size if any(size) else None,
     "fit": config.fit,
-    "levels": config.levels,
+    # Half of the working size, if it is trained on, must suit the levels.
+    "levels": config.levels + bool(config.coarse_updates),
   }
 
 
@@ -202,6 +204,11 @@ def _check_method(config):
     raise InputError(
       'config.schedule: "frames" trains a network on each frame alone; it needs '
       "batch_size=1 and an image_weight"
+    )
+  if frames and config.coarse_updates:
+    raise InputError(
+      'config.coarse_updates: schedule="frames" keeps the best output of every frame, '
+      "which must have the frame's size; leave it out"
     )
 
 
@@ -238,6 +245,8 @@ def _check_sizes(config):
         " the input's own"
       )
     check_smallest(size, config.levels)
+    if config.coarse_updates:
+      check_half_size(size, config.levels, check=check_smallest)
   if (
     not strides
     or len(set(strides)) != len(strides)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dipvid_jax.batching import DeviceClip, take_batch
+from dipvid_jax.coarse import halve_batch
 from dipvid_jax.errors import DivergedError
 from dipvid_jax.schedule import Visit
 from dipvid_jax.step import TrainState, TrainStep, fit_batch
@@ -31,21 +32,23 @@ def make_fit_visits(
       known frames' features.
 
   Returns:
-    `fit_visits(state, clip, batches, *, inner_steps)` to `(state, metrics)`:
-    batches `[K, 3]` int32 are (start, stride_index, direction), visited in order,
-    metrics `[K * inner_steps]` each. The state is donated, `inner_steps` is static,
-    everything else is traced.
+    `fit_visits(state, clip, batches, *, inner_steps, coarse=False)` to
+    `(state, metrics)`: batches `[K, 3]` int32 are (start, stride_index, direction),
+    visited in order, at half their size with `coarse`; metrics `[K * inner_steps]`
+    each. The state is donated, the two settings are static, the rest is traced.
   """
 
-  def fit_visits(state, clip, batches, *, inner_steps):
+  def fit_visits(state, clip, batches, *, inner_steps, coarse=False):
     def visit(state, indices):
-      batch = prepare_batch(take_batch(clip, *indices, batch_size=batch_size))
+      batch = take_batch(clip, *indices, batch_size=batch_size)
+      batch = prepare_batch(halve_batch(batch) if coarse else batch)
       return fit_batch(state, batch, train_step=train_step, inner_steps=inner_steps)
 
     state, metrics = jax.lax.scan(visit, state, batches)
     return state, jax.tree.map(jnp.ravel, metrics)
 
-  return jax.jit(fit_visits, donate_argnums=0, static_argnames="inner_steps")
+  static = ("inner_steps", "coarse")
+  return jax.jit(fit_visits, donate_argnums=0, static_argnames=static)
 
 
 def fit(
@@ -86,7 +89,8 @@ def fit(
   for number, group in enumerate(groups, start=1):
     last = group[-1]
     batches = np.array([visit[:3] for visit in group], np.int32)
-    state, metrics = fit_visits(state, clip, batches, inner_steps=last.updates)
+    settings = {"inner_steps": last.updates, "coarse": last.coarse}
+    state, metrics = fit_visits(state, clip, batches, **settings)
     metrics = jax.device_get(metrics)
     _check_finite(metrics, group)
     if on_visit:
@@ -105,7 +109,7 @@ def fit(
 
 
 def group_visits(visits: Sequence[Visit], size: int) -> Iterator[list[Visit]]:
-  """Groups neighbouring visits of equally many updates, within a round.
+  """Groups neighbouring visits of equally many updates and one size, within a round.
 
   Args:
     visits: in order.
@@ -117,13 +121,18 @@ def group_visits(visits: Sequence[Visit], size: int) -> Iterator[list[Visit]]:
   group: list[Visit] = []
   for visit in visits:
     if group and (
-      len(group) == size or group[-1].ends_round or group[-1].updates != visit.updates
+      len(group) == size or group[-1].ends_round or _kind(group[-1]) != _kind(visit)
     ):
       yield group
       group = []
     group.append(visit)
   if group:
     yield group
+
+
+def _kind(visit):
+  """What one compiled call has in common."""
+  return visit.updates, visit.coarse
 
 
 def _check_finite(metrics, group):

@@ -86,7 +86,8 @@ def make_fit_frames(
   Returns:
     `fit_visits(state, clip, batches, *, inner_steps)` to `(state, metrics)`, as
     `make_fit_visits` has it; the metrics are means over the G networks. All visits
-    of a call belong to one group.
+    of a call belong to one group. There are no coarse ones: a best output has the
+    frame's size.
   """
   together = jax.vmap if networks > 1 else _alone
 
@@ -126,7 +127,9 @@ def make_fit_frames(
 
   compiled = jax.jit(fit_group, donate_argnums=0, static_argnames="inner_steps")
 
-  def fit_visits(state, clip, batches, *, inner_steps):
+  def fit_visits(state, clip, batches, *, inner_steps, coarse=False):
+    if coarse:
+      raise ValueError("networks of single frames have no coarse updates")
     start = int(batches[0][0])
     if int(state.step) % frame_updates == 0:
       frames = start + np.arange(networks)

@@ -22,6 +22,7 @@ from dipvid_jax.render import make_render
 from dipvid_jax.requirements import Work
 from dipvid_jax.schedule import (
   Visit,
+  begin_coarse,
   make_frame_schedule,
   make_schedule,
   usable_strides,
@@ -111,7 +112,7 @@ def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
     config: from `load_config`, checked.
 
   Returns:
-    The visits, as `make_schedule`.
+    The visits, as `make_schedule`; the first ones coarse with `coarse_updates`.
 
   Raises:
     InputError: the clip is too short for every stride.
@@ -123,7 +124,7 @@ def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
       updates=_frame_updates(config),
       inner_steps=config.inner_steps,
     )
-  return make_schedule(
+  visits = make_schedule(
     frame_count,
     strides=clip_strides(frame_count, config=config),
     batch_size=config.batch_size,
@@ -134,6 +135,7 @@ def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
     schedule=config.schedule,
     max_updates=config.max_updates,
   )
+  return begin_coarse(visits, updates=config.coarse_updates)
 
 
 def _networks(frame_count, config):
@@ -279,30 +281,5 @@ def describe_work(
     flow_losses=generates_flow(config),
     perceptual=bool(config.perceptual_weight),
     networks=networks,
-  )
-
-
-def visits_left(visits: list[Visit], updates_done: int) -> list[Visit]:
-  """The visits that a state of so many updates has still before it.
-
-  Args:
-    visits: the whole schedule.
-    updates_done: the state's step, at the end of a visit.
-
-  Returns:
-    The rest of the schedule.
-
-  Raises:
-    InputError: the state does not stand at the end of a visit of this schedule.
-  """
-  done = 0
-  for i, visit in enumerate(visits):
-    if done == updates_done:
-      return visits[i:]
-    done += visit.updates
-  if done == updates_done:
-    return []
-  raise InputError(
-    f"the checkpoint has {updates_done} updates, which is not the end of a batch of "
-    f"this schedule: resume with the config that the run began with"
+    coarse=bool(config.coarse_updates),
   )

@@ -40,6 +40,7 @@ class Work:
     flow_losses: the network makes flow, and the known flow is on the device.
     perceptual: VGG16 is used.
     networks: how many are trained side by side.
+    coarse: half the size must suit the levels, too.
   """
 
   frame_count: int
@@ -55,6 +56,7 @@ class Work:
   flow_losses: bool = False
   perceptual: bool = False
   networks: int = 1
+  coarse: bool = False
 
 
 class Needs(NamedTuple):
@@ -186,7 +188,7 @@ def _smaller(work, free) -> list[str]:
   """The largest size of about the same aspect, with fewer levels if that must be."""
   height, width = work.size
   for levels in range(work.levels, 0, -1):
-    step = 2**levels
+    step = 2 ** (levels + work.coarse)
 
     def scaled(rows, step=step):
       return rows * step, max(3, round(rows * width / height)) * step

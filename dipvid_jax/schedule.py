@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dipvid_jax.errors import InputError
+
 FORWARD, BACKWARD = 0, 1
 # The last is make_frame_schedule's, the others are make_schedule's.
 SCHEDULES = ("rounds", "epochs", "shuffled", "middle_last", "frames")
@@ -20,6 +22,7 @@ class Visit(NamedTuple):
     updates: how many.
     round: the round it belongs to, from 0.
     ends_round: inference and a checkpoint follow.
+    coarse: the updates see the batch at half its size.
   """
 
   start: int
@@ -28,6 +31,7 @@ class Visit(NamedTuple):
   updates: int
   round: int
   ends_round: bool = False
+  coarse: bool = False
 
 
 def usable_strides(
@@ -132,6 +136,55 @@ def make_frame_schedule(
     full = [Visit(start, 0, FORWARD, inner_steps, r)] * -(-updates // inner_steps)
     visits += _cut(full, updates)
   return visits
+
+
+def begin_coarse(visits: Sequence[Visit], *, updates: int) -> list[Visit]:
+  """Makes the first updates of a schedule coarse.
+
+  Args:
+    visits: in order.
+    updates: exactly so many; a visit that goes on beyond them becomes two.
+
+  Returns:
+    The visits, of as many updates together.
+  """
+  marked, left = [], updates
+  for visit in visits:
+    coarse = min(left, visit.updates)
+    left -= coarse
+    if coarse == visit.updates:
+      marked.append(visit._replace(coarse=True))
+      continue
+    if coarse:
+      marked.append(visit._replace(updates=coarse, coarse=True, ends_round=False))
+    marked.append(visit._replace(updates=visit.updates - coarse))
+  return marked
+
+
+def visits_left(visits: list[Visit], updates_done: int) -> list[Visit]:
+  """The visits that a state of so many updates has still before it.
+
+  Args:
+    visits: the whole schedule.
+    updates_done: the state's step, at the end of a visit.
+
+  Returns:
+    The rest of the schedule.
+
+  Raises:
+    InputError: the state does not stand at the end of a visit of this schedule.
+  """
+  done = 0
+  for i, visit in enumerate(visits):
+    if done == updates_done:
+      return visits[i:]
+    done += visit.updates
+  if done == updates_done:
+    return []
+  raise InputError(
+    f"the checkpoint has {updates_done} updates, which is not the end of a batch of "
+    f"this schedule: resume with the config that the run began with"
+  )
 
 
 def _shuffled_forever(triples, generator) -> Iterator[tuple[int, int, int]]:

@@ -12,9 +12,8 @@ from dipvid_jax.program import (
   build_visits,
   clip_strides,
   flow_strides,
-  visits_left,
 )
-from dipvid_jax.schedule import Visit, make_schedule
+from dipvid_jax.schedule import make_schedule
 
 
 def small_config(**values):
@@ -93,13 +92,3 @@ def test_the_optimiser_is_adam_with_its_defaults():
     update, state = ours.update(gradient, state)
     expected, other = written.update(gradient, other)
     np.testing.assert_array_equal(update, expected)
-
-
-def test_visits_left_after_a_checkpoint():
-  visits = [Visit(0, 0, 0, 3, 0), Visit(1, 0, 0, 3, 0), Visit(2, 0, 0, 1, 0)]
-  assert visits_left(visits, 0) == visits
-  assert visits_left(visits, 3) == visits[1:]
-  assert visits_left(visits, 7) == []
-  for updates in (1, 5, 8):
-    with pytest.raises(InputError, match=f"has {updates} updates"):
-      visits_left(visits, updates)

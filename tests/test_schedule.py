@@ -4,13 +4,16 @@ import collections
 
 import pytest
 
+from dipvid_jax.errors import InputError
 from dipvid_jax.schedule import (
   BACKWARD,
   FORWARD,
   Visit,
+  begin_coarse,
   make_frame_schedule,
   make_schedule,
   usable_strides,
+  visits_left,
 )
 
 STRIDES = (1, 3, 5)
@@ -218,3 +221,34 @@ def test_dip_without_networks_or_updates_is_refused(networks, updates):
 def test_the_frames_schedule_is_not_a_schedule_of_batches():
   with pytest.raises(ValueError, match="frames"):
     make_schedule(9, strides=(1,), schedule="frames")
+
+
+def test_visits_left_after_a_checkpoint():
+  visits = [Visit(0, 0, 0, 3, 0), Visit(1, 0, 0, 3, 0), Visit(2, 0, 0, 1, 0)]
+  assert visits_left(visits, 0) == visits
+  assert visits_left(visits, 3) == visits[1:]
+  assert visits_left(visits, 7) == []
+  for updates in (1, 5, 8):
+    with pytest.raises(InputError, match=f"has {updates} updates"):
+      visits_left(visits, updates)
+
+
+@pytest.mark.parametrize("updates", [0, 1, 3, 4, 6, 7, 100])
+def test_exactly_the_first_updates_become_coarse(updates):
+  visits = [
+    Visit(0, 0, 0, 3, 0, True),
+    Visit(1, 0, 1, 3, 1),
+    Visit(2, 0, 0, 1, 1, True),
+  ]
+  marked = begin_coarse(visits, updates=updates)
+
+  def one_by_one(visits):
+    return [(visit[:3], visit.round) for visit in visits for _ in range(visit.updates)]
+
+  assert one_by_one(marked) == one_by_one(visits)
+  coarse = [visit.coarse for visit in marked for _ in range(visit.updates)]
+  assert coarse == [i < updates for i in range(7)]
+  assert [visit.start for visit in marked if visit.ends_round] == [0, 2]
+  assert len(marked) == 3 + (updates in (1, 4))
+  if not updates:
+    assert marked == visits
