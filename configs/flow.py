@@ -81,6 +81,9 @@ def get_config() -> ml_collections.ConfigDict:
   config.best_of_every = 1  # "frames": every so many outputs may be the result
   config.learning_rate = 0.01
   config.learning_rate_schedule = "constant"  # "cosine" falls to 0 at the end
+  # The result is made by a moving average of the parameters, such as 0.99: how much of
+  # it stays at each update. Training does not see it.
+  config.parameter_average = 0.0
 
   config.image_weight = 1.0
   config.flow_weight = 0.1

@@ -151,6 +151,11 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     raise InputError(
       f"config.learning_rate: must be above 0, got {config.learning_rate}"
     )
+  if not 0 <= config.parameter_average < 1:
+    raise InputError(
+      "config.parameter_average: must be from 0 (off) to below 1, such as 0.99, got "
+      f"{config.parameter_average}"
+    )
   if not any(config[key] for key in _WEIGHTS):
     raise InputError("config: every loss has weight 0; set image_weight")
   _check_sizes(config)
@@ -204,6 +209,11 @@ def _check_method(config):
     raise InputError(
       'config.schedule: "frames" trains a network on each frame alone; it needs '
       "batch_size=1 and an image_weight"
+    )
+  if frames and config.parameter_average:
+    raise InputError(
+      'config.parameter_average: schedule="frames" keeps the best output of every '
+      "frame, not what its parameters make at the end; leave it out"
     )
   if frames and config.coarse_updates:
     raise InputError(

@@ -18,6 +18,7 @@ from dipvid_jax.frame_networks import (
 )
 from dipvid_jax.model import EncoderDecoder
 from dipvid_jax.objective import add_known_features, make_losses
+from dipvid_jax.optimization import make_optimizer, rendered_parameters
 from dipvid_jax.render import make_render
 from dipvid_jax.requirements import Work
 from dipvid_jax.schedule import (
@@ -149,15 +150,11 @@ def _frame_updates(config):
   return min(updates, config.max_updates or updates)
 
 
-def _learning_rate(config, visits):
-  """A number, or a schedule over all updates of a network."""
-  if config.learning_rate_schedule == "constant":
-    return config.learning_rate
+def _network_updates(config, visits):
+  """Updates of a network, in all."""
   if config.schedule == "frames":
-    updates = _frame_updates(config)
-  else:
-    updates = sum(visit.updates for visit in visits)
-  return optax.cosine_decay_schedule(config.learning_rate, updates)
+    return _frame_updates(config)
+  return sum(visit.updates for visit in visits)
 
 
 def build_program(
@@ -189,21 +186,13 @@ def build_program(
     temporal=config.network == "3d",
     random_scale=config.random_norm_scale,
   )
-  optimizer = optax.adam(_learning_rate(config, visits))
-  vgg = load_vgg16() if config.perceptual_weight else None
-  vgg_options = {"vgg_input": config.vgg_input, "vgg_dtype": config.vgg_dtype}
-  losses = make_losses(
-    image_weight=config.image_weight,
-    flow_weight=config.flow_weight,
-    consistency_weight=config.consistency_weight,
-    perceptual_weight=config.perceptual_weight,
-    vgg=vgg,
-    **vgg_options,
+  optimizer = make_optimizer(
+    config.learning_rate,
+    updates=_network_updates(config, visits),
+    schedule=config.learning_rate_schedule,
+    parameter_average=config.parameter_average,
   )
-
-  def prepare_batch(batch):
-    return batch if vgg is None else add_known_features(batch, vgg=vgg, **vgg_options)
-
+  losses, prepare_batch = _objective(config)
   create_state = make_create_state(model, optimizer)
   if config.schedule == "frames":
     networks = _networks(frame_count, config)
@@ -237,9 +226,28 @@ def build_program(
       prepare_batch=prepare_batch,
     ),
     render=lambda state, clip, on_window=None: render(
-      state.params, clip.noise, on_window
+      rendered_parameters(state), clip.noise, on_window
     ),
   )
+
+
+def _objective(config):
+  """The losses, and what they need computed once for each batch."""
+  vgg = load_vgg16() if config.perceptual_weight else None
+  vgg_options = {"vgg_input": config.vgg_input, "vgg_dtype": config.vgg_dtype}
+  losses = make_losses(
+    image_weight=config.image_weight,
+    flow_weight=config.flow_weight,
+    consistency_weight=config.consistency_weight,
+    perceptual_weight=config.perceptual_weight,
+    vgg=vgg,
+    **vgg_options,
+  )
+
+  def prepare_batch(batch):
+    return batch if vgg is None else add_known_features(batch, vgg=vgg, **vgg_options)
+
+  return losses, prepare_batch
 
 
 def describe_work(

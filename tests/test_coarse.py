@@ -165,7 +165,7 @@ def test_known_features_are_those_of_the_halved_frames():
     config=config,
   ).device
   program = build_program(5, config=config)
-  state = jax.eval_shape(program.start, clip)
+  state = jax.eval_shape(program.create_state, jax.random.key(0), clip.noise[:1])
   call = functools.partial(program.fit_visits, inner_steps=1, coarse=True)
   _, metrics = jax.eval_shape(call, state, clip, np.zeros((1, 3), np.int32))
   assert metrics["perceptual"].shape == (1,)
