@@ -46,8 +46,10 @@ def get_config() -> ml_collections.ConfigDict:
   # Not of the paper: see configs/fast.py.
   config.hide_hole = False  # True shows nothing of the hole's content to anything
   config.carry = False  # True carries known pixels into the hole along the flow
-  config.network_input = "noise"  # "moving_noise" moves with the scene
+  # "moving_noise" moves with the scene, "coordinates" are waves over it.
+  config.network_input = "noise"
   config.noise_channels = 1
+  config.frame_channels = 0  # of noise beside them that every frame has to itself
 
   # A clip of more frames is divided into windows, each trained on its own.
   config.window = config_dict.placeholder(int)  # frames of a window

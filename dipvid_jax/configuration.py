@@ -27,12 +27,14 @@ _SMALLEST = {
   **dict.fromkeys(_COUNTS, 1),
   **dict.fromkeys(("seed", "dilate", "feather", *_WEIGHTS), 0),
   **dict.fromkeys(("max_minutes", "holdout_fraction"), 0),
-  **dict.fromkeys(("overlap", "checkpoint_minutes", "coarse_updates"), 0),
+  **dict.fromkeys(("overlap", "checkpoint_minutes"), 0),
+  **dict.fromkeys(("coarse_updates", "frame_channels"), 0),
   "window": 1,
   "levels": 1,
   "batch_size": 1,
 }
 _LARGEST_HOLDOUT = 0.5
+_FOLLOWING = ("moving_noise", "coordinates")  # inputs that move with the scene
 _KEYS_NAMED = 10
 _LARGEST = {"seed": 2**32 - 1, "feather": 100}
 
@@ -164,7 +166,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     "network": (config.network, ("2d", "3d")),
     "schedule": (config.schedule, SCHEDULES),
     "learning_rate_schedule": (config.learning_rate_schedule, ("constant", "cosine")),
-    "network_input": (config.network_input, ("noise", "moving_noise")),
+    "network_input": (config.network_input, ("noise", *_FOLLOWING)),
     "vgg_input": (config.vgg_input, INPUT_CONVENTIONS),
     "vgg_dtype": (config.vgg_dtype, ("float32", "bfloat16")),
     "flow.estimator": (config.flow.estimator, ESTIMATORS),
@@ -183,7 +185,7 @@ def generates_flow(config: ml_collections.ConfigDict) -> bool:
 
 def follows_scene(config: ml_collections.ConfigDict) -> bool:
   """Whether the run chains the flow between neighbouring frames."""
-  return bool(config.carry) or config.network_input == "moving_noise"
+  return bool(config.carry) or config.network_input in _FOLLOWING
 
 
 def placing(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -267,7 +269,10 @@ def _check_sizes(config):
     )
   _check_window(config)
   if follows_scene(config) and 1 not in strides:
-    raise InputError("config.carry and moving_noise need stride 1 in config.strides")
+    raise InputError(
+      "config.carry and a network_input that follows the scene need stride 1 in"
+      " config.strides"
+    )
 
 
 def _check_window(config):

@@ -32,8 +32,8 @@ from dipvid_jax.step import TrainState, make_create_state, make_train_step, make
 from dipvid_jax.types import Outputs
 from dipvid_jax.vgg import load_vgg16
 
-# Parameters and noise each draw from their own branch of the seed.
-PARAMS_KEY, NOISE_KEY = 0, 1
+# Parameters and noises each draw from their own branch of the seed.
+PARAMS_KEY, NOISE_KEY, FRAME_NOISE_KEY = 0, 1, 2
 
 
 class Program(NamedTuple):
@@ -270,7 +270,8 @@ def describe_work(
   Returns:
     The work, for `requirements.needs`.
   """
-  noise = jax.ShapeDtypeStruct((1, *size, config.noise_channels), jnp.float32)
+  noise_channels = config.noise_channels + config.frame_channels
+  noise = jax.ShapeDtypeStruct((1, *size, noise_channels), jnp.float32)
   state = jax.eval_shape(program.create_state, jax.random.key(0), noise)
   frames = config.schedule == "frames"
   networks = _networks(frame_count, config) if frames else 1
@@ -282,7 +283,7 @@ def describe_work(
     stride_count=len(flow_strides(frame_count, config=config)),
     batch_size=config.batch_size,
     levels=config.levels,
-    noise_channels=config.noise_channels,
+    noise_channels=noise_channels,
     state_bytes=networks * state_bytes,
     updates=sum(visit.updates for visit in program.visits),
     temporal=config.network == "3d",

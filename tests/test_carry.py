@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dipvid_jax.carry import carry_known_pixels
-from dipvid_jax.moving_noise import moving_noise, scene_coordinates
+from dipvid_jax.network_input import moving_noise, scene_coordinates
 from flow import PairFlow, find_scenes, scene_flow
 
 _T, _H, _W = 7, 24, 40
