@@ -91,6 +91,11 @@ def get_config() -> ml_collections.ConfigDict:
   config.flow_weight = 0.1
   config.consistency_weight = 1.0
   config.perceptual_weight = 0.01
+  # Where one has an end, its weight moves there in equal steps over all updates.
+  config.image_weight_end = config_dict.placeholder(float)
+  config.flow_weight_end = config_dict.placeholder(float)
+  config.consistency_weight_end = config_dict.placeholder(float)
+  config.perceptual_weight_end = config_dict.placeholder(float)
   config.vgg_input = "authors"  # or "imagenet"
   config.vgg_dtype = "float32"  # or "bfloat16", meant for GPUs (not measured)
   return config

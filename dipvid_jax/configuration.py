@@ -17,7 +17,8 @@ from flow.estimators import ESTIMATORS
 
 _ACCEPTED = {float: (float, int), tuple: (tuple, list)}
 _REFERENCE = "flow.py"  # the config that has every key
-_WEIGHTS = ("image_weight", "flow_weight", "consistency_weight", "perceptual_weight")
+LOSSES = ("image", "flow", "consistency", "perceptual")
+_WEIGHTS = tuple(f"{name}_weight{end}" for name in LOSSES for end in ("", "_end"))
 _COUNTS = (
   *("rounds", "batches_per_round", "inner_steps", "max_updates"),
   *("batches_per_call", "noise_channels", "networks", "best_of_every"),
@@ -158,7 +159,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
       "config.parameter_average: must be from 0 (off) to below 1, such as 0.99, got "
       f"{config.parameter_average}"
     )
-  if not any(config[key] for key in _WEIGHTS):
+  if not any(reads(config, name) for name in LOSSES):
     raise InputError("config: every loss has weight 0; set image_weight")
   _check_sizes(config)
   choices = {
@@ -178,9 +179,14 @@ def check_config(config: ml_collections.ConfigDict) -> None:
   _check_stopping(config)
 
 
+def reads(config: ml_collections.ConfigDict, loss: str) -> bool:
+  """Whether one of `LOSSES` has a weight at some time of the run."""
+  return bool(config[f"{loss}_weight"] or config[f"{loss}_weight_end"])
+
+
 def generates_flow(config: ml_collections.ConfigDict) -> bool:
   """Whether a loss reads the generated flow, so that the network makes it."""
-  return bool(config.flow_weight or config.consistency_weight)
+  return reads(config, "flow") or reads(config, "consistency")
 
 
 def follows_scene(config: ml_collections.ConfigDict) -> bool:
@@ -207,7 +213,7 @@ def _check_method(config):
       "flow_weight and consistency_weight to 0"
     )
   frames = config.schedule == "frames"
-  if frames and (config.batch_size != 1 or not config.image_weight):
+  if frames and (config.batch_size != 1 or not reads(config, "image")):
     raise InputError(
       'config.schedule: "frames" trains a network on each frame alone; it needs '
       "batch_size=1 and an image_weight"

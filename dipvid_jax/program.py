@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from dipvid_jax.batching import DeviceClip
-from dipvid_jax.configuration import follows_scene, generates_flow
+from dipvid_jax.configuration import LOSSES, follows_scene, generates_flow, reads
 from dipvid_jax.errors import InputError
 from dipvid_jax.fit import FitVisits, make_fit_visits
 from dipvid_jax.frame_networks import (
@@ -17,7 +17,7 @@ from dipvid_jax.frame_networks import (
   make_fit_frames,
 )
 from dipvid_jax.model import EncoderDecoder
-from dipvid_jax.objective import add_known_features, make_losses
+from dipvid_jax.objective import add_known_features, make_losses, weight_over_time
 from dipvid_jax.optimization import make_optimizer, rendered_parameters
 from dipvid_jax.render import make_render
 from dipvid_jax.requirements import Work
@@ -186,13 +186,14 @@ def build_program(
     temporal=config.network == "3d",
     random_scale=config.random_norm_scale,
   )
+  updates = _network_updates(config, visits)
   optimizer = make_optimizer(
     config.learning_rate,
-    updates=_network_updates(config, visits),
+    updates=updates,
     schedule=config.learning_rate_schedule,
     parameter_average=config.parameter_average,
   )
-  losses, prepare_batch = _objective(config)
+  losses, prepare_batch = _objective(config, updates)
   create_state = make_create_state(model, optimizer)
   if config.schedule == "frames":
     networks = _networks(frame_count, config)
@@ -231,18 +232,17 @@ def build_program(
   )
 
 
-def _objective(config):
+def _objective(config, updates):
   """The losses, and what they need computed once for each batch."""
-  vgg = load_vgg16() if config.perceptual_weight else None
+  vgg = load_vgg16() if reads(config, "perceptual") else None
   vgg_options = {"vgg_input": config.vgg_input, "vgg_dtype": config.vgg_dtype}
-  losses = make_losses(
-    image_weight=config.image_weight,
-    flow_weight=config.flow_weight,
-    consistency_weight=config.consistency_weight,
-    perceptual_weight=config.perceptual_weight,
-    vgg=vgg,
-    **vgg_options,
-  )
+  weights: dict[str, Any] = {
+    f"{name}_weight": weight_over_time(
+      config[f"{name}_weight"], config[f"{name}_weight_end"], updates=updates
+    )
+    for name in LOSSES
+  }
+  losses = make_losses(**weights, vgg=vgg, **vgg_options)
 
   def prepare_batch(batch):
     return batch if vgg is None else add_known_features(batch, vgg=vgg, **vgg_options)
@@ -288,7 +288,7 @@ def describe_work(
     updates=sum(visit.updates for visit in program.visits),
     temporal=config.network == "3d",
     flow_losses=generates_flow(config),
-    perceptual=bool(config.perceptual_weight),
+    perceptual=reads(config, "perceptual"),
     networks=networks,
     coarse=bool(config.coarse_updates),
   )
