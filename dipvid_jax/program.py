@@ -195,30 +195,16 @@ def build_program(
   )
   losses, prepare_batch = _objective(config, updates)
   create_state = make_create_state(model, optimizer)
+  shared: dict[str, Any] = {"optimizer": optimizer, "model": model, "visits": visits}
   if config.schedule == "frames":
-    networks = _networks(frame_count, config)
-    drawn = {"create_state": create_state, "networks": networks}
-    return Program(
-      optimizer=optimizer,
-      model=model,
-      visits=visits,
-      create_state=create_state,
-      start=lambda clip: create_frame_networks(key, clip, **drawn),
-      fit_visits=make_fit_frames(
-        make_update(model, optimizer, losses=losses),
-        key=key,
-        frame_updates=_frame_updates(config),
-        best_of_every=config.best_of_every,
-        prepare_batch=prepare_batch,
-        **drawn,
-      ),
-      render=best_frames,
+    update = make_update(model, optimizer, losses=losses)
+    single = _single_frames(
+      frame_count, config, key, create_state, update, prepare_batch
     )
+    return Program(**shared, create_state=create_state, **single)
   render = make_render(model, batch_size=config.batch_size, flow_channels=2)
   return Program(
-    optimizer=optimizer,
-    model=model,
-    visits=visits,
+    **shared,
     create_state=create_state,
     start=lambda clip: create_state(key, clip.noise[:1]),
     fit_visits=make_fit_visits(
@@ -230,6 +216,24 @@ def build_program(
       rendered_parameters(state), clip.noise, on_window
     ),
   )
+
+
+def _single_frames(frame_count, config, key, create_state, update, prepare_batch):
+  """What DIP, a network for every frame, has of its own in a program."""
+  networks = _networks(frame_count, config)
+  drawn: dict[str, Any] = {"create_state": create_state, "networks": networks}
+  return {
+    "start": lambda clip: create_frame_networks(key, clip, **drawn),
+    "fit_visits": make_fit_frames(
+      update,
+      key=key,
+      frame_updates=_frame_updates(config),
+      best_of_every=config.best_of_every,
+      prepare_batch=prepare_batch,
+      **drawn,
+    ),
+    "render": best_frames,
+  }
 
 
 def _objective(config, updates):
