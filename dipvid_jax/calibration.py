@@ -65,14 +65,13 @@ def make_guess(
     [_measure_copy(filled, hole_masks, pairs, generator) for _ in range(_COPIES)]
   )
   hole = hole_masks[..., 0] > 0
-  share, error = weigh(carried.confidence[hole][:, 0], _depth(hole_masks)[hole])
-  trust = np.ones(hole.shape, np.float32)
-  trust[hole] = share
-  trust = trust[..., None]
-  expected = np.zeros_like(trust)
-  expected[hole, 0] = error
-  frames = trust * carried.frames + (1 - trust) * filled
-  return Guess(carried.frames, trust, frames, expected)
+  weights = weigh(carried.confidence[hole][:, 0], _depth(hole_masks)[hole])
+  share, trust, error = (
+    np.full(hole_masks.shape, outside, np.float32) for outside in (1, 1, 0)
+  )
+  share[hole, 0], trust[hole, 0], error[hole, 0] = weights
+  frames = share * carried.frames + (1 - share) * filled
+  return Guess(carried.frames, trust, frames, error)
 
 
 def network_share(network_error: float, guess: Guess) -> np.ndarray:
@@ -103,18 +102,17 @@ class _Copy(NamedTuple):
 
 
 def _learn_to_weigh(copies):
-  """A function of confidence and depth: the share of the carried, and the error.
+  """A function of confidence and depth: share of the carried, trust in it, the error.
 
   Both are mixed by their inverse errors, the best for independent guesses. What to
-  expect of the mixture is measured once more, with no error left out.
+  expect of the mixture, and of the carried as something to learn, is measured with no
+  error left out.
   """
   copy = _Copy(*map(np.concatenate, zip(*copies, strict=True)))
   arrived = copy.confidence > 0
-  by_confidence = _fit_rising(
-    -copy.confidence[arrived],
-    _error(copy.carried, copy.truth)[arrived],
-    leave_out=_LARGEST_LEFT_OUT,
-  )
+  of_arrived = -copy.confidence[arrived], _error(copy.carried, copy.truth)[arrived]
+  by_confidence = _fit_rising(*of_arrived, leave_out=_LARGEST_LEFT_OUT)
+  by_confidence_with_all = _fit_rising(*of_arrived)
   by_depth = _fit_rising(copy.depth, _error(copy.filled, copy.truth))
 
   def predict(confidence, depth):
@@ -128,7 +126,9 @@ def _learn_to_weigh(copies):
 
   def weigh(confidence, depth):
     share, predicted = predict(confidence, depth)
-    return share, by_prediction(predicted)
+    ratio = by_confidence_with_all(-confidence) / by_depth(depth)
+    trust = np.where(confidence > 0, 1 / (1 + np.square(ratio)), 0)
+    return share, trust, by_prediction(predicted)
 
   return weigh
 

