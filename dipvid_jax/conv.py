@@ -136,19 +136,3 @@ def _kernel_gradient(cotangent, x, strides, padding, kernel_shape):
   gradient = _forward(inputs, filters, ones, padding, rhs_dilation=strides)
   crop = tuple(slice(0, size) for size in kernel_shape[: len(strides)])
   return jnp.moveaxis(gradient[(slice(None), *crop)], 0, -2)  # from [I, h, w, O]
-
-
-def upsample_nearest(x: jax.Array, *, factors: Sequence[int]) -> jax.Array:
-  """Repeats each element along the spatial axes.
-
-  Args:
-    x: `[N, H, W, C]` or `[N, D, H, W, C]`.
-    factors: how often, for each spatial axis.
-
-  Returns:
-    `x` with each spatial axis `factors` times as long.
-  """
-  for axis, factor in enumerate(factors, start=1):
-    if factor > 1:
-      x = jnp.repeat(x, factor, axis=axis)
-  return x

@@ -1,5 +1,6 @@
 """The generator: an encoder-decoder from fixed noise to frames and flow."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -7,8 +8,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dipvid_jax.conv import convolve, upsample_nearest
+from dipvid_jax.conv import convolve
 from dipvid_jax.types import Outputs
+from dipvid_jax.upsampling import upsample_convolve
 
 CHANNELS = (16, 32, 64, 128, 128, 128)
 _SKIP_CHANNELS = 4
@@ -30,21 +32,31 @@ class BatchNorm(nn.Module):
   random_scale: bool = False
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """`[N, .., C]` to the same shape; statistics over all axes but the last."""
+  def __call__(self, *maps: jax.Array) -> tuple[jax.Array, ...]:
+    """Maps `[N, .., C]` whose channels follow each other, of any sizes; as many again.
+
+    Statistics are over all axes but the last.
+    """
     scale_init = (
       nn.initializers.uniform(1.0) if self.random_scale else nn.initializers.ones
     )
-    scale = self.param("scale", scale_init, (x.shape[-1],))
-    offset = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
-    axes = tuple(range(x.ndim - 1))
-    mean = jnp.mean(x, axis=axes)
-    # Centred first: folding the mean into the offset would cancel where it is many
-    # times the deviation, as after the first convolutions.
-    centred = x - mean.reshape(_broadcast(x))
-    variance = jnp.mean(jnp.square(centred), axis=axes)
-    factor = scale * jax.lax.rsqrt(variance + _BATCH_NORM_EPSILON)
-    return centred * factor.reshape(_broadcast(x)) + offset.reshape(_broadcast(x))
+    channels = [x.shape[-1] for x in maps]
+    scale = self.param("scale", scale_init, (sum(channels),))
+    offset = self.param("bias", nn.initializers.zeros, (sum(channels),))
+    ends = list(itertools.accumulate(channels))[:-1]
+    parts = zip(maps, jnp.split(scale, ends), jnp.split(offset, ends), strict=True)
+    return tuple(_normalise(*part) for part in parts)
+
+
+def _normalise(x, scale, offset):
+  axes = tuple(range(x.ndim - 1))
+  mean = jnp.mean(x, axis=axes)
+  # Centred first: folding the mean into the offset would cancel where it is many
+  # times the deviation, as after the first convolutions.
+  centred = x - mean.reshape(_broadcast(x))
+  variance = jnp.mean(jnp.square(centred), axis=axes)
+  factor = scale * jax.lax.rsqrt(variance + _BATCH_NORM_EPSILON)
+  return centred * factor.reshape(_broadcast(x)) + offset.reshape(_broadcast(x))
 
 
 def _broadcast(x):
@@ -76,15 +88,27 @@ class Conv(nn.Module):
   strides: Sequence[int] | None = None
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """`[N, .., H, W, I]` to `[N, .., H / stride, W / stride, features]`."""
+  def __call__(self, x: jax.Array, upsampled: jax.Array | None = None) -> jax.Array:
+    """Convolves a map, or two side by side.
+
+    Args:
+      x: `[N, .., H, W, I]`.
+      upsampled: `[N, .., H / 2, W / 2, J]`, to be upsampled (nearest) and to follow
+        `x` in the channels; for kernels of 3 and stride 1.
+
+    Returns:
+      `[N, .., H / stride, W / stride, features]`.
+    """
     sizes = tuple(self.kernel_size)
-    fan_in = math.prod(sizes) * x.shape[-1]
-    init = _uniform_fan_in(fan_in)
-    kernel = self.param("kernel", init, (*sizes, x.shape[-1], self.features))
+    own = x.shape[-1]
+    channels = own + (0 if upsampled is None else upsampled.shape[-1])
+    init = _uniform_fan_in(math.prod(sizes) * channels)
+    kernel = self.param("kernel", init, (*sizes, channels, self.features))
     bias = self.param("bias", init, (self.features,))
     strides = tuple(self.strides or (1,) * len(sizes))
-    y = convolve(_pad(x, sizes), kernel, strides=strides)
+    y = convolve(_pad(x, sizes), kernel[..., :own, :], strides=strides)
+    if upsampled is not None:
+      y += upsample_convolve(upsampled, kernel[..., own:, :])
     return y + bias.reshape(_broadcast(y))
 
 
@@ -108,10 +132,10 @@ class ConvBlock(nn.Module):
   random_scale: bool = False
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: jax.Array, upsampled: jax.Array | None = None) -> jax.Array:
     """As `Conv`."""
-    x = Conv(self.features, self.kernel_size, self.strides, name="conv")(x)
-    x = BatchNorm(self.random_scale, name="norm")(x)
+    x = Conv(self.features, self.kernel_size, self.strides, name="conv")(x, upsampled)
+    (x,) = BatchNorm(self.random_scale, name="norm")(x)
     return nn.leaky_relu(x, _LEAKY_SLOPE)
 
 
@@ -169,11 +193,10 @@ class EncoderDecoder(nn.Module):
       skips.append(self._block(_SKIP_CHANNELS, 1, name=f"skip_{i}")(h))
       h = self._block(features, 5, strides=2, time=3, name=f"down_{i}_a")(h)
       h = self._block(features, 5, time=3, name=f"down_{i}_b")(h)
-    factors = (1, 2, 2) if self.temporal else (2, 2)
     for i, features in reversed(list(enumerate(channels))):
-      h = jnp.concatenate([skips[i], upsample_nearest(h, factors=factors)], axis=-1)
-      h = BatchNorm(self.random_scale, name=f"merge_{i}")(h)
-      h = self._block(features, 3, time=3, name=f"up_{i}_a")(h)
+      # Upsampling changes no statistics: the map is normalised before it.
+      skip, h = BatchNorm(self.random_scale, name=f"merge_{i}")(skips[i], h)
+      h = self._block(features, 3, time=3, name=f"up_{i}_a")(skip, h)
       h = self._block(features, 1, name=f"up_{i}_b")(h)
     h = h[0] if self.temporal else h
     heads = Conv(3 + self.flow_channels, (1, 1), name="heads")(h)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from dipvid_jax.conv import convolve, upsample_nearest
+from dipvid_jax.conv import convolve
 from tests import oracles
 from tests.compiled import convolutions, is_canonical
 
@@ -156,12 +156,3 @@ def test_jax_own_gradients_in_a_scan_are_not(size, kernel_size, strides):
   """Without this the test above would prove nothing; if it fails, XLA has improved."""
   found = convolutions(compiled_scan(plain, size, kernel_size, strides))
   assert not all(map(is_canonical, found)), found
-
-
-def test_upsampling_repeats_each_pixel():
-  x = np.arange(12, dtype=np.float32).reshape(1, 2, 3, 2)
-  y = np.asarray(upsample_nearest(x, factors=(2, 3)))
-  assert y.shape == (1, 4, 9, 2)
-  for index in np.ndindex(y.shape):
-    n, row, column, channel = index
-    assert y[index] == x[n, row // 2, column // 3, channel]

@@ -121,7 +121,7 @@ def test_batch_norm_uses_the_biased_variance_of_the_batch():
   x = np.random.default_rng(0).normal(2, 0.004, (2, 2, 3, 4))
   scale, offset = np.random.default_rng(1).normal(size=(2, 4))
   variables = {"params": {"scale": scale, "bias": offset}}
-  actual = oracles.in_float64(BatchNorm().apply, variables, x)
+  (actual,) = oracles.in_float64(BatchNorm().apply, variables, x)
   expected = batch_norm(x, scale, offset)
   np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-9)
 
@@ -129,7 +129,7 @@ def test_batch_norm_uses_the_biased_variance_of_the_batch():
 def test_batch_norm_of_a_volume_pools_over_time_too():
   x = np.random.default_rng(0).normal(size=(1, 3, 4, 5, 2))
   variables = {"params": {"scale": np.ones(2), "bias": np.zeros(2)}}
-  actual = oracles.in_float64(BatchNorm().apply, variables, x)
+  (actual,) = oracles.in_float64(BatchNorm().apply, variables, x)
   assert np.abs(actual.mean(axis=(0, 1, 2, 3))).max() < 1e-12
   assert np.abs(actual.var(axis=(0, 1, 2, 3)) - 1).max() < 1e-4
   assert np.abs(actual.mean(axis=(0, 2, 3))).max() > 0.01
@@ -140,7 +140,8 @@ def test_batch_norm_has_finite_gradients_on_flat_input():
 
   def energy(x):
     variables = {"params": {"scale": scale, "bias": jnp.zeros(5)}}
-    return jnp.sum(jnp.square(BatchNorm().apply(variables, x)))
+    (y,) = BatchNorm().apply(variables, x)
+    return jnp.sum(jnp.square(y))
 
   assert np.isfinite(jax.grad(energy)(x)).all()
 

@@ -153,7 +153,7 @@ def test_batch_norm(compare, ndim, spread):
   weights = {"scale": draw.normal(size=5), "bias": draw.normal(size=5)}
 
   def function(weights, x):
-    outputs = BatchNorm().apply({"params": weights}, x)
+    (outputs,) = BatchNorm().apply({"params": weights}, x)
     return jnp.sum(outputs * cotangent), outputs
 
   with parity_jax.precision(64):
