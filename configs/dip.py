@@ -8,7 +8,7 @@ the paper's choice. Weight noise, which that program offers, has no effect there
 Command:
   bin/inpaint --config dip.py --video clip.mp4 --mask mask.mp4 --output out
 
-Work: 5,000 updates a frame, 13 GFLOP each. Time: see BENCHMARKS.md.
+Work: 5,000 updates a frame, 9.5 GFLOP each. Time: see BENCHMARKS.md.
 """
 
 import ml_collections

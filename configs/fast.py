@@ -11,7 +11,7 @@ the network and the image loss; the rest is not in it.
 Command:
   bin/inpaint --config fast.py --video clip.mp4 --mask mask.mp4 --output out
 
-Work: 2,000 updates without VGG16, 64 GFLOP each. Time and quality: BENCHMARKS.md.
+Work: 2,000 updates without VGG16, 49 GFLOP each. Time and quality: BENCHMARKS.md.
 """
 
 import ml_collections

@@ -8,7 +8,7 @@ Command:
   bin/inpaint --config flow.py --video clip.mp4 --mask mask.mp4 --output out
 
 Work: 20 rounds x (50 batches + the median one) x 100 updates = 102,000 updates of
-339 GFLOP. Expected time: see BENCHMARKS.md. On a CPU (seconds an update) use fewer
+319 GFLOP. Expected time: see BENCHMARKS.md. On a CPU (seconds an update) use fewer
 updates, for example --config.max_updates=500 --config.size=96,192 --config.levels=5.
 """
 

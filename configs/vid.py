@@ -6,7 +6,7 @@ Command:
   bin/inpaint --config vid.py --video clip.mp4 --mask mask.mp4 --output out
 
 Work: 20 epochs over all T-4 batches, shuffled, the middle one last, 100 updates each:
-152,000 updates of 63 GFLOP for 80 frames. Time: see BENCHMARKS.md.
+152,000 updates of 47 GFLOP for 80 frames. Time: see BENCHMARKS.md.
 """
 
 import ml_collections

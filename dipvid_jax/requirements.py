@@ -12,12 +12,12 @@ from dipvid_jax.errors import InputError
 
 # Bytes that an update holds for each pixel of its batch, by levels, at the peak;
 # from XLA's memory analysis on a CPU (jax 0.10.2), which a test repeats.
-_NETWORK = (640, 1240, 1480, 1540, 1600, 1620)
-_FLOW_LOSSES, _VGG = 200, 1300
-_TEMPORAL = 3.4  # times the network's, with 3D convolutions
-# Floating-point operations of an update for each pixel of its batch: 64 and 275 GFLOP
-# at 5 x 192 x 384, three times the former with 3D convolutions.
-_NETWORK_FLOP, _VGG_FLOP, _TEMPORAL_FLOP = 174e3, 746e3, 3
+_NETWORK = (680, 990, 1160, 1300, 1380, 1400)
+_FLOW_LOSSES, _VGG = 150, 1300
+_TEMPORAL = 2.2  # times the network's, with 3D convolutions
+# Floating-point operations of an update for each pixel of its batch: 48 and 271 GFLOP
+# at 5 x 192 x 384, 2.85 times the former with 3D convolutions.
+_NETWORK_FLOP, _VGG_FLOP, _TEMPORAL_FLOP = 130e3, 736e3, 2.85
 _COMPILER = 500_000_000  # bytes on the host while a program is compiled
 _FLOAT, _BOOL = 4, 1
 
