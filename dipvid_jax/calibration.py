@@ -22,6 +22,20 @@ _SMALLEST = 1e-5  # of an expected error: half a level of 8 bits, squared
 _LARGEST_LEFT_OUT = 0.05
 
 
+class Copies(NamedTuple):
+  """The guess of known pixels, had they been hidden like the hole.
+
+  Attributes:
+    where: `[K, 3]` int, frame, row and column.
+    frames: `[K, 3]` float, RGB.
+    error: `[K]` float, expected squared error.
+  """
+
+  where: np.ndarray
+  frames: np.ndarray
+  error: np.ndarray
+
+
 class Guess(NamedTuple):
   """What is known or guessed of every pixel without a network, and how well.
 
@@ -34,12 +48,14 @@ class Guess(NamedTuple):
       and the filled pixel, or a mean; what goes into the result.
     error: `[T, H, W, 1]` float32, expected squared error of `frames`, 0 outside the
       hole and above 0 inside.
+    copies: how the guess did on known pixels.
   """
 
   carried: np.ndarray
   trust: np.ndarray
   frames: np.ndarray
   error: np.ndarray
+  copies: Copies
 
 
 def make_guess(
@@ -61,39 +77,57 @@ def make_guess(
     The guess.
   """
   carried = _carry(filled, hole_masks, pairs)
-  weigh = _learn_to_weigh(
-    [_measure_copy(filled, hole_masks, pairs, generator) for _ in range(_COPIES)]
-  )
+  copies = [_measure_copy(filled, hole_masks, pairs, generator) for _ in range(_COPIES)]
+  copy = _Copy(*map(np.concatenate, zip(*copies, strict=True)))
+  weigh = _learn_to_weigh(copy)
   hole = hole_masks[..., 0] > 0
   weights = weigh(carried.confidence[hole][:, 0], _depth(hole_masks)[hole])
   share, trust, error = (
     np.full(hole_masks.shape, outside, np.float32) for outside in (1, 1, 0)
   )
   share[hole, 0], trust[hole, 0], error[hole, 0] = weights
-  frames = share * carried.frames + (1 - share) * filled
-  return Guess(carried.frames, trust, frames, error)
+  frames = _mix(share, carried.frames, filled)
+  copy_share, _, copy_error = weigh(copy.confidence, copy.depth)
+  mixture = _mix(copy_share[:, None], copy.carried, copy.filled)
+  guess_of_copies = Copies(copy.where, mixture, copy_error)
+  return Guess(carried.frames, trust, frames, error, guess_of_copies)
 
 
-def network_share(network_error: float, guess: Guess) -> np.ndarray:
+def network_share(
+  image: np.ndarray, frames: np.ndarray, guess: Guess, *, unseen: float = 1.0
+) -> np.ndarray:
   """How much of the network's frames goes into the result.
 
-  By the inverse squares of the expected errors: the network has learnt from the
-  guess, so that the two do not err independently.
+  Network and guess are compared on the copies, on the same pixels. The network has
+  learnt from the guess, so the two do not err independently: the squares of their
+  errors decide.
 
   Args:
-    network_error: mean squared error of the network's frames, intensity in [0, 1].
+    image: `[T, H, W, 3]` float32 RGB in [0, 1], the network's frames.
+    frames: `[T, H, W, 3]` float32, the input, known under the copies.
     guess: from `make_guess`.
+    unseen: how many times larger the network's squared error is on pixels that it has
+      not learnt; it has learnt those under the copies.
 
   Returns:
     `[T, H, W, 1]` float32 in [0, 1], 0 outside the hole.
   """
-  ratio = guess.error / max(network_error, _SMALLEST)
-  return np.where(guess.error > 0, 1 - 1 / (1 + np.square(ratio)), 0)
+  copies = guess.copies
+  under = tuple(copies.where.T)
+  off = unseen * _error(image[under], frames[under])
+  guess_off = _error(copies.frames, frames[under])
+  of_guess, of_network = (
+    _fit_rising(copies.error, error, leave_out=_LARGEST_LEFT_OUT)(guess.error)
+    for error in (guess_off, off)
+  )
+  share = 1 - 1 / (1 + np.square(of_guess / of_network))
+  return np.where(guess.error > 0, share, 0).astype(np.float32)
 
 
 class _Copy(NamedTuple):
-  """The pixels under a copy of the hole: `[P]` and `[P, 3]`."""
+  """The pixels under a copy of the hole: `[P, 3]` places, `[P]` and `[P, 3]`."""
 
+  where: np.ndarray
   confidence: np.ndarray
   depth: np.ndarray
   carried: np.ndarray
@@ -101,36 +135,31 @@ class _Copy(NamedTuple):
   truth: np.ndarray
 
 
-def _learn_to_weigh(copies):
+def _learn_to_weigh(copy):
   """A function of confidence and depth: share of the carried, trust in it, the error.
 
   Both are mixed by their inverse errors, the best for independent guesses. What to
-  expect of the mixture, and of the carried as something to learn, is measured with no
-  error left out.
+  expect of the carried as something to learn is measured with no error left out.
   """
-  copy = _Copy(*map(np.concatenate, zip(*copies, strict=True)))
   arrived = copy.confidence > 0
   of_arrived = -copy.confidence[arrived], _error(copy.carried, copy.truth)[arrived]
   by_confidence = _fit_rising(*of_arrived, leave_out=_LARGEST_LEFT_OUT)
   by_confidence_with_all = _fit_rising(*of_arrived)
   by_depth = _fit_rising(copy.depth, _error(copy.filled, copy.truth))
 
-  def predict(confidence, depth):
-    of_carried, of_filled = by_confidence(-confidence), by_depth(depth)
-    share = np.where(confidence > 0, 1 / (1 + of_carried / of_filled), 0)
-    return share, (1 - share) * of_filled
-
-  share, predicted = predict(copy.confidence, copy.depth)
-  mixture = share[:, None] * copy.carried + (1 - share[:, None]) * copy.filled
-  by_prediction = _fit_rising(predicted, _error(mixture, copy.truth))
-
   def weigh(confidence, depth):
-    share, predicted = predict(confidence, depth)
-    ratio = by_confidence_with_all(-confidence) / by_depth(depth)
-    trust = np.where(confidence > 0, 1 / (1 + np.square(ratio)), 0)
-    return share, trust, by_prediction(predicted)
+    of_filled = by_depth(depth)
+    ratio = by_confidence(-confidence) / of_filled
+    ratio_with_all = by_confidence_with_all(-confidence) / of_filled
+    share = np.where(confidence > 0, 1 / (1 + ratio), 0)
+    trust = np.where(confidence > 0, 1 / (1 + np.square(ratio_with_all)), 0)
+    return share, trust, (1 - share) * of_filled
 
   return weigh
+
+
+def _mix(share, one, other):
+  return share * one + (1 - share) * other
 
 
 def _error(frames, truth):
@@ -157,6 +186,7 @@ def _measure_copy(filled, hole_masks, pairs, generator):
   known = ((copy > 0) & (hole_masks == 0))[..., 0]
   carried = _carry(filled, hidden, pairs)
   return _Copy(
+    where=np.argwhere(known),
     confidence=carried.confidence[known][:, 0],
     depth=_depth(hidden)[known],
     carried=carried.frames[known],

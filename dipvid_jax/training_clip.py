@@ -74,7 +74,9 @@ class TrainingClip(NamedTuple):
     if self.guess is None:
       share, rest = self.hidden, self.shown
     else:
-      share, rest = network_share(self._error(image), self.guess), self.guess.frames
+      unseen = self._unseen(image)
+      share = network_share(image, self.frames, self.guess, unseen=unseen)
+      rest = self.guess.frames
     share = np.where(self.holdout > 0, 0, share)
     rest = np.where(self.holdout > 0, self.frames, rest)
     known_flow = self.device.flow
@@ -86,11 +88,13 @@ class TrainingClip(NamedTuple):
       holdout_psnr=holdout_psnr(image, self.frames, self.holdout),
     )
 
-  def _error(self, image):
-    """Mean squared error of the network, on pixels that it has not learnt if it can."""
-    seen = self.holdout if self.holdout.any() else 1 - self.hidden
-    seen = seen[..., 0] > 0
-    return float(np.square(image - self.frames)[seen].mean()) if seen.any() else 0.0
+  def _unseen(self, image):
+    """How many times larger the network's error is where it has learnt nothing."""
+    error = np.square(image - self.frames).mean(axis=-1, keepdims=True)
+    learnt, unseen = self.hidden == 0, self.holdout > 0
+    if not (learnt.any() and unseen.any()):
+      return 1.0
+    return max(1.0, float(error[unseen].mean() / max(error[learnt].mean(), 1e-12)))
 
 
 def make_training_clip(
