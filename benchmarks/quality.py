@@ -134,9 +134,9 @@ def measure(
     )
     yield {
       "updates": done,
-      "full_hole_psnr": round(hole_psnr(full, frames, hole_masks), 2),
-      "stitched_hole_psnr": round(hole_psnr(stitched, frames, hole_masks), 2),
-      "known_psnr": round(hole_psnr(full, frames, 1 - hole_masks), 2),
+      "full_hole_psnr": round(float(hole_psnr(full, frames, hole_masks)), 2),
+      "stitched_hole_psnr": round(float(hole_psnr(stitched, frames, hole_masks)), 2),
+      "known_psnr": round(float(hole_psnr(full, frames, 1 - hole_masks)), 2),
       "temporal_psnr": round(consistency["temporal_psnr"], 2),
       "hole_warping_error": round(consistency["hole_warping_error"], 5),
       "prepare_seconds": round(prepared, 1),
@@ -156,7 +156,7 @@ def yardsticks(clip: Clip, *, reversed_flow: bool) -> dict[str, float]:
   )
   candidates = {"telea": filled, "carried": carried.frames, "guess": guess.frames}
   return {
-    name: round(hole_psnr(candidate, frames, hole_masks), 2)
+    name: round(float(hole_psnr(candidate, frames, hole_masks)), 2)
     for name, candidate in candidates.items()
   }
 
