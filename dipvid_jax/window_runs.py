@@ -1,11 +1,13 @@
 """Training on one window of a clip: progress, metrics, checkpoints, previews."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from dipvid_jax.checkpoints import Checkpoints
+from dipvid_jax.configuration import follows_scene
 from dipvid_jax.pipeline import Inpainted, inpaint_video
 from dipvid_jax.preview import preview_image
 from dipvid_jax.program import Program, clip_strides, flow_strides
@@ -14,7 +16,7 @@ from dipvid_jax.run_folder import RunFolder
 from dipvid_jax.run_report import RunReport
 from dipvid_jax.window_files import WindowFiles
 from dipvid_jax.windows import Window
-from flow import Estimator, VideoFlow, stored_video_flow
+from flow import Estimator, VideoFlow, find_scenes, stored_video_flow
 
 
 def window_seed(seed: int, number: int) -> int:
@@ -64,64 +66,26 @@ def fit_window(
   label = f"window {window.number + 1}/{of}" if of > 1 else ""
   report.begin_window(window)
   video_flow = _known_flow(frames, config, estimator, files, label)
+  if follows_scene(config):
+    _say_cuts(video_flow, window, label)
   report.lap("flow")
-  visits = program.visits
-  strides = clip_strides(len(frames), config=config)
-  checkpoints = Checkpoints(files.checkpoints)
-  updates = sum(visit.updates for visit in visits)
-  progress = FitProgress(
-    total_updates=updates,
-    rounds=visits[-1].round + 1,
-    label=label or "fit",
-    updates_after=to_come * updates,
+  updates = sum(visit.updates for visit in program.visits)
+  record = _Record(
+    window=window,
+    label=label,
+    folder=folder,
+    report=report,
+    checkpoints=Checkpoints(files.checkpoints),
+    progress=FitProgress(
+      total_updates=updates,
+      rounds=program.visits[-1].round + 1,
+      label=label or "fit",
+      updates_after=to_come * updates,
+    ),
+    strides=clip_strides(len(frames), config=config),
+    checkpoint_seconds=60 * config.checkpoint_minutes,
+    draw_preview=lambda result: _preview(frames, hole_masks, video_flow, result),
   )
-  saved_at = time.monotonic()
-
-  def save(state):
-    nonlocal saved_at
-    checkpoints.save(state)
-    progress.pause()
-    saved_at = time.monotonic()
-
-  def resume_from(fresh):
-    state = (
-      checkpoints.restore_latest(fresh, on_damaged=_say_damaged) if resume else None
-    )
-    done = 0 if state is None else int(state.step)
-    folder.keep_metrics(window=window.number + 1, updates=done)
-    report.resume(window, done)
-    if done:
-      progress.resume(done)
-      say(f"{f'{label}: ' if label else ''}resumed after {done} updates")
-    return state
-
-  def on_visit(visit, metrics):
-    rate = progress.visit(visit, metrics)
-    row = {
-      "window": window.number + 1,
-      "update": progress.update,
-      "round": visit.round + 1,
-      "start": window.start + visit.start,
-      "stride": strides[visit.stride_index],
-      "direction": ("forward", "backward")[visit.direction],
-    }
-    row |= {name: float(values[-1]) for name, values in metrics.items()}
-    row |= {"updates_per_second": round(rate, 4)}
-    folder.append_metrics(row | {"seconds": round(report.stopping.seconds, 2)})
-    report.lap("training")
-
-  def on_state(visit, state):
-    due = saved_at + 60 * config.checkpoint_minutes
-    if not visit.ends_round and time.monotonic() >= due:
-      save(state)
-
-  def on_round(visit, state, result):
-    report.record_round(visit, int(state.step), result, window=window)
-    save(state)
-    if report.refresh(visit, result, window=window):
-      folder.write_preview(_preview(frames, hole_masks, video_flow, result))
-    progress.pause()
-
   try:
     result = inpaint_video(
       frames,
@@ -129,19 +93,99 @@ def fit_window(
       config=config,
       video_flow=video_flow,
       program=program,
-      resume_from=resume_from,
-      on_visit=on_visit,
-      on_state=on_state,
-      on_round=on_round,
-      on_window=progress.window,
+      resume_from=record.restore if resume else record.begin,
+      on_visit=record.visit,
+      on_state=record.state,
+      on_round=record.round,
+      on_window=record.progress.window,
       stopping=report.stopping,
     )
   finally:
-    checkpoints.close()
-    progress.close()
+    record.checkpoints.close()
+    record.progress.close()
   # Once more: a run resumed after its end has had no round to draw it.
-  folder.write_preview(_preview(frames, hole_masks, video_flow, result))
+  folder.write_preview(record.draw_preview(result))
   return result
+
+
+class _Record:
+  """Writes down what a window's training does: metrics, checkpoints, previews."""
+
+  def __init__(
+    self,
+    *,
+    window: Window,
+    label: str,
+    folder: RunFolder,
+    report: RunReport,
+    checkpoints: Checkpoints,
+    progress: FitProgress,
+    strides: tuple[int, ...],
+    checkpoint_seconds: float,
+    draw_preview: Callable[[Inpainted], np.ndarray],
+  ):
+    self.checkpoints = checkpoints
+    self.progress = progress
+    self.draw_preview = draw_preview
+    self._window = window
+    self._label = label
+    self._folder = folder
+    self._report = report
+    self._strides = strides
+    self._checkpoint_seconds = checkpoint_seconds
+    self._saved_at = time.monotonic()
+
+  def begin(self, fresh):
+    """Begins with the fresh state."""
+    self._keep(0)
+
+  def restore(self, fresh):
+    """Begins with the latest checkpoint's state, if there is one."""
+    state = self.checkpoints.restore_latest(fresh, on_damaged=_say_damaged)
+    done = 0 if state is None else int(state.step)
+    self._keep(done)
+    if done:
+      self.progress.resume(done)
+      say(f"{f'{self._label}: ' if self._label else ''}resumed after {done} updates")
+    return state
+
+  def _keep(self, updates):
+    """Keeps of what an earlier run wrote down what is before that update."""
+    self._folder.keep_metrics(window=self._window.number + 1, updates=updates)
+    self._report.resume(self._window, updates)
+
+  def visit(self, visit, metrics):
+    rate = self.progress.visit(visit, metrics)
+    row = {
+      "window": self._window.number + 1,
+      "update": self.progress.update,
+      "round": visit.round + 1,
+      "start": self._window.start + visit.start,
+      "stride": self._strides[visit.stride_index],
+      "direction": ("forward", "backward")[visit.direction],
+    }
+    row |= {name: float(values[-1]) for name, values in metrics.items()}
+    row |= {"updates_per_second": round(rate, 4)}
+    seconds = round(self._report.stopping.seconds, 2)
+    self._folder.append_metrics(row | {"seconds": seconds})
+    self._report.lap("training")
+
+  def state(self, visit, state):
+    due = self._saved_at + self._checkpoint_seconds
+    if not visit.ends_round and time.monotonic() >= due:
+      self._save(state)
+
+  def round(self, visit, state, result):
+    self._report.record_round(visit, int(state.step), result, window=self._window)
+    self._save(state)
+    if self._report.refresh(visit, result, window=self._window):
+      self._folder.write_preview(self.draw_preview(result))
+    self.progress.pause()
+
+  def _save(self, state):
+    self.checkpoints.save(state)
+    self.progress.pause()
+    self._saved_at = time.monotonic()
 
 
 def _known_flow(frames, config, estimator, files: WindowFiles, label: str) -> VideoFlow:
@@ -155,6 +199,15 @@ def _known_flow(frames, config, estimator, files: WindowFiles, label: str) -> Vi
     return stored_video_flow(
       files.flow, frames, strides=strides, estimator=estimator, on_progress=progress
     )
+
+
+def _say_cuts(video_flow, window, label):
+  """Names the cuts, because nothing is carried over them."""
+  neighbours = next(pairs for pairs in video_flow if pairs.stride == 1)
+  cuts = [window.start + scene.start for scene in find_scenes(neighbours)[1:]]
+  if cuts:
+    where = f"{label}: " if label else ""
+    say(f"{where}cut before frame {', '.join(map(str, cuts))} (the first one is 0)")
 
 
 def _say_damaged(step, error):

@@ -2,8 +2,10 @@
 
 import fractions
 
+import cv2
 import numpy as np
 import pytest
+import untrained
 
 from dipvid_jax.cli import inpaint
 from dipvid_jax.configuration import check_config, load_config
@@ -155,3 +157,18 @@ def test_odd_sizes_come_back_as_they_were(tmp_path):
   video = read_video(tmp_path / "out/inpainted.mp4")
   assert video.frames.shape == (6, 50, 90, 3)
   assert video.frame_rate == fractions.Fraction(24)
+
+
+def test_a_cut_is_named(tmp_path, monkeypatch, capsys):
+  untrained.instead_of_training(monkeypatch)
+  _, masks = _clip()
+  still = np.random.default_rng(0).integers(0, 256, (2, _H, _W, 3), np.uint8)
+  still = [cv2.GaussianBlur(picture, (0, 0), 2) for picture in still]
+  frames = np.stack([still[t >= 5] for t in range(_T)])
+  write_images(tmp_path / "clip", frames)
+  write_images(tmp_path / "masks", masks.repeat(3, axis=-1))
+  files = ("--video", str(tmp_path / "clip"), "--mask", str(tmp_path / "masks"))
+  settings = [f"--config.{key}={value}" for key, value in _SMALL.items()]
+  output = ("--output", str(tmp_path / "out"))
+  assert inpaint.main(["--config=fast.py", *files, *output, *settings]) == 0
+  assert "cut before frame 5 (the first one is 0)" in capsys.readouterr().out
