@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
 from benchmarks import command, report, suites, updates
@@ -110,3 +111,11 @@ def test_tables_keep_the_columns_and_leave_gaps_empty():
     [{"a": 1.23456, "b": "x"}, {"b": [1, 2]}], {"a": "A", "b": "B"}
   )
   assert table == "| A | B |\n| --- | --- |\n| 1.23 | x |\n|  | [1, 2] |\n"
+
+
+def test_a_workers_peak_memory_is_not_its_parents():
+  """`ru_maxrss` of a child begins at what its parent had when it was started."""
+  held = np.ones(2**27)  # 1 GiB
+  way = Way("jax", "scan", "no_vgg", "cpu", updates=1, **_SMALL)
+  (row,) = updates.measure([way], warm_ups=0, repeats=1, peaks=_PEAKS)
+  assert held.nbytes / 2**20 > row["peak_memory_mib"] > 50
