@@ -30,6 +30,15 @@ def _wrapped(size: int, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Arra
   return dx, dy
 
 
+def _turned(
+  size: int, centre: jax.Array, angle: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """As `_wrapped` from (x, y), along a direction and across it."""
+  dx, dy = _wrapped(size, *centre)
+  cos, sin = jnp.cos(angle), jnp.sin(angle)
+  return cos * dx + sin * dy, cos * dy - sin * dx
+
+
 def _phase(size: int, waves: jax.Array, shift: jax.Array) -> jax.Array:
   """`[S, S]`: 2 pi (waves . position / S) + shift; whole waves keep it periodic."""
   axis = jnp.arange(size, dtype=jnp.float32) / size
@@ -100,10 +109,9 @@ def dead_leaves(key: jax.Array, *, size: int) -> jax.Array:
   leaves["colour"] = _colours(leaves["colour"])
 
   def place(tile, leaf):
-    dx, dy = _wrapped(size, *leaf["centre"])
-    cos, sin = jnp.cos(leaf["angle"]), jnp.sin(leaf["angle"])
-    along = (cos * dx + sin * dy) * leaf["curvature"]
-    across = (cos * dy - sin * dx) * leaf["curvature"] / leaf["aspect"]
+    along, across = _turned(size, leaf["centre"], leaf["angle"])
+    along = along * leaf["curvature"]
+    across = across * leaf["curvature"] / leaf["aspect"]
     box = jnp.maximum(jnp.abs(along), jnp.abs(across)) < 0.9
     inside = jnp.where(leaf["box"] < 0.4, box, along**2 + across**2 < 1)
     shade = 0.15 * jnp.clip(along, -1, 1)
@@ -274,10 +282,9 @@ def strokes(key: jax.Array, *, size: int) -> jax.Array:
   drawn["colour"] = _colours(drawn["colour"])
 
   def place(tile, stroke):
-    dx, dy = _wrapped(size, *stroke["centre"])
-    cos, sin = jnp.cos(stroke["angle"]), jnp.sin(stroke["angle"])
-    along = jnp.maximum(jnp.abs(cos * dx + sin * dy) - stroke["length"] / 2, 0)
-    distance = jnp.hypot(along, cos * dy - sin * dx)
+    along, across = _turned(size, stroke["centre"], stroke["angle"])
+    beyond = jnp.maximum(jnp.abs(along) - stroke["length"] / 2, 0)
+    distance = jnp.hypot(beyond, across)
     cover = jnp.clip(stroke["width"] - distance + 0.5, 0, 1)[..., None]
     return (1 - cover) * tile + cover * stroke["colour"][None, None], None
 
