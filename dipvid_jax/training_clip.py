@@ -18,7 +18,13 @@ from dipvid_jax.network_input import (
 )
 from dipvid_jax.program import FRAME_NOISE_KEY, NOISE_KEY, clip_strides
 from dipvid_jax.types import Outputs
-from flow import VideoFlow, complete_video_flow, find_scenes, scene_flow
+from flow import (
+  VideoFlow,
+  complete_video_flow,
+  find_scenes,
+  neighbour_flow,
+  scene_flow,
+)
 
 
 class Inpainted(NamedTuple):
@@ -119,7 +125,7 @@ def make_training_clip(
   guess = None
   if config.carry:
     generator = np.random.default_rng(config.seed)
-    guess = make_guess(shown, hidden, _neighbours(video_flow), generator=generator)
+    guess = make_guess(shown, hidden, neighbour_flow(video_flow), generator=generator)
   # Nothing is learnt of what is held out, not even where something was carried to it.
   soft_hole = np.maximum(1 - guess.trust, holdout) if guess else hidden
   device = DeviceClip(
@@ -130,10 +136,6 @@ def make_training_clip(
     flow=put_flow(video_flow, hidden) if generates_flow(config) else None,
   )
   return TrainingClip(frames, holdout, shown, hidden, guess, device)
-
-
-def _neighbours(video_flow):
-  return next(pairs for pairs in video_flow if pairs.stride == 1)
 
 
 def _network_input(shape, hole_masks, video_flow, config):
@@ -148,7 +150,7 @@ def _network_input(shape, hole_masks, video_flow, config):
 
 def _following_input(key, hole_masks, video_flow, config):
   make = {"moving_noise": moving_noise, "coordinates": fourier_features}
-  (neighbours,) = complete_video_flow((_neighbours(video_flow),), hole_masks)
+  (neighbours,) = complete_video_flow((neighbour_flow(video_flow),), hole_masks)
   scenes = find_scenes(neighbours)
   return jnp.concatenate(
     [

@@ -16,7 +16,13 @@ from dipvid_jax.run_folder import RunFolder
 from dipvid_jax.run_report import RunReport
 from dipvid_jax.window_files import WindowFiles
 from dipvid_jax.windows import Window
-from flow import Estimator, VideoFlow, find_scenes, stored_video_flow
+from flow import (
+  Estimator,
+  VideoFlow,
+  find_scenes,
+  neighbour_flow,
+  stored_video_flow,
+)
 
 
 def window_seed(seed: int, number: int) -> int:
@@ -203,8 +209,8 @@ def _known_flow(frames, config, estimator, files: WindowFiles, label: str) -> Vi
 
 def _say_cuts(video_flow, window, label):
   """Names the cuts, because nothing is carried over them."""
-  neighbours = next(pairs for pairs in video_flow if pairs.stride == 1)
-  cuts = [window.start + scene.start for scene in find_scenes(neighbours)[1:]]
+  scenes = find_scenes(neighbour_flow(video_flow))
+  cuts = [window.start + scene.start for scene in scenes[1:]]
   if cuts:
     where = f"{label}: " if label else ""
     say(f"{where}cut before frame {', '.join(map(str, cuts))} (the first one is 0)")

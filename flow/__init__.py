@@ -9,7 +9,12 @@ from flow.pwc_checkpoints import load_pwcnet
 from flow.pwc_net import PWCNet
 from flow.scenes import find_scenes, scene_flow
 from flow.store import stored_video_flow
-from flow.video_flow import PairFlow, VideoFlow, estimate_video_flow
+from flow.video_flow import (
+  PairFlow,
+  VideoFlow,
+  estimate_video_flow,
+  neighbour_flow,
+)
 from flow.warp import backward_warp
 
 __all__ = [
@@ -25,6 +30,7 @@ __all__ = [
   "find_scenes",
   "load_pwcnet",
   "make_estimator",
+  "neighbour_flow",
   "read_flo",
   "scene_flow",
   "stored_video_flow",

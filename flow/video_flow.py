@@ -32,6 +32,18 @@ class PairFlow:
 VideoFlow = tuple[PairFlow, ...]
 
 
+def neighbour_flow(video_flow: VideoFlow) -> PairFlow:
+  """The flow between neighbouring frames, at stride 1.
+
+  Args:
+    video_flow: with stride 1 among its strides.
+
+  Returns:
+    The pairs at that stride.
+  """
+  return next(pairs for pairs in video_flow if pairs.stride == 1)
+
+
 def estimate_video_flow(
   frames: np.ndarray,
   *,
