@@ -20,6 +20,6 @@ def get_config() -> ml_collections.ConfigDict:
   """The authors' setting."""
   config = load_config("vid")
   config.batch_size = 1
-  config.schedule = "frames"  # a round is a frame, or `networks` of them
+  config.schedule = "frames"  # a round is a frame
   config.batches_per_round = 50  # times inner_steps: 5,000 updates of a network
   return config

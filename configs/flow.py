@@ -46,10 +46,8 @@ def get_config() -> ml_collections.ConfigDict:
   # Not of the paper: see configs/fast.py.
   config.hide_hole = False  # True shows nothing of the hole's content to anything
   config.carry = False  # True carries known pixels into the hole along the flow
-  # "moving_noise" moves with the scene, "coordinates" are waves over it.
-  config.network_input = "noise"
+  config.network_input = "noise"  # "moving_noise" moves with the scene
   config.noise_channels = 1
-  config.frame_channels = 0  # of noise beside them that every frame has to itself
 
   # A clip of more frames is divided into windows, each trained on its own.
   config.window = config_dict.placeholder(int)  # frames of a window
@@ -70,8 +68,6 @@ def get_config() -> ml_collections.ConfigDict:
   config.inner_steps = 100  # updates of a batch before the next one
   config.batches_per_call = 1  # batches on the device before the losses are read
   config.max_updates = config_dict.placeholder(int)  # of a network
-  # So many first updates see everything at half the size, which must suit `levels`.
-  config.coarse_updates = 0
   # Of the known pixels, never trained on: rounds measure the network's PSNR there.
   config.holdout_fraction = 0.0
   # The run ends as if its schedule did, after so many rounds without a rise of 0.05 dB
@@ -79,23 +75,14 @@ def get_config() -> ml_collections.ConfigDict:
   config.stop_patience = config_dict.placeholder(int)
   config.max_minutes = config_dict.placeholder(float)
   config.preview_every = 1  # rounds until preview.png and report.html are made anew
-  config.networks = 1  # "frames": how many are trained side by side
   config.best_of_every = 1  # "frames": every so many outputs may be the result
   config.learning_rate = 0.01
   config.learning_rate_schedule = "constant"  # "cosine" falls to 0 at the end
-  # The result is made by a moving average of the parameters, such as 0.99: how much of
-  # it stays at each update. Training does not see it.
-  config.parameter_average = 0.0
 
   config.image_weight = 1.0
   config.flow_weight = 0.1
   config.consistency_weight = 1.0
   config.perceptual_weight = 0.01
-  # Where one has an end, its weight moves there in equal steps over all updates.
-  config.image_weight_end = config_dict.placeholder(float)
-  config.flow_weight_end = config_dict.placeholder(float)
-  config.consistency_weight_end = config_dict.placeholder(float)
-  config.perceptual_weight_end = config_dict.placeholder(float)
   config.vgg_input = "authors"  # or "imagenet"
   config.vgg_dtype = "float32"  # or "bfloat16", meant for GPUs (not measured)
   return config

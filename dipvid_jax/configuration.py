@@ -7,7 +7,6 @@ from typing import Any, get_args
 
 import ml_collections
 
-from dipvid_jax.coarse import check_half_size
 from dipvid_jax.errors import InputError
 from dipvid_jax.model import CHANNELS
 from dipvid_jax.preparation import Fit, check_smallest
@@ -18,10 +17,10 @@ from flow.estimators import ESTIMATORS
 _ACCEPTED = {float: (float, int), tuple: (tuple, list)}
 _REFERENCE = "flow.py"  # the config that has every key
 LOSSES = ("image", "flow", "consistency", "perceptual")
-_WEIGHTS = tuple(f"{name}_weight{end}" for name in LOSSES for end in ("", "_end"))
+_WEIGHTS = tuple(f"{name}_weight" for name in LOSSES)
 _COUNTS = (
   *("rounds", "batches_per_round", "inner_steps", "max_updates"),
-  *("batches_per_call", "noise_channels", "networks", "best_of_every"),
+  *("batches_per_call", "noise_channels", "best_of_every"),
   *("stop_patience", "preview_every"),
 )
 _SMALLEST = {
@@ -29,13 +28,11 @@ _SMALLEST = {
   **dict.fromkeys(("seed", "dilate", "feather", *_WEIGHTS), 0),
   **dict.fromkeys(("max_minutes", "holdout_fraction"), 0),
   **dict.fromkeys(("overlap", "checkpoint_minutes"), 0),
-  **dict.fromkeys(("coarse_updates", "frame_channels"), 0),
   "window": 1,
   "levels": 1,
   "batch_size": 1,
 }
 _LARGEST_HOLDOUT = 0.5
-_FOLLOWING = ("moving_noise", "coordinates")  # inputs that move with the scene
 _KEYS_NAMED = 10
 _LARGEST = {"seed": 2**32 - 1, "feather": 100}
 
@@ -154,11 +151,6 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     raise InputError(
       f"config.learning_rate: must be above 0, got {config.learning_rate}"
     )
-  if not 0 <= config.parameter_average < 1:
-    raise InputError(
-      "config.parameter_average: must be from 0 (off) to below 1, such as 0.99, got "
-      f"{config.parameter_average}"
-    )
   if not any(reads(config, name) for name in LOSSES):
     raise InputError("config: every loss has weight 0; set image_weight")
   _check_sizes(config)
@@ -167,7 +159,7 @@ def check_config(config: ml_collections.ConfigDict) -> None:
     "network": (config.network, ("2d", "3d")),
     "schedule": (config.schedule, SCHEDULES),
     "learning_rate_schedule": (config.learning_rate_schedule, ("constant", "cosine")),
-    "network_input": (config.network_input, ("noise", *_FOLLOWING)),
+    "network_input": (config.network_input, ("noise", "moving_noise")),
     "vgg_input": (config.vgg_input, INPUT_CONVENTIONS),
     "vgg_dtype": (config.vgg_dtype, ("float32", "bfloat16")),
     "flow.estimator": (config.flow.estimator, ESTIMATORS),
@@ -180,8 +172,8 @@ def check_config(config: ml_collections.ConfigDict) -> None:
 
 
 def reads(config: ml_collections.ConfigDict, loss: str) -> bool:
-  """Whether one of `LOSSES` has a weight at some time of the run."""
-  return bool(config[f"{loss}_weight"] or config[f"{loss}_weight_end"])
+  """Whether one of `LOSSES` has a weight."""
+  return bool(config[f"{loss}_weight"])
 
 
 def generates_flow(config: ml_collections.ConfigDict) -> bool:
@@ -191,7 +183,7 @@ def generates_flow(config: ml_collections.ConfigDict) -> bool:
 
 def follows_scene(config: ml_collections.ConfigDict) -> bool:
   """Whether the run chains the flow between neighbouring frames."""
-  return bool(config.carry) or config.network_input in _FOLLOWING
+  return bool(config.carry) or config.network_input == "moving_noise"
 
 
 def placing(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -200,8 +192,7 @@ def placing(config: ml_collections.ConfigDict) -> dict[str, Any]:
   return {
     "size": size if any(size) else None,
     "fit": config.fit,
-    # Half of the working size, if it is trained on, must suit the levels.
-    "levels": config.levels + bool(config.coarse_updates),
+    "levels": config.levels,
   }
 
 
@@ -217,16 +208,6 @@ def _check_method(config):
     raise InputError(
       'config.schedule: "frames" trains a network on each frame alone; it needs '
       "batch_size=1 and an image_weight"
-    )
-  if frames and config.parameter_average:
-    raise InputError(
-      'config.parameter_average: schedule="frames" keeps the best output of every '
-      "frame, not what its parameters make at the end; leave it out"
-    )
-  if frames and config.coarse_updates:
-    raise InputError(
-      'config.coarse_updates: schedule="frames" keeps the best output of every frame, '
-      "which must have the frame's size; leave it out"
     )
 
 
@@ -263,8 +244,6 @@ def _check_sizes(config):
         " the input's own"
       )
     check_smallest(size, config.levels)
-    if config.coarse_updates:
-      check_half_size(size, config.levels, check=check_smallest)
   if (
     not strides
     or len(set(strides)) != len(strides)

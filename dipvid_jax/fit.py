@@ -1,20 +1,21 @@
 """Training on the whole video: visit after visit, round after round."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from dipvid_jax.batching import DeviceClip, take_batch
-from dipvid_jax.coarse import halve_batch
 from dipvid_jax.errors import DivergedError
 from dipvid_jax.schedule import Visit
 from dipvid_jax.step import TrainState, TrainStep, fit_batch
 from dipvid_jax.stopping import Stopping
 from dipvid_jax.types import Batch
 
-FitVisits = Callable[..., tuple[TrainState, dict[str, jax.Array]]]
+# From a state, the clip and batches to the state and the metrics; of any method.
+FitVisits = Callable[..., tuple[Any, dict[str, jax.Array]]]
 
 
 def make_fit_visits(
@@ -32,23 +33,22 @@ def make_fit_visits(
       known frames' features.
 
   Returns:
-    `fit_visits(state, clip, batches, *, inner_steps, coarse=False)` to
-    `(state, metrics)`: batches `[K, 3]` int32 are (start, stride_index, direction),
-    visited in order, at half their size with `coarse`; metrics `[K * inner_steps]`
-    each. The state is donated, the two settings are static, the rest is traced.
+    `fit_visits(state, clip, batches, *, inner_steps)` to `(state, metrics)`: batches
+    `[K, 3]` int32 are (start, stride_index, direction), visited in order; metrics
+    `[K * inner_steps]` each. The state is donated, `inner_steps` is static, the rest
+    is traced.
   """
 
-  def fit_visits(state, clip, batches, *, inner_steps, coarse=False):
+  def fit_visits(state, clip, batches, *, inner_steps):
     def visit(state, indices):
       batch = take_batch(clip, *indices, batch_size=batch_size)
-      batch = prepare_batch(halve_batch(batch) if coarse else batch)
+      batch = prepare_batch(batch)
       return fit_batch(state, batch, train_step=train_step, inner_steps=inner_steps)
 
     state, metrics = jax.lax.scan(visit, state, batches)
     return state, jax.tree.map(jnp.ravel, metrics)
 
-  static = ("inner_steps", "coarse")
-  return jax.jit(fit_visits, donate_argnums=0, static_argnames=static)
+  return jax.jit(fit_visits, donate_argnums=0, static_argnames="inner_steps")
 
 
 def fit(
@@ -89,8 +89,7 @@ def fit(
   for number, group in enumerate(groups, start=1):
     last = group[-1]
     batches = np.array([visit[:3] for visit in group], np.int32)
-    settings = {"inner_steps": last.updates, "coarse": last.coarse}
-    state, metrics = fit_visits(state, clip, batches, **settings)
+    state, metrics = fit_visits(state, clip, batches, inner_steps=last.updates)
     metrics = jax.device_get(metrics)
     _check_finite(metrics, group)
     if on_visit:
@@ -109,7 +108,7 @@ def fit(
 
 
 def group_visits(visits: Sequence[Visit], size: int) -> Iterator[list[Visit]]:
-  """Groups neighbouring visits of equally many updates and one size, within a round.
+  """Groups neighbouring visits of equally many updates, within a round.
 
   Args:
     visits: in order.
@@ -121,18 +120,13 @@ def group_visits(visits: Sequence[Visit], size: int) -> Iterator[list[Visit]]:
   group: list[Visit] = []
   for visit in visits:
     if group and (
-      len(group) == size or group[-1].ends_round or _kind(group[-1]) != _kind(visit)
+      len(group) == size or group[-1].ends_round or group[-1].updates != visit.updates
     ):
       yield group
       group = []
     group.append(visit)
   if group:
     yield group
-
-
-def _kind(visit):
-  """What one compiled call has in common."""
-  return visit.updates, visit.coarse
 
 
 def _check_finite(metrics, group):

@@ -16,49 +16,47 @@ CreateState = Callable[[jax.Array, jax.Array], TrainState]
 
 
 class FrameNetworks(NamedTuple):
-  """G networks in training, and the best output so far of every frame.
+  """The network in training, and the best output so far of every frame.
 
   Attributes:
-    networks: the networks' states, each leaf `[G, ..]`.
-    step: scalar int32, updates done, of all groups so far.
+    network: the state of the present frame's network.
+    step: scalar int32, updates done, of all networks so far.
     image: `[T, H, W, 3]` float32 RGB, zero before a frame's first update.
     image_loss: `[T]` float32, the image loss of `image`, infinite before.
   """
 
-  networks: TrainState
+  network: TrainState
   step: jax.Array
   image: jax.Array
   image_loss: jax.Array
 
 
 def create_frame_networks(
-  key: jax.Array, clip: DeviceClip, *, create_state: CreateState, networks: int
+  key: jax.Array, clip: DeviceClip, *, create_state: CreateState
 ) -> FrameNetworks:
-  """The state before the first update of the first group.
+  """The state before the first update of the first frame's network.
 
   Args:
     key: a PRNG key, consumed.
     clip: the clip on the device.
-    create_state: draws one network's state from a key for a noise batch.
-    networks: G.
+    create_state: draws a network's state from a key for a noise batch.
 
   Returns:
-    The state; its networks are those of the frames 0 .. G-1.
+    The state; its network is that of frame 0.
   """
   return FrameNetworks(
-    networks=_draw(key, clip, np.arange(networks), create_state),
+    network=_draw(key, clip, 0, create_state),
     step=jnp.zeros((), jnp.int32),
     image=jnp.zeros_like(clip.frames),
     image_loss=jnp.full(len(clip.frames), jnp.inf),
   )
 
 
-def _draw(key, clip, frames, create_state):
+def _draw(
+  key: jax.Array, clip: DeviceClip, frame: int, create_state: CreateState
+) -> TrainState:
   """Each frame's network has its own branch of the key."""
-  states = [
-    create_state(jax.random.fold_in(key, frame), clip.noise[:1]) for frame in frames
-  ]
-  return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+  return create_state(jax.random.fold_in(key, frame), clip.noise[:1])
 
 
 def make_fit_frames(
@@ -66,32 +64,29 @@ def make_fit_frames(
   *,
   key: jax.Array,
   create_state: CreateState,
-  networks: int,
   frame_updates: int,
   best_of_every: int = 1,
   prepare_batch: Callable[[Batch], Batch] = lambda batch: batch,
 ) -> FitVisits:
-  """Compiles visits to groups of frames, each frame with a network of its own.
+  """Compiles visits to single frames, each with a network of its own.
 
   Args:
     update: from `make_update`, with an `image` loss.
     key: the key of `create_frame_networks`.
-    create_state: draws one network's state from a key for a noise batch.
-    networks: G; more than one run as one batched program.
-    frame_updates: of each network, after which the next group gets fresh ones.
-    best_of_every: every so many updates an output is considered for the result: 1
-      as the authors' program, 100 as the paper.
+    create_state: draws a network's state from a key for a noise batch.
+    frame_updates: of each network, after which the next frame gets a fresh one.
+    best_of_every: every how many updates an output is considered for the result: 1
+      in the authors' program, 100 in the paper.
     prepare_batch: as in `make_fit_visits`.
 
   Returns:
-    `fit_visits(state, clip, batches, *, inner_steps)` to `(state, metrics)`, as
-    `make_fit_visits` has it; the metrics are means over the G networks. All visits
-    of a call belong to one group. There are no coarse ones: a best output has the
-    frame's size.
+    `fit_visits(state, clip, batches, *, inner_steps)` to `(state, metrics)`, as from
+    `make_fit_visits`. All visits of a call belong to one frame.
   """
-  together = jax.vmap if networks > 1 else _alone
 
-  def fit_frame(network, best, clip, frame, inner_steps):
+  def fit_frame(
+    state: FrameNetworks, clip: DeviceClip, frame: jax.Array, *, inner_steps: int
+  ) -> tuple[FrameNetworks, dict[str, jax.Array]]:
     batch = prepare_batch(take_batch(clip, frame, 0, 0, batch_size=1))
 
     def body(carry, _):
@@ -105,56 +100,41 @@ def make_fit_frames(
       )
       return (network, best), metrics
 
-    (network, best), metrics = jax.lax.scan(
-      body, (network, best), None, length=inner_steps
+    best = (state.image[frame], state.image_loss[frame])
+    (network, (image, loss)), metrics = jax.lax.scan(
+      body, (state.network, best), None, length=inner_steps
     )
-    return network, best, metrics
-
-  def fit_group(state, clip, start, *, inner_steps):
-    frames = start + jnp.arange(networks)
-    best = (state.image[frames], state.image_loss[frames])
-    fit = together(
-      lambda network, best, frame: fit_frame(network, best, clip, frame, inner_steps)
-    )
-    fitted, (image, loss), metrics = fit(state.networks, best, frames)
     state = FrameNetworks(
-      networks=fitted,
+      network=network,
       step=state.step + inner_steps,
-      image=state.image.at[frames].set(image),
-      image_loss=state.image_loss.at[frames].set(loss),
+      image=state.image.at[frame].set(image),
+      image_loss=state.image_loss.at[frame].set(loss),
     )
-    return state, jax.tree.map(lambda x: x.mean(axis=0), metrics)
+    return state, metrics
 
-  compiled = jax.jit(fit_group, donate_argnums=0, static_argnames="inner_steps")
+  compiled = jax.jit(fit_frame, donate_argnums=0, static_argnames="inner_steps")
 
-  def fit_visits(state, clip, batches, *, inner_steps, coarse=False):
-    if coarse:
-      raise ValueError("networks of single frames have no coarse updates")
-    start = int(batches[0][0])
+  def fit_visits(
+    state: FrameNetworks, clip: DeviceClip, batches: np.ndarray, *, inner_steps: int
+  ) -> tuple[FrameNetworks, dict[str, jax.Array]]:
+    frame = int(batches[0][0])
     if int(state.step) % frame_updates == 0:
-      frames = start + np.arange(networks)
-      state = state._replace(networks=_draw(key, clip, frames, create_state))
-    return compiled(state, clip, start, inner_steps=inner_steps * len(batches))
+      state = state._replace(network=_draw(key, clip, frame, create_state))
+    return compiled(state, clip, frame, inner_steps=inner_steps * len(batches))
 
   return fit_visits
 
 
-def _alone(function):
-  """`jax.vmap` for one: without the batched convolutions that it would make."""
-
-  def mapped(*arguments):
-    results = function(*jax.tree.map(lambda x: x[0], arguments))
-    return jax.tree.map(lambda x: x[None], results)
-
-  return mapped
-
-
-def best_frames(state: FrameNetworks, clip: DeviceClip, on_window=None) -> Outputs:
-  """The result: of each frame the output with the lowest image loss.
+def best_frames(
+  state: FrameNetworks,
+  clip: DeviceClip,
+  on_window: Callable[[int, int], None] | None = None,
+) -> Outputs:
+  """The result: the output with the lowest image loss for each frame.
 
   Args:
     state: during or after the training.
-    clip: not read; as every method's inference has it.
+    clip: not read; every method's inference takes it.
     on_window: called with the frames done and all frames.
 
   Returns:

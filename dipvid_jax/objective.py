@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
-import optax
 
 from dipvid_jax.losses import (
   consistency_loss,
@@ -21,38 +20,15 @@ class Loss(NamedTuple):
   """One term of the objective.
 
   Attributes:
-    weight: its multiplier in the sum; a number, or a function of the updates done.
+    weight: its multiplier in the sum.
     function: maps the network's outputs and the batch to a scalar.
   """
 
-  weight: float | optax.Schedule
+  weight: float
   function: Callable[[Outputs, Batch], jax.Array]
 
 
 Losses = Mapping[str, Loss]
-
-
-def weight_at(loss: Loss, step: jax.Array) -> float | jax.Array:
-  """A loss's multiplier in the update after `step` others."""
-  return loss.weight(step) if callable(loss.weight) else loss.weight
-
-
-def weight_over_time(
-  weight: float, end: float | None, *, updates: int
-) -> float | optax.Schedule:
-  """A weight that moves in equal steps from the first update to the last.
-
-  Args:
-    weight: in the first update.
-    end: in the last one; None: as in the first.
-    updates: of a network, in all.
-
-  Returns:
-    For a `Loss`: the number itself where it does not change.
-  """
-  if end is None or end == weight:
-    return weight
-  return optax.linear_schedule(weight, end, max(1, updates - 1))
 
 
 def image_term(outputs: Outputs, batch: Batch) -> jax.Array:
@@ -89,10 +65,10 @@ def _known(value: jax.Array | None) -> jax.Array:
 
 def make_losses(
   *,
-  image_weight: float | optax.Schedule = 1.0,
-  flow_weight: float | optax.Schedule = 0.1,
-  consistency_weight: float | optax.Schedule = 1.0,
-  perceptual_weight: float | optax.Schedule = 0.01,
+  image_weight: float = 1.0,
+  flow_weight: float = 0.1,
+  consistency_weight: float = 1.0,
+  perceptual_weight: float = 0.01,
   vgg: VGGParams | None = None,
   vgg_input: str = "authors",
   vgg_dtype: str | None = None,
@@ -100,8 +76,7 @@ def make_losses(
   """The paper's objective; a term of weight zero is left out.
 
   Args:
-    image_weight, flow_weight, consistency_weight, perceptual_weight: multipliers,
-      each a number or a function of the updates done.
+    image_weight, flow_weight, consistency_weight, perceptual_weight: multipliers.
     vgg: VGG16's weights, needed by the perceptual term.
     vgg_input, vgg_dtype: convention and dtype of `vgg16_features`.
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from dipvid_jax.coarse import check_half_size
 from dipvid_jax.configuration import check_config
 from dipvid_jax.fit import fit
 from dipvid_jax.preparation import check_size
@@ -64,8 +63,6 @@ def inpaint_video(
   if config.hide_hole:
     frames = telea(frames, hole_masks)
   check_size(frames.shape[1:3], config.levels)
-  if config.coarse_updates:
-    check_half_size(frames.shape[1:3], config.levels)
   program = program or build_program(len(frames), config=config)
   strides = flow_strides(len(frames), config=config)
   if video_flow is None:

@@ -17,13 +17,12 @@ from dipvid_jax.frame_networks import (
   make_fit_frames,
 )
 from dipvid_jax.model import EncoderDecoder
-from dipvid_jax.objective import add_known_features, make_losses, weight_over_time
-from dipvid_jax.optimization import make_optimizer, rendered_parameters
+from dipvid_jax.objective import add_known_features, make_losses
+from dipvid_jax.optimization import make_optimizer
 from dipvid_jax.render import make_render
 from dipvid_jax.requirements import Work
 from dipvid_jax.schedule import (
   Visit,
-  begin_coarse,
   make_frame_schedule,
   make_schedule,
   usable_strides,
@@ -33,7 +32,7 @@ from dipvid_jax.types import Outputs
 from dipvid_jax.vgg import load_vgg16
 
 # Parameters and noises each draw from their own branch of the seed.
-PARAMS_KEY, NOISE_KEY, FRAME_NOISE_KEY = 0, 1, 2
+PARAMS_KEY, NOISE_KEY = 0, 1
 
 
 class Program(NamedTuple):
@@ -113,7 +112,7 @@ def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
     config: from `load_config`, checked.
 
   Returns:
-    The visits, as `make_schedule`; the first ones coarse with `coarse_updates`.
+    The visits, as `make_schedule`.
 
   Raises:
     InputError: the clip is too short for every stride.
@@ -121,11 +120,10 @@ def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
   if config.schedule == "frames":
     return make_frame_schedule(
       frame_count,
-      networks=_networks(frame_count, config),
       updates=_frame_updates(config),
       inner_steps=config.inner_steps,
     )
-  visits = make_schedule(
+  return make_schedule(
     frame_count,
     strides=clip_strides(frame_count, config=config),
     batch_size=config.batch_size,
@@ -136,12 +134,6 @@ def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
     schedule=config.schedule,
     max_updates=config.max_updates,
   )
-  return begin_coarse(visits, updates=config.coarse_updates)
-
-
-def _networks(frame_count, config):
-  """How many of DIP's networks are trained side by side."""
-  return min(config.networks, frame_count)
 
 
 def _frame_updates(config):
@@ -191,16 +183,13 @@ def build_program(
     config.learning_rate,
     updates=updates,
     schedule=config.learning_rate_schedule,
-    parameter_average=config.parameter_average,
   )
-  losses, prepare_batch = _objective(config, updates)
+  losses, prepare_batch = _objective(config)
   create_state = make_create_state(model, optimizer)
   shared: dict[str, Any] = {"optimizer": optimizer, "model": model, "visits": visits}
   if config.schedule == "frames":
     update = make_update(model, optimizer, losses=losses)
-    single = _single_frames(
-      frame_count, config, key, create_state, update, prepare_batch
-    )
+    single = _single_frames(config, key, create_state, update, prepare_batch)
     return Program(**shared, create_state=create_state, **single)
   render = make_render(model, batch_size=config.batch_size, flow_channels=2)
   return Program(
@@ -213,38 +202,33 @@ def build_program(
       prepare_batch=prepare_batch,
     ),
     render=lambda state, clip, on_window=None: render(
-      rendered_parameters(state), clip.noise, on_window
+      state.params, clip.noise, on_window
     ),
   )
 
 
-def _single_frames(frame_count, config, key, create_state, update, prepare_batch):
+def _single_frames(config, key, create_state, update, prepare_batch):
   """What DIP, a network for every frame, has of its own in a program."""
-  networks = _networks(frame_count, config)
-  drawn: dict[str, Any] = {"create_state": create_state, "networks": networks}
   return {
-    "start": lambda clip: create_frame_networks(key, clip, **drawn),
+    "start": lambda clip: create_frame_networks(key, clip, create_state=create_state),
     "fit_visits": make_fit_frames(
       update,
       key=key,
+      create_state=create_state,
       frame_updates=_frame_updates(config),
       best_of_every=config.best_of_every,
       prepare_batch=prepare_batch,
-      **drawn,
     ),
     "render": best_frames,
   }
 
 
-def _objective(config, updates):
+def _objective(config):
   """The losses, and what they need computed once for each batch."""
   vgg = load_vgg16() if reads(config, "perceptual") else None
   vgg_options = {"vgg_input": config.vgg_input, "vgg_dtype": config.vgg_dtype}
   weights: dict[str, Any] = {
-    f"{name}_weight": weight_over_time(
-      config[f"{name}_weight"], config[f"{name}_weight_end"], updates=updates
-    )
-    for name in LOSSES
+    f"{name}_weight": config[f"{name}_weight"] for name in LOSSES
   }
   losses = make_losses(**weights, vgg=vgg, **vgg_options)
 
@@ -274,11 +258,8 @@ def describe_work(
   Returns:
     The work, for `requirements.needs`.
   """
-  noise_channels = config.noise_channels + config.frame_channels
-  noise = jax.ShapeDtypeStruct((1, *size, noise_channels), jnp.float32)
+  noise = jax.ShapeDtypeStruct((1, *size, config.noise_channels), jnp.float32)
   state = jax.eval_shape(program.create_state, jax.random.key(0), noise)
-  frames = config.schedule == "frames"
-  networks = _networks(frame_count, config) if frames else 1
   state_bytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
   return Work(
     frame_count=frame_count,
@@ -287,12 +268,10 @@ def describe_work(
     stride_count=len(flow_strides(frame_count, config=config)),
     batch_size=config.batch_size,
     levels=config.levels,
-    noise_channels=noise_channels,
-    state_bytes=networks * state_bytes,
+    noise_channels=config.noise_channels,
+    state_bytes=state_bytes,
     updates=sum(visit.updates for visit in program.visits),
     temporal=config.network == "3d",
     flow_losses=generates_flow(config),
     perceptual=reads(config, "perceptual"),
-    networks=networks,
-    coarse=bool(config.coarse_updates),
   )

@@ -39,8 +39,6 @@ class Work:
     temporal: 3D convolutions.
     flow_losses: the network makes flow, and the known flow is on the device.
     perceptual: VGG16 is used.
-    networks: how many are trained side by side.
-    coarse: half the size must suit the levels, too.
   """
 
   frame_count: int
@@ -55,8 +53,6 @@ class Work:
   temporal: bool = False
   flow_losses: bool = False
   perceptual: bool = False
-  networks: int = 1
-  coarse: bool = False
 
 
 class Needs(NamedTuple):
@@ -87,7 +83,7 @@ def needs(work: Work) -> Needs:
     CPU. A GPU's convolutions may take more.
   """
   pixels = math.prod(work.size)
-  batch = work.networks * work.batch_size * pixels
+  batch = work.batch_size * pixels
   # (dx, dy) and whether it is visible, both ways; the device knows its hole, too.
   stored_flow = 2 * work.stride_count * pixels * (2 * _FLOAT + _BOOL)
   held_flow = 2 * work.stride_count * pixels * (2 * _FLOAT + 2 * _BOOL)
@@ -188,7 +184,7 @@ def _smaller(work, free) -> list[str]:
   """The largest size of about the same aspect, with fewer levels if that must be."""
   height, width = work.size
   for levels in range(work.levels, 0, -1):
-    step = 2 ** (levels + work.coarse)
+    step = 2**levels
 
     def scaled(rows, step=step):
       return rows * step, max(3, round(rows * width / height)) * step

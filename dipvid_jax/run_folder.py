@@ -35,6 +35,8 @@ _RESULTS = (
 _FOLDERS = ("checkpoints", "flow")
 _CONFIG = "config.json"
 _LAST_WRITTEN = "full.mp4"
+# What turns off a key of another version; of most it is 0, "", False or None.
+_OFF = {"networks": 1}
 # The key beside the config's own that tells the run's frames and holes from others.
 INPUT_FINGERPRINT = "input_sha256"
 
@@ -210,11 +212,12 @@ class RunFolder:
     if INPUT_FINGERPRINT not in now:
       ignored.add(INPUT_FINGERPRINT)
     keys = sorted((now.keys() | begun.keys()) - ignored)
-    # A run of an older version has no value of a newer key, which then counts as off.
+    # A run of another version has no value of some keys, which then count as off.
+    off = {key: _OFF.get(key) for key in keys}
     changed = [
       key
       for key in keys
-      if now.get(key) != begun.get(key) and (key in begun or now[key])
+      if (now.get(key, off[key]) or None) != (begun.get(key, off[key]) or None)
     ]
     if len(changed) > 1 and INPUT_FINGERPRINT in changed:
       changed.remove(INPUT_FINGERPRINT)  # another size or mask setting changes it, too

@@ -22,7 +22,6 @@ class Visit(NamedTuple):
     updates: how many.
     round: the round it belongs to, from 0.
     ends_round: inference and a checkpoint follow.
-    coarse: the updates see the batch at half its size.
   """
 
   start: int
@@ -31,7 +30,6 @@ class Visit(NamedTuple):
   updates: int
   round: int
   ends_round: bool = False
-  coarse: bool = False
 
 
 def usable_strides(
@@ -111,54 +109,28 @@ def make_schedule(
 
 
 def make_frame_schedule(
-  frame_count: int, *, networks: int, updates: int, inner_steps: int
+  frame_count: int, *, updates: int, inner_steps: int
 ) -> list[Visit]:
-  """The visits of DIP: a round is a group of frames, each with its own network.
+  """The visits of DIP: a round is one frame, with a network of its own.
 
   Args:
     frame_count: T.
-    networks: frames of a group, at most T. Groups follow each other; the last one
-      ends with the clip, over frames of the one before where they do not divide T.
     updates: of each network.
-    inner_steps: updates of a visit, at the most.
+    inner_steps: updates of a visit, at most.
 
   Returns:
-    The visits; `start` is the group's first frame.
+    The visits; `start` is the frame.
 
   Raises:
-    ValueError: more networks than frames, or no updates.
+    ValueError: no frames, or no updates.
   """
-  if not 1 <= networks <= frame_count:
-    raise ValueError(f"{networks} networks for {frame_count} frames")
+  if frame_count < 1:
+    raise ValueError(f"a schedule of {frame_count} frames")
   visits = []
-  for r, first in enumerate(range(0, frame_count, networks)):
-    start = min(first, frame_count - networks)
-    full = [Visit(start, 0, FORWARD, inner_steps, r)] * -(-updates // inner_steps)
+  for frame in range(frame_count):
+    full = [Visit(frame, 0, FORWARD, inner_steps, frame)] * -(-updates // inner_steps)
     visits += _cut(full, updates)
   return visits
-
-
-def begin_coarse(visits: Sequence[Visit], *, updates: int) -> list[Visit]:
-  """Makes the first updates of a schedule coarse.
-
-  Args:
-    visits: in order.
-    updates: exactly so many; a visit that goes on beyond them becomes two.
-
-  Returns:
-    The visits, of as many updates together.
-  """
-  marked, left = [], updates
-  for visit in visits:
-    coarse = min(left, visit.updates)
-    left -= coarse
-    if coarse == visit.updates:
-      marked.append(visit._replace(coarse=True))
-      continue
-    if coarse:
-      marked.append(visit._replace(updates=coarse, coarse=True, ends_round=False))
-    marked.append(visit._replace(updates=visit.updates - coarse))
-  return marked
 
 
 def visits_left(visits: list[Visit], updates_done: int) -> list[Visit]:

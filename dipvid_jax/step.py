@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dipvid_jax.objective import Losses, weight_at
+from dipvid_jax.objective import Losses
 from dipvid_jax.types import Batch, Outputs
 
 Params = Any
@@ -101,7 +101,7 @@ def make_update(
   Returns:
     `update(state, batch) -> (state, metrics, outputs)`; metrics and outputs are
     those before the update. The metrics are scalars: each loss by name, unweighted,
-    and `loss`, their sum weighted as in this update.
+    and `loss`, their weighted sum.
 
   Raises:
     ValueError: no losses.
@@ -113,10 +113,7 @@ def make_update(
     def loss_fn(params):
       outputs = cast(Outputs, model.apply({"params": params}, batch.noise))
       values = {name: loss.function(outputs, batch) for name, loss in losses.items()}
-      weighted = (
-        weight_at(losses[name], state.step) * value for name, value in values.items()
-      )
-      total = sum(weighted)
+      total = sum(losses[name].weight * value for name, value in values.items())
       return total, (values | {"loss": total}, outputs)
 
     grads, (metrics, outputs) = jax.grad(loss_fn, has_aux=True)(state.params)

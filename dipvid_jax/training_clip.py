@@ -10,13 +10,8 @@ from dipvid_jax.batching import DeviceClip, draw_noise, put_flow
 from dipvid_jax.calibration import Guess, make_guess, network_share
 from dipvid_jax.configuration import generates_flow
 from dipvid_jax.holdout import draw_holdout, hide_held_out, holdout_psnr
-from dipvid_jax.network_input import (
-  add_frame_noise,
-  fourier_features,
-  moving_noise,
-  scene_coordinates,
-)
-from dipvid_jax.program import FRAME_NOISE_KEY, NOISE_KEY, clip_strides
+from dipvid_jax.network_input import moving_noise, scene_coordinates
+from dipvid_jax.program import NOISE_KEY, clip_strides
 from dipvid_jax.types import Outputs
 from flow import (
   VideoFlow,
@@ -141,20 +136,12 @@ def make_training_clip(
 def _network_input(shape, hole_masks, video_flow, config):
   key = jax.random.fold_in(jax.random.key(config.seed), NOISE_KEY)
   if config.network_input == "noise":
-    made = draw_noise(key, (*shape, config.noise_channels))
-  else:
-    made = _following_input(key, hole_masks, video_flow, config)
-  frame_key = jax.random.fold_in(jax.random.key(config.seed), FRAME_NOISE_KEY)
-  return add_frame_noise(frame_key, made, channels=config.frame_channels)
-
-
-def _following_input(key, hole_masks, video_flow, config):
-  make = {"moving_noise": moving_noise, "coordinates": fourier_features}
+    return draw_noise(key, (*shape, config.noise_channels))
   (neighbours,) = complete_video_flow((neighbour_flow(video_flow),), hole_masks)
   scenes = find_scenes(neighbours)
   return jnp.concatenate(
     [
-      make[config.network_input](
+      moving_noise(
         scene_key,
         scene_coordinates(scene_flow(neighbours, scene)),
         channels=config.noise_channels,

@@ -91,7 +91,6 @@ def _run(clip, tmp_path, *extra, video="clip.mp4", mask="mask.mp4"):
     ({"extra": "--config.network=4d"}, ("config.network", "4d", "3d")),
     ({"extra": "--config.schedule=frames"}, ("config.schedule", "batch_size=1")),
     ({"extra": "--config.batch_size=1"}, ("config.batch_size", "flow_weight")),
-    ({"extra": "--config.networks=0"}, ("config.networks",)),
     ({"extra": "--config.dilate=-1"}, ("dilate", "-1")),
     ({"extra": "--config.seed=-1"}, ("seed", "-1")),
     ({"extra": "--nonsense"}, ("nonsense",)),

@@ -196,11 +196,10 @@ def test_several_visits_in_a_call_are_the_same_updates(clip, fit_visits):
   assert events == [("visit", 1), ("visit", 2), ("round", 9), ("visit", 4)]
 
 
-def test_visits_are_grouped_within_a_round_by_their_updates_and_size():
-  updates = [5, 5, 5, 5, 5, 5, 2, 2]
+def test_visits_are_grouped_within_a_round_by_their_updates():
+  updates = [5, 5, 5, 5, 5, 5, 2, 3]
   visits = [
-    Visit(i, 0, 0, count, 0, ends_round=i == 3, coarse=i < 7)
-    for i, count in enumerate(updates)
+    Visit(i, 0, 0, count, 0, ends_round=i == 3) for i, count in enumerate(updates)
   ]
   groups = [[visit.start for visit in group] for group in group_visits(visits, 3)]
   assert groups == [[0, 1, 2], [3], [4, 5], [6], [7]]

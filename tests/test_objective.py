@@ -12,8 +12,6 @@ from dipvid_jax.objective import (
   image_term,
   make_losses,
   pair_flow,
-  weight_at,
-  weight_over_time,
 )
 from dipvid_jax.types import Batch, Outputs
 from dipvid_jax.vgg import feature_hole_masks, vgg16_features
@@ -187,24 +185,6 @@ def test_the_default_weights_are_the_papers():
 def test_a_term_of_weight_zero_is_left_out(name):
   losses = make_losses(vgg=small_vgg(), **{f"{name}_weight": 0.0})
   assert set(losses) == {"image", "flow", "consistency", "perceptual"} - {name}
-
-
-def test_a_weight_moves_in_equal_steps_to_its_end():
-  moving = make_losses(
-    image_weight=weight_over_time(2.0, 0.5, updates=4),
-    flow_weight=weight_over_time(0.0, 0.3, updates=4),
-    consistency_weight=weight_over_time(0.4, 0.0, updates=1),
-    perceptual_weight=0.0,
-  )
-  for step, expected in enumerate([2.0, 1.5, 1.0, 0.5]):
-    assert weight_at(moving["image"], jnp.int32(step)) == pytest.approx(expected)
-    assert weight_at(moving["flow"], jnp.int32(step)) == pytest.approx(0.1 * step)
-  assert weight_at(moving["consistency"], jnp.int32(0)) == pytest.approx(0.4)
-
-
-@pytest.mark.parametrize("end", [None, 0.1])
-def test_a_weight_without_another_end_is_the_number_itself(end):
-  assert weight_over_time(0.1, end, updates=5) == 0.1
 
 
 def test_vgg_is_needed_by_the_perceptual_term_alone():

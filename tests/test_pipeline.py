@@ -218,22 +218,6 @@ def test_all_four_losses_with_the_real_vgg16():
   np.testing.assert_allclose(metrics["loss"], total, rtol=1e-6)
 
 
-def test_weights_move_from_the_first_update_to_the_last():
-  """A loss that begins with weight 0 is there from the start; so is its flow."""
-  ends = {"image_weight_end": 3.0, "flow_weight": 0.0, "flow_weight_end": 0.2}
-  config = small_config(consistency_weight=0.0, **ends)
-  _, recorder = run(config=config)
-  metrics = {
-    name: np.concatenate([metrics[name] for metrics in recorder.metrics])
-    for name in ("image", "flow", "loss")
-  }
-  assert all(set(each) == set(metrics) for each in recorder.metrics)
-  way = np.arange(12) / 11
-  expected = (1 + 2 * way) * metrics["image"] + 0.2 * way * metrics["flow"]
-  np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-5)
-  assert metrics["flow"].min() > 0
-
-
 def test_max_updates_ends_the_run_exactly_there_and_renders(finished):
   """After two batches, without the median batch."""
   result, recorder = run(config=small_config(max_updates=4))

@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from dipvid_jax.configuration import LOSSES, check_config, generates_flow, load_config
+from dipvid_jax.configuration import generates_flow, load_config
 from dipvid_jax.errors import InputError
 from dipvid_jax.program import (
   build_program,
@@ -59,27 +59,6 @@ def test_a_network_without_a_flow_loss_makes_none(key):
   config[key] = 0.1
   assert generates_flow(config)
   assert build_program(6, config=config).model.flow_channels == 4
-
-
-@pytest.mark.parametrize("name", ["flow", "vid", "vid3d", "dip", "fast"])
-def test_no_shipped_config_moves_a_weight_or_averages(name):
-  config = load_config(name)
-  check_config(config)
-  assert not any(config[f"{loss}_weight_end"] for loss in LOSSES)
-  assert not config.parameter_average and not config.frame_channels
-
-
-def test_a_loss_whose_weight_rises_from_zero_counts_from_the_start():
-  config = small_config(flow_weight=0.0, consistency_weight=0.0)
-  config.update(image_weight=0.0, flow_weight_end=0.1)
-  check_config(config)
-  assert generates_flow(config)
-  config.flow_weight_end = -0.1
-  with pytest.raises(InputError, match=r"config\.flow_weight_end: must be 0 or more"):
-    check_config(config)
-  config.flow_weight_end = None
-  with pytest.raises(InputError, match="every loss has weight 0"):
-    check_config(config)
 
 
 def size_of_update(program, *, done):

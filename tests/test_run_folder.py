@@ -102,6 +102,15 @@ def test_a_key_that_is_newer_than_the_run_counts_as_off(begun):
     begun.create({**CONFIG, "holdout_fraction": 0.02}, resume=True)
 
 
+def test_a_key_that_is_gone_counts_as_off(folder):
+  gone = {"networks": 1, "coarse_updates": 0, "image_weight_end": None}
+  folder.create({**CONFIG, **gone}, resume=False)
+  folder.create(CONFIG, resume=True)
+  folder.create({**CONFIG, **gone, "networks": 4}, resume=False)
+  with pytest.raises(InputError, match=r"networks \(4 there, None here\)"):
+    folder.create(CONFIG, resume=True)
+
+
 def test_overwriting_clears_everything_but_the_flow(begun):
   begun.create({**CONFIG, "seed": 1}, resume=False)
   assert names(begun) == ["config.json", "flow"]

@@ -9,7 +9,6 @@ from dipvid_jax.schedule import (
   BACKWARD,
   FORWARD,
   Visit,
-  begin_coarse,
   make_frame_schedule,
   make_schedule,
   usable_strides,
@@ -200,22 +199,17 @@ def test_a_clip_of_one_batch_has_only_the_middle_one():
 
 
 def test_dip_gives_each_frame_its_updates():
-  visits = make_frame_schedule(3, networks=1, updates=250, inner_steps=100)
+  visits = make_frame_schedule(3, updates=250, inner_steps=100)
   assert [visit.start for visit in visits] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
   assert [visit.updates for visit in visits] == [100, 100, 50] * 3
   assert [visit.round for visit in visits] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
   assert [visit.ends_round for visit in visits] == [False, False, True] * 3
 
 
-def test_the_last_group_of_networks_ends_with_the_clip():
-  visits = make_frame_schedule(7, networks=3, updates=10, inner_steps=10)
-  assert [visit.start for visit in visits] == [0, 3, 4]
-
-
-@pytest.mark.parametrize(("networks", "updates"), [(0, 1), (4, 1), (1, 0)])
-def test_dip_without_networks_or_updates_is_refused(networks, updates):
+@pytest.mark.parametrize(("frame_count", "updates"), [(0, 1), (3, 0)])
+def test_dip_without_frames_or_updates_is_refused(frame_count, updates):
   with pytest.raises(ValueError):
-    make_frame_schedule(3, networks=networks, updates=updates, inner_steps=1)
+    make_frame_schedule(frame_count, updates=updates, inner_steps=1)
 
 
 def test_the_frames_schedule_is_not_a_schedule_of_batches():
@@ -231,24 +225,3 @@ def test_visits_left_after_a_checkpoint():
   for updates in (1, 5, 8):
     with pytest.raises(InputError, match=f"has {updates} updates"):
       visits_left(visits, updates)
-
-
-@pytest.mark.parametrize("updates", [0, 1, 3, 4, 6, 7, 100])
-def test_exactly_the_first_updates_become_coarse(updates):
-  visits = [
-    Visit(0, 0, 0, 3, 0, True),
-    Visit(1, 0, 1, 3, 1),
-    Visit(2, 0, 0, 1, 1, True),
-  ]
-  marked = begin_coarse(visits, updates=updates)
-
-  def one_by_one(visits):
-    return [(visit[:3], visit.round) for visit in visits for _ in range(visit.updates)]
-
-  assert one_by_one(marked) == one_by_one(visits)
-  coarse = [visit.coarse for visit in marked for _ in range(visit.updates)]
-  assert coarse == [i < updates for i in range(7)]
-  assert [visit.start for visit in marked if visit.ends_round] == [0, 2]
-  assert len(marked) == 3 + (updates in (1, 4))
-  if not updates:
-    assert marked == visits

@@ -154,21 +154,6 @@ def test_a_loss_can_be_swapped_and_added(batch):
   np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-6)
 
 
-def test_a_weight_can_be_a_function_of_the_updates_done(batch):
-  """The update and the reported sum are those of the weight at that update."""
-  optimizer = optax.sgd(0.1)
-  state = widen(start(optimizer))._replace(step=np.int32(3))
-  moving = LOSSES | {"flow": LOSSES["flow"]._replace(weight=lambda step: 0.1 * step)}
-  fixed = LOSSES | {"flow": LOSSES["flow"]._replace(weight=0.3)}
-  results = [
-    oracles.in_float64(
-      make_train_step(MODEL, optimizer, losses=losses), state, widen(batch)
-    )
-    for losses in (moving, fixed)
-  ]
-  assert_close(*results, rtol=1e-12)
-
-
 def test_no_losses_is_refused():
   with pytest.raises(ValueError, match="at least one loss"):
     make_train_step(MODEL, optax.sgd(0.1), losses={})
