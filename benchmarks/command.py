@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from dipvid_jax.cli.jax_setup import set_xla_flags
+from dipvid_jax.jax_setup import set_xla_flags
 
 SUITES = ("updates", "flow", "stages", "scaling", "throughput")
 

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.pytorch.pwc_names import random_weights
 from benchmarks.scene import draw_clip
 from flow.estimators import DISEstimator, Estimator, PWCNetEstimator
-from flow.pwc_checkpoints import pwcnet_variables
+from flow.pwcnet.checkpoints import pwcnet_variables
 
 COLUMNS = {
   "estimator": "estimator",

@@ -9,12 +9,12 @@ import optax
 
 from benchmarks.scene import draw_clip, draw_flow
 from benchmarks.ways import Program, Way
-from dipvid_jax.batching import DeviceClip, draw_noise, put_flow, take_batch
-from dipvid_jax.cli.jax_setup import set_xla_flags
-from dipvid_jax.model import EncoderDecoder
-from dipvid_jax.objective import add_known_features, make_losses
-from dipvid_jax.step import create_train_state, fit_batch, make_train_step
-from dipvid_jax.vgg import load_vgg16
+from dipvid_jax.jax_setup import set_xla_flags
+from dipvid_jax.networks.generator import EncoderDecoder
+from dipvid_jax.networks.vgg import load_vgg16
+from dipvid_jax.training.batching import DeviceClip, draw_noise, put_flow, take_batch
+from dipvid_jax.training.objective import add_known_features, make_losses
+from dipvid_jax.training.step import create_train_state, fit_batch, make_train_step
 
 # What CUDA graphs leave out by default.
 _COMMAND_BUFFERS = {

@@ -29,21 +29,21 @@ from typing import Any
 
 import numpy as np
 
-from dipvid_jax.calibration import make_guess
-from dipvid_jax.carry import carry_known_pixels
-from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.composed import read_composed
-from dipvid_jax.configuration import load_config
 from dipvid_jax.evaluation import evaluate_clip, hole_psnr
-from dipvid_jax.fit import fit
-from dipvid_jax.masks import read_mask
-from dipvid_jax.preparation import prepare
-from dipvid_jax.preview import to_levels
-from dipvid_jax.program import build_program, flow_strides
-from dipvid_jax.tfds_sets import VideoSet
-from dipvid_jax.training_clip import make_training_clip
-from dipvid_jax.video_io import read_video
-from dipvid_jax.yardsticks import telea
+from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.media.data_sets import VideoSet
+from dipvid_jax.media.masks import read_mask
+from dipvid_jax.media.pixels import to_levels
+from dipvid_jax.media.placement import prepare
+from dipvid_jax.media.video_reading import read_video
+from dipvid_jax.method.config import load_config
+from dipvid_jax.method.program import build_program, flow_strides
+from dipvid_jax.method.training_clip import make_training_clip
+from dipvid_jax.propagation.carrying import carry_known_pixels
+from dipvid_jax.propagation.guess import make_guess
+from dipvid_jax.propagation.telea import telea
+from dipvid_jax.training.fit import fit
 from flow import VideoFlow, complete_video_flow, estimate_video_flow
 
 _FRAMES = 20

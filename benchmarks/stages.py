@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scene import draw_clip
-from dipvid_jax.configuration import load_config
-from dipvid_jax.fit import fit
-from dipvid_jax.masks import read_mask
-from dipvid_jax.preparation import prepare
-from dipvid_jax.preview import to_levels
-from dipvid_jax.program import build_program, flow_strides
-from dipvid_jax.run_folder import RunFolder
-from dipvid_jax.training_clip import make_training_clip
-from dipvid_jax.video_io import read_video, write_video
+from dipvid_jax.media.masks import read_mask
+from dipvid_jax.media.pixels import to_levels
+from dipvid_jax.media.placement import prepare
+from dipvid_jax.media.video_reading import read_video
+from dipvid_jax.media.video_writing import write_video
+from dipvid_jax.method.config import load_config
+from dipvid_jax.method.program import build_program, flow_strides
+from dipvid_jax.method.training_clip import make_training_clip
+from dipvid_jax.runs.folder import RunFolder
+from dipvid_jax.training.fit import fit
 from flow import estimate_video_flow
 
 COLUMNS = {"stage": "stage", "seconds": "s", "frames": "frames", "updates": "updates"}

@@ -10,7 +10,7 @@ from benchmarks.pytorch.train import Batch, Trainer
 from benchmarks.pytorch.vgg import VGG16Features
 from benchmarks.scene import draw_clip, draw_flow
 from benchmarks.ways import Program, Way
-from dipvid_jax.batching import flow_scale
+from dipvid_jax.training.batching import flow_scale
 
 _STRIDE = 1
 

@@ -10,7 +10,7 @@ Command:
 
 import ml_collections
 
-from dipvid_jax.configuration import load_config
+from dipvid_jax.method.config import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -16,7 +16,7 @@ Work: 2,000 updates without VGG16, 49 GFLOP each. Time and quality: BENCHMARKS.m
 
 import ml_collections
 
-from dipvid_jax.configuration import load_config
+from dipvid_jax.method.config import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -11,7 +11,7 @@ Work: as `vid.py`, about three times the arithmetic an update; a CPU is very slo
 
 import ml_collections
 
-from dipvid_jax.configuration import load_config
+from dipvid_jax.method.config import load_config
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -4,32 +4,39 @@ Three doors: `inpaint_video` for a clip in memory; `train_step`, `fit_batch` and
 losses for other research code; `bin/inpaint` for files.
 """
 
-from dipvid_jax.batching import DeviceClip, DeviceFlow, draw_noise, put_flow, take_batch
-from dipvid_jax.configuration import load_config
 from dipvid_jax.errors import DivergedError, InputError
-from dipvid_jax.evaluation.frame_quality import hole_psnr
-from dipvid_jax.losses import (
+from dipvid_jax.media.masks import read_mask
+from dipvid_jax.media.placement import prepare
+from dipvid_jax.media.video_reading import read_video
+from dipvid_jax.media.video_writing import write_video
+from dipvid_jax.method.config import load_config
+from dipvid_jax.method.pipeline import Inpainted, inpaint_video
+from dipvid_jax.metrics import hole_psnr
+from dipvid_jax.networks.generator import EncoderDecoder
+from dipvid_jax.networks.vgg import feature_hole_masks, load_vgg16, vgg16_features
+from dipvid_jax.training.batching import (
+  DeviceClip,
+  DeviceFlow,
+  draw_noise,
+  put_flow,
+  take_batch,
+)
+from dipvid_jax.training.losses import (
   consistency_loss,
   flow_loss,
   masked_l2_loss,
   perceptual_loss,
 )
-from dipvid_jax.masks import read_mask
-from dipvid_jax.model import EncoderDecoder
-from dipvid_jax.objective import Loss, add_known_features, make_losses
-from dipvid_jax.pipeline import Inpainted, inpaint_video
-from dipvid_jax.preparation import prepare
-from dipvid_jax.render import make_render
-from dipvid_jax.schedule import make_schedule
-from dipvid_jax.step import (
+from dipvid_jax.training.objective import Loss, add_known_features, make_losses
+from dipvid_jax.training.render import make_render
+from dipvid_jax.training.schedule import make_schedule
+from dipvid_jax.training.step import (
   TrainState,
   create_train_state,
   fit_batch,
   make_train_step,
 )
 from dipvid_jax.types import Batch, Outputs, Video
-from dipvid_jax.vgg import feature_hole_masks, load_vgg16, vgg16_features
-from dipvid_jax.video_io import read_video, write_video
 
 __version__ = "0.1.0"
 

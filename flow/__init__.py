@@ -5,8 +5,8 @@ from flow.consistency import visible_mask
 from flow.errors import InputError
 from flow.estimators import Estimator, make_estimator
 from flow.flo_files import end_point_error, read_flo
-from flow.pwc_checkpoints import load_pwcnet
-from flow.pwc_net import PWCNet
+from flow.pwcnet.checkpoints import load_pwcnet
+from flow.pwcnet.network import PWCNet
 from flow.scenes import find_scenes, scene_flow
 from flow.store import stored_video_flow
 from flow.video_flow import (

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from flow.errors import InputError
-from flow.pwc_checkpoints import load_pwcnet
-from flow.pwc_net import PWCNet
-from flow.pwc_weights import SHIPPED_WEIGHTS, holds_own_weights, read_weights
+from flow.pwcnet.checkpoints import load_pwcnet
+from flow.pwcnet.network import PWCNet
+from flow.pwcnet.weights import SHIPPED_WEIGHTS, holds_own_weights, read_weights
 
 ESTIMATORS = ("dis", "pwcnet", "auto")
 

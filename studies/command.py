@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from dipvid_jax.cli.inpaint import read_config
-from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.errors import DivergedError, InputError
-from dipvid_jax.images import write_image
-from dipvid_jax.tfds_sets import VideoSet
+from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.media.data_sets import VideoSet
+from dipvid_jax.media.images import write_image
 from studies.complexity import study_complexity
 from studies.features import study_features
 from studies.method_runs import METHODS, run_method

@@ -15,13 +15,13 @@ import numpy as np
 
 from dipvid_jax.composed import read_composed
 from dipvid_jax.errors import InputError
-from dipvid_jax.fit import fit
-from dipvid_jax.images import write_image
-from dipvid_jax.preview import to_levels
-from dipvid_jax.program import build_program, flow_strides
-from dipvid_jax.training_clip import make_training_clip
-from dipvid_jax.vgg import load_vgg16, vgg16_features
-from dipvid_jax.yardsticks import telea
+from dipvid_jax.media.images import write_image
+from dipvid_jax.media.pixels import to_levels
+from dipvid_jax.method.program import build_program, flow_strides
+from dipvid_jax.method.training_clip import make_training_clip
+from dipvid_jax.networks.vgg import load_vgg16, vgg16_features
+from dipvid_jax.propagation.telea import telea
+from dipvid_jax.training.fit import fit
 from flow import estimate_video_flow
 from studies.method_runs import as_unit, hole_mask, method_config
 from studies.plots import stack_labelled

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dipvid_jax.composed import read_composed
-from dipvid_jax.configuration import load_config
-from dipvid_jax.run import run
-from dipvid_jax.run_folder import RunFolder
-from dipvid_jax.video_io import read_video
+from dipvid_jax.media.video_reading import read_video
+from dipvid_jax.method.config import load_config
+from dipvid_jax.runs.folder import RunFolder
+from dipvid_jax.runs.run import run
 
 METHODS = {
   "dip": "DIP",

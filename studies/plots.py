@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dipvid_jax.atomic import replacing
 from dipvid_jax.errors import InputError
+from dipvid_jax.storage.atomic import replacing
 
 _LABEL_HEIGHT = 20
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dipvid_jax.atomic import replacing
+from dipvid_jax.storage.atomic import replacing
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from dipvid_jax.evaluation import evaluate_clip
-from dipvid_jax.progress import say
-from dipvid_jax.tfds_sets import VideoSet
-from dipvid_jax.yardsticks import telea
+from dipvid_jax.media.data_sets import VideoSet
+from dipvid_jax.propagation.telea import telea
+from dipvid_jax.terminal import say
 from studies.method_runs import METHODS, MethodRun, as_unit, hole_mask, run_method
 from studies.rows import write_rows
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dipvid_jax.masks import HOLE_ABOVE
-from dipvid_jax.time_slice import enlarge, fullest_row, time_slice
+from dipvid_jax.media.masks import HOLE_ABOVE
+from dipvid_jax.report.time_slice import enlarge, fullest_row, time_slice
 from studies.method_runs import METHODS, MethodRun
 from studies.plots import stack_labelled
 

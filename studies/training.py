@@ -8,9 +8,10 @@ import numpy as np
 
 from dipvid_jax.composed import read_composed
 from dipvid_jax.evaluation import hole_psnr
-from dipvid_jax.images import write_image
-from dipvid_jax.pipeline import inpaint_video
-from dipvid_jax.preview import flow_colours, to_levels
+from dipvid_jax.media.images import write_image
+from dipvid_jax.media.pixels import to_levels
+from dipvid_jax.method.pipeline import inpaint_video
+from dipvid_jax.report.preview import flow_colours
 from studies.method_runs import as_unit, hole_mask, method_config
 from studies.plots import plot_curves, stack_labelled
 from studies.rows import write_rows

@@ -13,8 +13,8 @@ import numpy as np
 from dipvid_jax.composed import read_composed
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation import hole_psnr, hole_ssim, temporal_consistency
-from dipvid_jax.pipeline import inpaint_video
-from dipvid_jax.progress import say
+from dipvid_jax.method.pipeline import inpaint_video
+from dipvid_jax.terminal import say
 from studies.method_runs import as_unit, hole_mask, method_config
 from studies.plots import plot_curves
 from studies.rows import read_rows, write_rows

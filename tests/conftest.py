@@ -9,7 +9,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax
 import pytest
 
-from dipvid_jax.cli.jax_setup import set_xla_flags
+from dipvid_jax.jax_setup import set_xla_flags
 
 set_xla_flags()
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 import dipvid_jax
-from tests.signatures import (
+from tests.support.signatures import (
   parameters_of,
   positional_settings,
   public_functions,

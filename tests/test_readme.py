@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 
-from dipvid_jax.video_io import read_video, write_video
+from dipvid_jax.media.video_reading import read_video
+from dipvid_jax.media.video_writing import write_video
 
 _README = pathlib.Path(__file__).resolve().parent.parent / "README.md"
 

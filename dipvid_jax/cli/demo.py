@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dipvid_jax.demo import FRAME_RATE, draw_ball, read_demo_clip
+from dipvid_jax.composed.demo_clip import FRAME_RATE, draw_ball, read_demo_clip
 from dipvid_jax.errors import InputError
-from dipvid_jax.evaluation.frame_quality import hole_psnr
-from dipvid_jax.masks import HOLE_ABOVE, read_mask
-from dipvid_jax.video_io import read_video, write_images, write_video
-from dipvid_jax.yardsticks import telea
+from dipvid_jax.media.images import write_images
+from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
+from dipvid_jax.media.video_reading import read_video
+from dipvid_jax.media.video_writing import write_video
+from dipvid_jax.metrics import hole_psnr
+from dipvid_jax.propagation.telea import telea
 
 
 def make(folder: Path) -> None:

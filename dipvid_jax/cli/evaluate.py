@@ -5,7 +5,6 @@ import re
 import sys
 from pathlib import Path
 
-from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.clip import MEASURES
 from dipvid_jax.evaluation.clip_files import ClipFiles, pair_clips
@@ -18,7 +17,8 @@ from dipvid_jax.evaluation.tables import (
   write_markdown,
 )
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch
-from dipvid_jax.progress import stage
+from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.terminal import stage
 from flow import make_estimator
 from flow.estimators import ESTIMATORS
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.errors import InputError
-from dipvid_jax.known_pair import read_known_pair
+from dipvid_jax.flow_weights.known_pair import read_known_pair
+from dipvid_jax.jax_setup import set_up_jax
 from flow import end_point_error, make_estimator
 from flow.estimators import ESTIMATORS
 

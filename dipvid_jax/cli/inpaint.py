@@ -7,11 +7,11 @@ from absl import flags
 from ml_collections import config_flags
 
 from dipvid_jax.cli import inpaint_many
-from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.cli.size_word import read_size
-from dipvid_jax.configuration import find_config, load_config
 from dipvid_jax.errors import DivergedError, InputError
-from dipvid_jax.run import run
+from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.method.config import find_config, load_config
+from dipvid_jax.runs.run import run
 
 _EXAMPLES = """\
 examples:

@@ -9,14 +9,14 @@ from typing import Any
 
 from jax.errors import JaxRuntimeError
 
-from dipvid_jax.claims import TIMEOUT
-from dipvid_jax.cli.cluster import Place, take_place
 from dipvid_jax.cli.size_word import read_size
-from dipvid_jax.clip_source import check_source
-from dipvid_jax.configuration import check_config
+from dipvid_jax.clip_lists.claims import TIMEOUT
+from dipvid_jax.clip_lists.cluster import Place, take_place
+from dipvid_jax.clip_lists.manifest import ManifestRow, read_manifest
+from dipvid_jax.clip_lists.worker import Job, Worker, outcome_table, write_outcomes
 from dipvid_jax.errors import InputError
-from dipvid_jax.manifest import ManifestRow, read_manifest
-from dipvid_jax.many import Job, Worker, outcome_table, write_outcomes
+from dipvid_jax.method.config import check_config
+from dipvid_jax.runs.source import check_source
 
 MakeConfig = Callable[[str, list[str]], Any]
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.report import write_report
+from dipvid_jax.report.page import write_report
 
 
 def make_parser() -> argparse.ArgumentParser:

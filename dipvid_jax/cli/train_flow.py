@@ -5,11 +5,11 @@ import math
 import sys
 from pathlib import Path
 
-from dipvid_jax.cli.jax_setup import set_up_jax
 from dipvid_jax.errors import DivergedError, InputError
-from dipvid_jax.flow_training import DTYPES, FlowSettings, FlowTrainer
-from dipvid_jax.known_pair import read_known_pair
-from flow.pwc_net import VARIANTS
+from dipvid_jax.flow_weights.known_pair import read_known_pair
+from dipvid_jax.flow_weights.trainer import DTYPES, FlowSettings, FlowTrainer
+from dipvid_jax.jax_setup import set_up_jax
+from flow.pwcnet.network import VARIANTS
 from flow.training import DECAYS
 
 _EXAMPLES = """\

@@ -14,8 +14,8 @@ from dipvid_jax.composed.compose import fit_frames, hide, place_mask, to_pngs
 from dipvid_jax.composed.library import Clip, mask_facts, open_library
 from dipvid_jax.composed.recipe import ClipFacts, Recipe, draw_recipes
 from dipvid_jax.errors import InputError
-from dipvid_jax.progress import say, stage
-from dipvid_jax.tfds_sets import VideoSet, find_sets, import_tfds
+from dipvid_jax.media.data_sets import VideoSet, find_sets, import_tfds
+from dipvid_jax.terminal import say, stage
 
 
 class Composed(NamedTuple):

@@ -5,8 +5,8 @@ import numpy as np
 
 from dipvid_jax.composed.recipe import Recipe, mask_frames
 from dipvid_jax.errors import InputError
-from dipvid_jax.images import format_size
-from dipvid_jax.preparation import place
+from dipvid_jax.media.images import format_size
+from dipvid_jax.media.placement import place
 
 # What a method sees in the hole: neither the truth nor an extreme.
 HIDDEN_LEVEL = 128

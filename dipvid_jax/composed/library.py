@@ -11,11 +11,11 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from dipvid_jax import images, sources, video_io
 from dipvid_jax.composed.recipe import ClipFacts, MaskFacts
 from dipvid_jax.errors import InputError
-from dipvid_jax.masks import HOLE_ABOVE, read_mask
-from dipvid_jax.tfds_sets import VideoSet, find_sets
+from dipvid_jax.media import images, sources, video_reading
+from dipvid_jax.media.data_sets import VideoSet, find_sets
+from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
 
 Content = Literal["frames", "masks"]
 
@@ -61,14 +61,14 @@ class FileClip:
       size = images.read_image(files[0]).shape[:2]
       return ClipFacts(self.name, len(files), size, _FOLDER_FRAME_RATE)
     count, size = 0, (0, 0)
-    for frame in video_io.iter_frames(self.path):
+    for frame in video_reading.iter_frames(self.path):
       count, size = count + 1, frame.shape[:2]
-    rate = str(video_io.read_frame_rate(self.path))
+    rate = str(video_reading.read_frame_rate(self.path))
     return ClipFacts(self.name, count, size, rate)
 
   def frames(self, first: int, count: int) -> np.ndarray:
     """See `Clip`."""
-    read = images.iter_folder if self.path.is_dir() else video_io.iter_frames
+    read = images.iter_folder if self.path.is_dir() else video_reading.iter_frames
     return np.stack([*itertools.islice(read(self.path), first, first + count)])
 
   def masks(self) -> np.ndarray:

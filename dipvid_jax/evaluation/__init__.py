@@ -2,17 +2,13 @@
 
 from dipvid_jax.evaluation.clip import DEFAULT_MEASURES, MEASURES, evaluate_clip
 from dipvid_jax.evaluation.fid import frechet_distance, paper_fid
-from dipvid_jax.evaluation.frame_quality import (
-  hole_psnr,
-  hole_ssim,
-  paper_quality,
-  sttn_quality,
-)
+from dipvid_jax.evaluation.frame_quality import hole_ssim, paper_quality, sttn_quality
 from dipvid_jax.evaluation.inception import frame_features, load_inception
 from dipvid_jax.evaluation.lpips import load_lpips, lpips_distance
 from dipvid_jax.evaluation.tables import Evaluation, partition, summarise, table_2
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch, temporal_consistency
 from dipvid_jax.evaluation.warping_error import warping_error
+from dipvid_jax.metrics import hole_psnr
 
 __all__ = [
   "DEFAULT_MEASURES",

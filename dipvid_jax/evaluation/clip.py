@@ -11,7 +11,6 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.complexity import video_complexity
 from dipvid_jax.evaluation.fid import frechet_distance, paper_fid
 from dipvid_jax.evaluation.frame_quality import (
-  hole_psnr,
   hole_ssim,
   load_skimage,
   paper_quality,
@@ -21,6 +20,7 @@ from dipvid_jax.evaluation.inception import Inception, frame_features
 from dipvid_jax.evaluation.lpips import NETWORKS, load_lpips, lpips_distance
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch, temporal_consistency
 from dipvid_jax.evaluation.warping_error import warping_error
+from dipvid_jax.metrics import hole_psnr
 from flow import Estimator, PairFlow, estimate_video_flow
 
 

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.images import format_size
-from dipvid_jax.masks import HOLE_ABOVE, read_mask
-from dipvid_jax.preparation import prepare
-from dipvid_jax.sources import IMAGE_SUFFIXES, os_reason
-from dipvid_jax.video_io import read_video
+from dipvid_jax.media.images import format_size
+from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
+from dipvid_jax.media.placement import prepare
+from dipvid_jax.media.sources import IMAGE_SUFFIXES, os_reason
+from dipvid_jax.media.video_reading import read_video
 
 _VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm"})
 

@@ -21,7 +21,7 @@ from dipvid_jax.evaluation.frame_quality import STTN_SIZE, load_skimage
 from dipvid_jax.evaluation.inception import load_inception
 from dipvid_jax.evaluation.tables import Evaluation, summarise
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch
-from dipvid_jax.images import format_size
+from dipvid_jax.media.images import format_size
 from flow import Estimator, make_estimator
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.preview import to_levels
+from dipvid_jax.media.pixels import to_levels
+from dipvid_jax.metrics import psnr
 
 # The window of Wang et al., 2004: Gaussian of 1.5 px, cut off at 11 px.
 WINDOW = 11
@@ -54,7 +55,7 @@ def paper_quality(full: np.ndarray, truth: np.ndarray) -> Quality:
   for a, b in zip(full, truth, strict=True):
     a, b = as_float(a), as_float(b)
     ssim = structural_similarity(a, b, data_range=1.0, channel_axis=-1, **GAUSSIAN)
-    qualities.append((_psnr(a - b, peak=1), ssim))
+    qualities.append((psnr(a, b), ssim))
   return Quality(*np.mean(qualities, axis=0).tolist())
 
 
@@ -85,37 +86,8 @@ def sttn_quality(stitched: np.ndarray, truth: np.ndarray) -> Quality:
     ssim = structural_similarity(
       a, b, data_range=255, channel_axis=-1, win_size=STTN_WINDOW
     )
-    qualities.append((_psnr(np.float64(a) - b, peak=255), ssim))
+    qualities.append((psnr(a, b, peak=255), ssim))
   return Quality(*np.mean(qualities, axis=0).tolist())
-
-
-def hole_psnr(result: np.ndarray, truth: np.ndarray, hole_masks: np.ndarray) -> float:
-  """Peak signal-to-noise ratio over the hole's pixels alone.
-
-  Squared errors are pooled over hole pixels, channels and frames before the
-  logarithm: 10 log10(1 / MSE).
-
-  Args:
-    result: `[T, H, W, 3]` float.
-    truth: `[T, H, W, 3]` float, the true content.
-    hole_masks: `[T, H, W, 1]`, above 0 in the hole.
-
-  Returns:
-    Decibels; infinite where the hole is exact.
-
-  Raises:
-    ValueError: the shapes disagree, or no pixel is in the hole.
-  """
-  result, truth, hole_masks = map(np.asarray, (result, truth, hole_masks))
-  if result.shape != truth.shape or hole_masks.shape != (*truth.shape[:-1], 1):
-    raise ValueError(
-      f"hole_psnr needs results and truth of one shape and masks [.., 1], got "
-      f"{result.shape}, {truth.shape} and {hole_masks.shape}"
-    )
-  hole = hole_masks[..., 0] > 0
-  if not hole.any():
-    raise ValueError("hole_psnr: no pixel is in the hole")
-  return _psnr(result[hole].astype(np.float64) - truth[hole], peak=1)
 
 
 def hole_ssim(result: np.ndarray, truth: np.ndarray, hole_masks: np.ndarray) -> float:
@@ -182,8 +154,3 @@ def as_levels(frames: np.ndarray) -> np.ndarray:
   """Levels or floats to uint8 levels."""
   frames = np.asarray(frames)
   return frames if frames.dtype == np.uint8 else to_levels(frames)
-
-
-def _psnr(error, *, peak):
-  mean_square = float(np.mean(np.square(error)))
-  return float("inf") if not mean_square else -10 * np.log10(mean_square / peak**2)

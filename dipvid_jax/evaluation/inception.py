@@ -18,7 +18,7 @@ from flax import linen as nn
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.frame_quality import as_float
-from flow.torch_files import read_torch_file
+from flow.pwcnet.torch_files import read_torch_file
 
 _INPUT_SIDE = 299
 _EPSILON = 1e-3  # of BatchNorm

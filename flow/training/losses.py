@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from flow.pwc_net import COARSEST_LEVEL, FLOW_UNIT
+from flow.pwcnet.network import COARSEST_LEVEL, FLOW_UNIT
 
 LEVEL_WEIGHTS = (0.32, 0.08, 0.02, 0.01, 0.005)
 """Of levels 6, 5, 4, 3, 2."""

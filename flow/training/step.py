@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from flow.procedural import FlowPair, draw_pair
-from flow.pwc_net import FLOW_UNIT, SIZE_MULTIPLE, PWCNet
+from flow.pwcnet.network import FLOW_UNIT, SIZE_MULTIPLE, PWCNet
 from flow.training.losses import downscale_flow, multiscale_loss
 
 _FINEST_LEVEL = 2

@@ -1,28 +1,22 @@
 """Computes `parity.npz` with PyTorch, for machines that have none.
 
-    python tests/goldens/make_parity.py
+    python -m tests.goldens.make_parity
 
 The file holds outputs in float64, and as text the settings (seeds and sizes, from
 which the inputs are drawn anew) and the versions that computed it.
 """
 
 import json
-import pathlib
 import platform
-import sys
 
 import numpy as np
 import torch
 
-ROOT = pathlib.Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "parity")]
-
-import parity_goldens as goldens  # noqa: E402
-import parity_torch  # noqa: E402
-
-from benchmarks.pytorch import losses, train, vgg  # noqa: E402
-from benchmarks.pytorch.convert import has_no_gradient, names, to_flax  # noqa: E402
-from benchmarks.pytorch.generator import generate  # noqa: E402
+from benchmarks.pytorch import losses, train, vgg
+from benchmarks.pytorch.convert import has_no_gradient, names, to_flax
+from benchmarks.pytorch.generator import generate
+from tests.parity import parity_goldens as goldens
+from tests.parity import parity_torch
 
 
 def network_goldens(name: str) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """What the goldens hold, and the inputs that belong to them, in NumPy.
 
-`tests/goldens/make_parity.py` computes the numbers with PyTorch and writes these
+`tests.goldens.make_parity` computes the numbers with PyTorch and writes these
 settings beside them; the tests read the settings back from the file.
 """
 
@@ -8,7 +8,8 @@ import json
 import pathlib
 
 import numpy as np
-from parity_scene import Scene, make_params, make_scene
+
+from tests.parity.parity_scene import Scene, make_params, make_scene
 
 PATH = pathlib.Path(__file__).parents[1] / "goldens" / "parity.npz"
 SETTINGS = {

@@ -7,17 +7,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import parity_goldens as goldens
-from parity_scene import Scene
 
-from dipvid_jax.batching import DeviceClip, put_flow, take_batch
-from dipvid_jax.model import EncoderDecoder
-from dipvid_jax.objective import add_known_features, make_losses
-from dipvid_jax.schedule import BACKWARD, FORWARD
-from dipvid_jax.step import TrainState, fit_batch, make_train_step
+from dipvid_jax.networks.generator import EncoderDecoder
+from dipvid_jax.networks.vgg import load_vgg16
+from dipvid_jax.training.batching import DeviceClip, put_flow, take_batch
+from dipvid_jax.training.objective import add_known_features, make_losses
+from dipvid_jax.training.schedule import BACKWARD, FORWARD
+from dipvid_jax.training.step import TrainState, fit_batch, make_train_step
 from dipvid_jax.types import Batch, Outputs
-from dipvid_jax.vgg import load_vgg16
 from flow import estimate_video_flow
+from tests.parity import parity_goldens as goldens
+from tests.parity.parity_scene import Scene
 
 
 @contextlib.contextmanager

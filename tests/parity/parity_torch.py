@@ -2,12 +2,12 @@
 
 import numpy as np
 import torch
-from parity_scene import Scene, batch_frames, batch_pairs, flow_channel
 
 from benchmarks.pytorch.convert import to_torch
 from benchmarks.pytorch.generator import ConvBlock, EncoderDecoder, generate
 from benchmarks.pytorch.losses import pair_hole_mask, visible_mask
 from benchmarks.pytorch.train import Batch
+from tests.parity.parity_scene import Scene, batch_frames, batch_pairs, flow_channel
 
 torch.set_num_threads(1)
 

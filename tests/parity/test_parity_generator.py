@@ -11,13 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import parity_jax
-import parity_torch
-from parity_scene import make_params
-
 from benchmarks.pytorch import generator as reference
 from benchmarks.pytorch.convert import has_no_gradient, to_flax, to_torch
-from dipvid_jax.model import BatchNorm, Conv
+from dipvid_jax.networks.generator import BatchNorm, Conv
+from tests.parity import parity_jax, parity_torch
+from tests.parity.parity_scene import make_params
 
 COUNTS = {(15, 2): 3_072_139, (3, 2): 3_071_935, (3, 3): 9_089_119}
 # In float32 a LeakyReLU whose input rounds to the other side of zero changes the

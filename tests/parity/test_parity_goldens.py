@@ -3,12 +3,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import parity_goldens as goldens
-import parity_jax
 import pytest
 
-from dipvid_jax.vgg import feature_hole_masks, load_vgg16, vgg16_features
+from dipvid_jax.networks.vgg import feature_hole_masks, load_vgg16, vgg16_features
 from flow import backward_warp
+from tests.parity import parity_goldens as goldens
+from tests.parity import parity_jax
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_provenance(golden):
   _, settings = golden
   made_with = settings.pop("made_with")
   assert {"python", "numpy", "torch", "dtype"} <= made_with.keys()
-  assert settings == goldens.SETTINGS, "run tests/goldens/make_parity.py"
+  assert settings == goldens.SETTINGS, "run python -m tests.goldens.make_parity"
   assert goldens.PATH.stat().st_size < 300_000
 
 

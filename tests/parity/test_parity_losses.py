@@ -8,13 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import parity_jax
-import parity_torch
-
 from benchmarks.pytorch import losses as reference
-from dipvid_jax import losses
-from dipvid_jax.batching import pair_hole_mask
+from dipvid_jax.training import losses
+from dipvid_jax.training.batching import pair_hole_mask
 from flow import backward_warp, visible_mask
+from tests.parity import parity_jax, parity_torch
 
 SHAPE = (3, 20, 28)
 

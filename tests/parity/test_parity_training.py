@@ -12,17 +12,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import parity_goldens as goldens
-import parity_jax
-import parity_torch
-from parity_scene import STRIDES, make_params, make_scene
-
 from benchmarks.pytorch import train as reference
 from benchmarks.pytorch.convert import has_no_gradient, to_torch
 from benchmarks.pytorch.vgg import VGG16Features
-from dipvid_jax.objective import add_known_features, make_losses
-from dipvid_jax.step import TrainState, make_train_step
-from dipvid_jax.vgg import load_vgg16
+from dipvid_jax.networks.vgg import load_vgg16
+from dipvid_jax.training.objective import add_known_features, make_losses
+from dipvid_jax.training.step import TrainState, make_train_step
+from tests.parity import parity_goldens as goldens
+from tests.parity import parity_jax, parity_torch
+from tests.parity.parity_scene import STRIDES, make_params, make_scene
 
 LEVELS, UPDATES, LEARNING_RATE = (
   goldens.SETTINGS["training"][key] for key in ("levels", "updates", "learning_rate")

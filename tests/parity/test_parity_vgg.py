@@ -10,11 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import parity_jax
-import parity_torch
-
 from benchmarks.pytorch import vgg as reference
-from dipvid_jax.vgg import feature_hole_masks, load_vgg16, vgg16_features
+from dipvid_jax.networks.vgg import feature_hole_masks, load_vgg16, vgg16_features
+from tests.parity import parity_jax, parity_torch
 
 CONVENTIONS = ("authors", "imagenet")
 # The first numbers of conv1_1, as published with the weights.

@@ -1,0 +1,252 @@
+"""A list of clips, one after the other, shared with whoever else works on it."""
+
+import csv
+import io
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from jax.errors import JaxRuntimeError
+
+from dipvid_jax.clip_lists.claims import TIMEOUT, ClaimLost, Claims
+from dipvid_jax.errors import DivergedError, InputError
+from dipvid_jax.runs.folder import RunFolder
+from dipvid_jax.runs.run import run
+from dipvid_jax.storage.atomic import replacing
+from dipvid_jax.storage.locks import check_free
+from dipvid_jax.terminal import say
+
+# What a clip can fail with by itself; anything else is a mistake of the program, of
+# which the traceback is shown before the list goes on.
+_EXPECTED = (InputError, DivergedError, OSError, MemoryError, JaxRuntimeError)
+_POLLS = 12  # in a timeout, while other workers' clips are waited for
+
+
+class Job(NamedTuple):
+  """A clip of the list.
+
+  Attributes:
+    line: its line in the manifest.
+    config: of its run, with output set.
+  """
+
+  line: int
+  config: Any
+
+
+class Outcome(NamedTuple):
+  """What became of a clip.
+
+  Attributes:
+    line: its line in the manifest.
+    output: the folder of its results.
+    state: "done", "failed", "running" where another worker has it, or "waiting".
+    note: why it failed, or who runs it.
+    seconds: how long this worker worked on it.
+  """
+
+  line: int
+  output: str
+  state: Literal["done", "failed", "running", "waiting"]
+  note: str = ""
+  seconds: float = 0.0
+
+
+class RunClip(Protocol):
+  """As `run`."""
+
+  def __call__(self, config: Any, *, resume: bool) -> Any:
+    """Makes a clip's results, or goes on with them."""
+
+
+class Worker:
+  """Works through a list; others may work on the same list at the same time.
+
+  What is done is skipped, what was begun goes on from its checkpoint, what fails is
+  noted. A clip that failed is tried again by the next command, not by this one.
+  """
+
+  def __init__(
+    self,
+    jobs: Sequence[Job],
+    *,
+    first: int = 0,
+    timeout: float = TIMEOUT,
+    run_clip: RunClip = run,
+  ):
+    """Looks at the claims that are there.
+
+    Args:
+      jobs: the list, the same for all workers.
+      first: the index to begin at; after the last comes the first.
+      timeout: see `Claims`.
+      run_clip: makes the results of one clip.
+    """
+    self._jobs = jobs
+    self._order = [*jobs[first:], *jobs[:first]]
+    self._claims = {
+      job.line: Claims(Path(job.config.output), timeout=timeout) for job in jobs
+    }
+    self._settled: dict[int, Outcome] = {}
+    self._pause = timeout / _POLLS
+    self._run_clip = run_clip
+
+  def work(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Runs until every clip is done or has failed, here or in another worker.
+
+    While others have the last clips it waits: one of them may be lost.
+
+    Args:
+      sleep: waits for so many seconds.
+
+    Raises:
+      JaxRuntimeError: the device has stopped working; its clip is free for others.
+    """
+    told = False
+    while left := [job for job in self._order if job.line not in self._settled]:
+      settled = len(self._settled)
+      for job in left:
+        if outcome := self._attempt(job):
+          self._settled[job.line] = outcome
+      if len(self._settled) > settled:
+        continue
+      if not told:
+        say(f"waiting for {len(left)} that other workers have")
+        told = True
+      sleep(self._pause)
+
+  def outcomes(self) -> list[Outcome]:
+    """What became of every clip so far, in the order of the list."""
+    return [self._settled.get(job.line) or self._standing(job) for job in self._jobs]
+
+  def _standing(self, job):
+    outcome = Outcome(job.line, job.config.output, "waiting")
+    if holder := self._claims[job.line].holder():
+      return outcome._replace(state="running", note=holder)
+    if _is_written_to(job):
+      return outcome._replace(state="running", note="by a command of its own")
+    return outcome
+
+  def _attempt(self, job) -> Outcome | None:
+    """Runs a clip unless it is done or another worker's; None: not settled yet."""
+    claims = self._claims[job.line]
+    outcome = Outcome(job.line, job.config.output, "done")
+    try:
+      if RunFolder(job.config.output).is_finished(job.config.to_dict()):
+        return outcome
+      if (reason := claims.failure()) is not None:
+        return outcome._replace(state="failed", note=reason)
+      claim = None if _is_written_to(job) else claims.take()
+      if claim is None:
+        return None
+      begun = time.monotonic()
+      with claim:
+        reason = self._run(job)
+        if reason is None:
+          claim.finish()
+        else:
+          claim.fail(reason)
+    except ClaimLost:
+      say(f"line {job.line}: another worker has taken over {job.config.output}")
+      return None
+    except (InputError, OSError) as error:  # of the folder or of the claim
+      return outcome._replace(state="failed", note=_one_line(error))
+    outcome = outcome._replace(seconds=time.monotonic() - begun)
+    return outcome if reason is None else outcome._replace(state="failed", note=reason)
+
+  def _run(self, job) -> str | None:
+    """Runs a clip that is claimed; why it failed, or None."""
+    folder = RunFolder(job.config.output)
+    try:
+      if folder.is_finished(job.config.to_dict()):  # while the claim was taken
+        return None
+      say(f"line {job.line}: {job.config.output}")
+      self._run_clip(job.config, resume=folder.holds_run())
+    except Exception as error:
+      if isinstance(error, JaxRuntimeError) and not _device_works_after(error):
+        raise
+      if not isinstance(error, _EXPECTED):
+        traceback.print_exc()
+      reason = _one_line(error)
+      say(f"line {job.line}: failed: {reason}")
+      return reason
+    return None
+
+
+def _is_written_to(job) -> bool:
+  """Whether a run holds the folder; without a claim it is one outside the list."""
+  try:
+    check_free(Path(job.config.output))
+  except InputError:
+    return True
+  return False
+
+
+def _device_works_after(error: JaxRuntimeError) -> bool:
+  """Whether the device still computes: some errors end all that comes after them."""
+  if str(error).startswith("RESOURCE_EXHAUSTED"):  # which ends with the run
+    return True
+  try:
+    return bool(jax.block_until_ready(jnp.ones(()) + 1) == 2)
+  except JaxRuntimeError:
+    return False
+
+
+def _one_line(error: BaseException) -> str:
+  if isinstance(error, OSError) and error.filename:
+    return f"{error.filename}: {error.strerror}"
+  text = (str(error).strip().splitlines() or [""])[0]
+  if isinstance(error, InputError | DivergedError):
+    return text
+  return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def outcome_table(outcomes: Sequence[Outcome]) -> str:
+  """What became of a list, for the terminal.
+
+  Args:
+    outcomes: of all clips.
+
+  Returns:
+    A line with the numbers, then one for each clip that is not done, and why.
+  """
+  counts = {
+    state: sum(outcome.state == state for outcome in outcomes)
+    for state in ("done", "failed", "running", "waiting")
+  }
+  shown = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+  lines = [f"{len(outcomes)} clip{'s' * (len(outcomes) > 1)}: {shown}"]
+  rows = [
+    (f"line {outcome.line}", outcome.state, outcome.output, outcome.note)
+    for outcome in outcomes
+    if outcome.state != "done"
+  ]
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+  for *cells, note in rows:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    lines.append("  ".join((*padded, note)).rstrip())
+  return "\n".join(lines)
+
+
+def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
+  """Writes what became of a list as CSV, whole or not at all.
+
+  Args:
+    path: the file.
+    outcomes: of all clips.
+
+  Raises:
+    OSError: it cannot be written.
+  """
+  text = io.StringIO(newline="")
+  writer = csv.writer(text, lineterminator="\n")
+  writer.writerow(Outcome._fields)
+  writer.writerows(
+    outcome._replace(seconds=round(outcome.seconds, 1)) for outcome in outcomes
+  )
+  with replacing(path) as partial:
+    partial.write_text(text.getvalue())

@@ -1,0 +1,1 @@
+"""Training of PWC-Net weights, as a run with a folder."""

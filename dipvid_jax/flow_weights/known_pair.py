@@ -1,0 +1,62 @@
+"""Two real frames and a flow between them that another program found."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from dipvid_jax.errors import InputError
+from dipvid_jax.media.images import read_image
+from flow import end_point_error, read_flo
+
+Estimate = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class KnownPair:
+  """A pair with a reference flow.
+
+  Attributes:
+    first: `[H, W, 3]` float32, RGB in [0, 1].
+    second: `[H, W, 3]` float32, likewise.
+    flow: `[H, W, 2]` float32, (dx, dy) pixels from first to second.
+  """
+
+  first: np.ndarray
+  second: np.ndarray
+  flow: np.ndarray
+
+  def error(self, estimate: Estimate) -> float:
+    """Mean end-point error of an estimator against the reference, pixels."""
+    estimated = np.asarray(estimate(self.first[None], self.second[None]))[0]
+    return end_point_error(estimated, self.flow)
+
+
+def read_known_pair(first: Path, second: Path, reference: Path) -> KnownPair:
+  """Reads a pair.
+
+  Args:
+    first: an image.
+    second: the image after it.
+    reference: the flow from first to second (.flo).
+
+  Returns:
+    The pair.
+
+  Raises:
+    InputError: a file that cannot be read, a grey image, or sizes that differ.
+  """
+  before, after = (
+    np.asarray(read_image(path), np.float32) / 255 for path in (first, second)
+  )
+  flow = read_flo(reference)
+  height, width = before.shape[:2]
+  for path, size in ((second, after.shape), (reference, flow.shape)):
+    if size[:2] != (height, width):
+      raise InputError(
+        f"{path}: is {size[1]}x{size[0]}, {first} is {width}x{height} (width x height)"
+      )
+  if before.ndim != 3 or after.ndim != 3:
+    raise InputError(f"{first}, {second}: must be colour images")
+  return KnownPair(before, after, flow)

@@ -1,0 +1,1 @@
+"""Pictures, sound and masks: between files and arrays."""

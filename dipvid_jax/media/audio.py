@@ -1,0 +1,93 @@
+"""The sound of the input, copied into the result as it is."""
+
+import contextlib
+import fractions
+import heapq
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import av
+
+from dipvid_jax.media import sources
+from dipvid_jax.storage import atomic
+
+# What players take from an MP4. Its other codecs would have to be encoded anew.
+_CODECS = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus"})
+
+
+def add_audio(video: pathlib.Path, source: pathlib.Path) -> str:
+  """Copies a file's sound into a written video, without encoding anything anew.
+
+  The sound keeps its time relative to the first frame. The video stays as it is
+  where that fails: a result without sound is better than none.
+
+  Args:
+    video: an MP4 without sound, which is replaced.
+    source: the file that the video's frames come from.
+
+  Returns:
+    What was left out and why, in one line; empty where everything was copied.
+  """
+  try:
+    with _open(source) as given:
+      kept = [s for s in given.streams.audio if _codec(s) in _CODECS]
+      others = {_codec(s) for s in given.streams.audio if s not in kept}
+      if kept:
+        _copy(video, given, kept)
+  except (av.FFmpegError, OSError, ValueError) as error:
+    reason = sources.os_reason(error)
+    return f"{source}: its sound cannot be copied ({reason}); the result has none"
+  if others:
+    names = ", ".join(sorted(others))
+    return f"{source}: an MP4 has no place for its sound ({names}): left out"
+  return ""
+
+
+def _open(path: pathlib.Path) -> Any:
+  return av.open(
+    sources.ffmpeg_url(path),
+    container_options={"protocol_whitelist": "file"},
+    metadata_errors="replace",
+  )
+
+
+def _copy(video, given, kept) -> None:
+  pictures = given.streams.video[0]
+  first_frame = (pictures.start_time or 0) * pictures.time_base
+  with contextlib.ExitStack() as files:
+    partial = files.enter_context(atomic.replacing(video))
+    silent = files.enter_context(_open(video))
+    both = files.enter_context(
+      av.open(
+        sources.ffmpeg_url(partial),
+        "w",
+        format="mp4",
+        options={"movflags": "+faststart"},
+      )
+    )
+    targets = {s: both.add_stream_from_template(s) for s in (*silent.streams, *kept)}
+    for source, target in targets.items():
+      target.metadata.update(source.metadata)
+    packets = (_moved(silent.demux(), by=0), _moved(given.demux(kept), by=-first_frame))
+    for _, packet in heapq.merge(*packets, key=lambda pair: pair[0]):
+      packet.stream = targets[packet.stream]
+      both.mux(packet)
+
+
+def _moved(packets, *, by) -> Iterator[tuple[fractions.Fraction, av.Packet]]:
+  """Packets moved in time by so many seconds, each behind its new time."""
+  for packet in packets:
+    if not packet.size:
+      continue  # it ends the stream
+    times = (packet.pts, packet.dts)
+    start = next((ticks for ticks in reversed(times) if ticks is not None), None)
+    if start is None:
+      raise ValueError("it does not say its times")
+    later = round(by / packet.time_base)
+    packet.pts, packet.dts = ((start if t is None else t) + later for t in times)
+    yield packet.dts * packet.time_base, packet
+
+
+def _codec(stream) -> str:
+  return stream.codec_context.codec.canonical_name

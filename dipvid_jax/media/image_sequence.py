@@ -1,0 +1,67 @@
+"""Many frames without holding them all in memory."""
+
+import pathlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from dipvid_jax.media.images import frame_path, read_image
+
+
+class ImageSequence:
+  """The frames that `write_images` wrote, each read when it is asked for."""
+
+  def __init__(self, folder: pathlib.Path, count: int, *, even: bool = False):
+    """Names the frames; none is read yet.
+
+    Args:
+      folder: where they are.
+      count: how many, from 0.
+      even: repeat the last row and column where their number is odd.
+    """
+    self._paths = [frame_path(folder, number) for number in range(count)]
+    self._even = even
+
+  def __len__(self) -> int:
+    """The number of frames."""
+    return len(self._paths)
+
+  def __getitem__(self, number: int) -> np.ndarray:
+    """Reads a frame, `[H, W, 3]` uint8 RGB."""
+    image = read_image(self._paths[number])
+    if not self._even:
+      return image
+    odd = [(0, side % 2) for side in image.shape[:2]]
+    return np.pad(image, [*odd, (0, 0)], mode="edge")
+
+  def __iter__(self) -> Iterator[np.ndarray]:
+    """Reads one frame after the other."""
+    return (self[number] for number in range(len(self)))
+
+
+def stack(images: Iterable[np.ndarray], *, expected: int) -> np.ndarray:
+  """Puts images of one shape into one array as they come, so that none is held twice.
+
+  Args:
+    images: one at least.
+    expected: how many there will be; a wrong guess costs some time.
+
+  Returns:
+    `[T, ..]`.
+
+  Raises:
+    ValueError: there is none, or they differ in shape.
+  """
+  stacked, count = np.empty(0), 0
+  for image in images:
+    if not count:
+      stacked = np.empty((max(1, expected), *image.shape), image.dtype)
+    elif image.shape != stacked.shape[1:]:
+      raise ValueError(f"images of shapes {stacked.shape[1:]} and {image.shape}")
+    if count == len(stacked):
+      stacked.resize((count + count // 4 + 1, *image.shape), refcheck=False)
+    stacked[count] = image
+    count += 1
+  if not count:
+    raise ValueError("there are no images to stack")
+  return stacked[:count]

@@ -1,0 +1,296 @@
+"""One image file as an array, and a folder of them in natural order.
+
+Arrays are uint8, `[H, W]` grey or `[H, W, 3]` RGB.
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from dipvid_jax.errors import InputError
+from dipvid_jax.media import sources
+from dipvid_jax.storage import atomic
+
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_JPEG_MAGIC, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_JPEG_PICTURE, _JPEG_FILL = 0xFFDA, 0xFFFF
+_PNG_PALETTE = 3  # the colour type in a PNG's header
+
+
+@dataclasses.dataclass(frozen=True)
+class IndexedImage:
+  """An image whose pixels are numbers of colours.
+
+  Attributes:
+    indices: `[H, W]` uint8.
+    palette: `[256, 3]` uint8 RGB; black beyond the colours that the file names.
+  """
+
+  indices: np.ndarray
+  palette: np.ndarray
+
+
+def list_images(folder: pathlib.Path) -> list[pathlib.Path]:
+  """Lists a folder's images in natural order (frame2 before frame10).
+
+  Hidden files, other kinds of files and folders inside it are passed over.
+
+  Raises:
+    InputError: the folder cannot be read, holds no image, or holds two images of
+      one name (00000.jpg beside 00000.png: frames and masks thrown together).
+  """
+  try:
+    images = [
+      path
+      for path in folder.iterdir()
+      if path.suffix.lower() in sources.IMAGE_SUFFIXES
+      and not path.name.startswith(".")
+      and not path.is_dir()
+    ]
+  except OSError as error:
+    raise InputError(f"{folder}: {sources.os_reason(error)}") from error
+  if not images:
+    raise InputError(f"{folder}: no images in this folder (png, jpg, bmp, tif or webp)")
+  by_stem: dict[str, pathlib.Path] = {}
+  for path in images:
+    twin = by_stem.setdefault(path.stem, path)
+    if twin is not path:
+      first, second = sorted((twin.name, path.name))
+      raise InputError(
+        f"{folder}: holds both {first} and {second}; keep frames and masks in"
+        " folders of their own"
+      )
+  return sorted(images, key=_natural_key)
+
+
+def _natural_key(path: pathlib.Path) -> tuple[list[str | int], str]:
+  # Splitting at digits alternates text and number, so the keys always compare.
+  parts = re.split(r"(\d+)", path.stem)
+  return [int(p) if i % 2 else p for i, p in enumerate(parts)], path.name
+
+
+def read_image(path: pathlib.Path) -> np.ndarray:
+  """Reads an 8-bit image.
+
+  A JPEG is turned upright as its EXIF orientation says.
+
+  Returns:
+    `[H, W]` uint8 grey or `[H, W, 3]` uint8 RGB.
+
+  Raises:
+    InputError: the file cannot be read, is damaged, is no image, has an alpha
+      channel, or more than 8 bits a sample.
+  """
+  image = _decode(path, _read_bytes(path))
+  if image.dtype != np.uint8:
+    raise InputError(
+      f"{path}: has samples of type {image.dtype}; convert it to 8 bits a channel"
+    )
+  if image.ndim == 3 and image.shape[2] != 3:
+    raise InputError(
+      f"{path}: has an alpha channel; save it without one (a mask belongs in a file"
+      " of its own, grey, 255 in the hole)"
+    )
+  return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def read_indexed_png(path: pathlib.Path) -> IndexedImage | None:
+  """Reads the palette and the colour numbers of an indexed PNG.
+
+  Returns:
+    None where the file is anything but a PNG with a palette.
+
+  Raises:
+    InputError: the file cannot be read or is damaged.
+  """
+  data = _read_bytes(path)
+  if not data.startswith(_PNG_MAGIC):
+    return None
+  chunks = _png_chunks(path, data)
+  if chunks[b"IHDR"][9] != _PNG_PALETTE:
+    return None
+  # OpenCV would expand the palette to colours; FFmpeg's decoder hands out numbers.
+  try:
+    frame = av.CodecContext.create("png", "r").decode(av.Packet(data))[0]
+    indices, _ = frame.to_ndarray()
+  except (av.FFmpegError, IndexError, ValueError) as error:
+    raise _damaged(path) from error
+  palette = np.zeros((256, 3), np.uint8)
+  colours = np.frombuffer(chunks.get(b"PLTE", b""), np.uint8).reshape(-1, 3)
+  palette[: len(colours)] = colours
+  return IndexedImage(indices=np.array(indices), palette=palette)
+
+
+def iter_folder(folder: pathlib.Path) -> Iterator[np.ndarray]:
+  """Reads a folder of images as the frames of a clip.
+
+  Yields:
+    `[H, W, 3]` uint8 RGB, all of one size; grey images become RGB.
+
+  Raises:
+    InputError: as `list_images` and `read_image`, or the images differ in size.
+  """
+  shape = None
+  for path in list_images(folder):
+    image = read_image(path)
+    if image.ndim == 2:
+      image = np.repeat(image[:, :, None], 3, axis=2)
+    shape = shape or image.shape
+    if image.shape != shape:
+      raise InputError(
+        f"{path}: is {format_size(image.shape)}, the images before it are"
+        f" {format_size(shape)} (width x height)"
+      )
+    yield image
+
+
+def frame_path(folder: pathlib.Path, number: int) -> pathlib.Path:
+  """The file of one frame as `write_images` names it."""
+  return folder / f"{number:05d}.png"
+
+
+def write_images(
+  folder: pathlib.Path | str, frames: np.ndarray, *, first: int = 0
+) -> None:
+  """Writes frames as 00000.png, 00001.png, ...
+
+  Each file appears under its name only when it is whole. What else the folder holds
+  is left alone.
+
+  Args:
+    folder: made if it is missing.
+    frames: `[T, H, W, 3]` uint8 RGB.
+    first: the number of the first one.
+
+  Raises:
+    ValueError: frames of another type or shape.
+    OSError: the folder cannot be written to.
+  """
+  check_frames(frames)
+  folder = pathlib.Path(folder)
+  folder.mkdir(parents=True, exist_ok=True)
+  for number, frame in enumerate(frames, start=first):
+    write_image(frame_path(folder, number), frame)
+
+
+def write_image(path: pathlib.Path, image: np.ndarray) -> None:
+  """Writes one PNG, which appears under its name only when it is whole.
+
+  Args:
+    path: the file, which is replaced if it exists.
+    image: `[H, W, 3]` uint8 RGB, or `[H, W]` uint8 grey.
+
+  Raises:
+    OSError: the file cannot be written.
+  """
+  ordered = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+  _, data = cv2.imencode(".png", ordered)
+  with atomic.replacing(path) as partial:
+    partial.write_bytes(data.tobytes())
+
+
+def check_frames(frames: np.ndarray) -> None:
+  """Raises a ValueError unless frames are `[T, H, W, 3]` uint8, T at least 1."""
+  if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+    raise ValueError(
+      f"frames must be [T, H, W, 3] uint8, got {frames.dtype} {list(frames.shape)}"
+    )
+  if not frames.size:
+    raise ValueError(f"frames are empty: {list(frames.shape)}")
+
+
+def format_size(shape: tuple[int, ...]) -> str:
+  """Width x height, as users say it, of a shape that begins with (H, W)."""
+  return f"{shape[1]}x{shape[0]}"
+
+
+def _read_bytes(path: pathlib.Path) -> bytes:
+  try:
+    data = path.read_bytes()
+  except OSError as error:
+    raise InputError(f"{path}: {sources.os_reason(error)}") from error
+  if not data:
+    raise InputError(f"{path}: the file is empty (0 bytes)")
+  return data
+
+
+def _decode(path: pathlib.Path, data: bytes) -> np.ndarray:
+  """Decodes as OpenCV does: grey, BGR or BGRA of any sample type."""
+  if data.startswith(_PNG_MAGIC):
+    _png_chunks(path, data)
+  # IMREAD_UNCHANGED alone shows an alpha channel, and alone ignores the orientation.
+  if data.startswith(_JPEG_MAGIC):
+    if not _jpeg_ends(data):
+      raise _damaged(path)
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+  else:
+    flags = cv2.IMREAD_UNCHANGED
+  try:
+    with _quiet_opencv():
+      image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+  except cv2.error as error:
+    raise _damaged(path) from error
+  if image is None:
+    raise _damaged(path)
+  return image
+
+
+def _damaged(path: pathlib.Path) -> InputError:
+  return InputError(f"{path}: cannot be read as an image; it is damaged or not one")
+
+
+def _png_chunks(path: pathlib.Path, data: bytes) -> dict[bytes, bytes]:
+  """Splits a PNG into its chunks and checks that all are there and intact.
+
+  Done here because libpng reports damage on the terminal.
+  """
+  chunks: dict[bytes, bytes] = {}
+  position = len(_PNG_MAGIC)
+  while position + 12 <= len(data) and b"IEND" not in chunks:
+    length, name = struct.unpack_from(">I4s", data, position)
+    end = position + 8 + length
+    (checksum,) = struct.unpack(">I", data[end : end + 4].ljust(4, b"\0"))
+    if end + 4 > len(data) or zlib.crc32(data[position + 4 : end]) != checksum:
+      raise _damaged(path)
+    chunks[name] = data[position + 8 : end]
+    position = end + 4
+  if b"IEND" not in chunks or len(chunks.get(b"IHDR", b"")) != 13:
+    raise _damaged(path)
+  return chunks
+
+
+def _jpeg_ends(data: bytes) -> bool:
+  """Whether the picture data of a JPEG have an end marker.
+
+  Older OpenCV fills up with grey what is missing.
+  """
+  position = len(_JPEG_MAGIC)
+  while position + 4 <= len(data):
+    marker, length = struct.unpack_from(">HH", data, position)
+    if marker == _JPEG_PICTURE:
+      return data.find(_JPEG_END, position) >= 0
+    # A thumbnail, with an end marker of its own, lies within one of these segments.
+    position += 1 if marker == _JPEG_FILL else 2 + length
+  return False
+
+
+@contextlib.contextmanager
+def _quiet_opencv() -> Iterator[None]:
+  """Keeps OpenCV's own words about a bad file off the terminal: ours say it."""
+  # OpenCV 5 moved these two functions.
+  log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+  level = log.getLogLevel()
+  log.setLogLevel(0)
+  try:
+    yield
+  finally:
+    log.setLogLevel(level)

@@ -1,0 +1,236 @@
+"""Masks in every form that users have, checked against their video.
+
+In memory a mask is `[T, H, W, 1]` uint8 grey, 255 in the hole; above 127 counts.
+"""
+
+import pathlib
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from dipvid_jax.errors import InputError
+from dipvid_jax.media import images, sources, video_reading
+from dipvid_jax.media.image_sequence import stack
+
+HOLE_ABOVE = 127
+# Grey images count as object numbers where no value is above this one. Annotations
+# of video hold some ten objects; a mask has 255.
+MAX_GREY_LABEL = 20
+
+
+def read_mask(
+  path: pathlib.Path | str,
+  *,
+  frame_count: int,
+  size: tuple[int, int],
+  object_id: int | None = None,
+  invert: bool = False,
+) -> np.ndarray:
+  """Reads the hole of every frame of a video.
+
+  A video file and an image of grey or colour count by their grey value. A PNG with
+  a palette is an annotation in the manner of DAVIS: any number but 0 is hole. (A
+  palette of greys that has white in use, or does not begin with black, was only a
+  way to save a picture: its grey values count.)
+
+  Args:
+    path: a video file, a folder of images in natural order, or one image that
+      serves for every frame.
+    frame_count: frames of the video, T.
+    size: the video's (H, W).
+    object_id: the one number that is hole. Taken from PNGs with a palette and from
+      grey images whose values all are small (object numbers saved as grey).
+    invert: what is not marked is the hole.
+
+  Returns:
+    `[T, H, W, 1]` uint8, 255 in the hole. Soft edges of grey masks are kept.
+
+  Raises:
+    InputError: the mask cannot be read, its count or size is not the video's, no
+      pixel of any frame is hole, all pixels of all frames are, or `object_id` is
+      not there.
+  """
+  path = pathlib.Path(path)
+  kind = sources.source_kind(path)
+  if object_id is not None and not 1 <= object_id <= 255:
+    raise InputError(f"--object {object_id}: object numbers are 1 to 255")
+  if kind == "video":
+    if object_id is not None:
+      raise InputError(
+        f"{path}: is a video; --object {object_id} needs images that hold object"
+        " numbers (leave it out for a mask of black and white)"
+      )
+    masks = _read_video(path, size, frame_count)
+    _check_count(path, len(masks), frame_count, kind)
+  else:
+    files = images.list_images(path) if kind == "folder" else [path]
+    if kind == "folder":  # before the work of reading them
+      _check_count(path, len(files), frame_count, kind)
+    masks = _read_images(path, files, size, object_id)
+  if invert:
+    masks = 255 - masks
+  check_hole(path, masks, invert=invert)
+  if kind == "image":
+    masks = np.repeat(masks, frame_count, axis=0)
+  return masks[..., None]
+
+
+def dilate(mask: np.ndarray, pixels: int) -> np.ndarray:
+  """Grows every frame's hole by a cross-shaped element.
+
+  Args:
+    mask: `[T, H, W, 1]`, uint8 or float32; larger values win.
+    pixels: length of the cross's four arms, in pixels; 0 changes nothing.
+
+  Returns:
+    `[T, H, W, 1]` of the mask's type.
+
+  Raises:
+    ValueError: pixels is negative, or the mask is not `[T, H, W, 1]`.
+  """
+  if pixels < 0:
+    raise ValueError(f"pixels must not be negative, got {pixels}")
+  if mask.ndim != 4 or mask.shape[3] != 1:
+    raise ValueError(f"mask must be [T, H, W, 1], got {list(mask.shape)}")
+  if not pixels:
+    return mask
+  # A cross is a row and a column, and each of these is quick at any length.
+  row = np.ones((1, 2 * pixels + 1), np.uint8)
+  grown = np.empty_like(mask)
+  for source, target in zip(mask[..., 0], grown[..., 0], strict=True):
+    target[:] = np.maximum(cv2.dilate(source, row), cv2.dilate(source, row.T))
+  return grown
+
+
+def _read_video(path: pathlib.Path, size: tuple[int, int], expected: int) -> np.ndarray:
+  """Reads `[T, H, W]` grey values of a mask video of any length."""
+
+  def grey_frames():
+    for frame in video_reading.iter_frames(path):
+      _check_size(path, frame.shape, size)
+      yield cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
+
+  return stack(grey_frames(), expected=expected)
+
+
+def _read_images(
+  path: pathlib.Path,
+  files: list[pathlib.Path],
+  size: tuple[int, int],
+  object_id: int | None,
+) -> np.ndarray:
+  """Reads `[len(files), H, W]` grey values, or 255 where `object_id` is."""
+  if object_id is None:
+    return stack(_each(files, size, _read_grey), expected=len(files))
+  present: set[int] = set()
+
+  def chosen():
+    for labels in _each(files, size, _read_labels):
+      present.update(np.flatnonzero(np.bincount(labels.ravel())).tolist())
+      yield np.where(labels == object_id, np.uint8(255), np.uint8(0))
+
+  masks = stack(chosen(), expected=len(files))
+  if object_id not in present:
+    numbers = ", ".join(str(number) for number in sorted(present - {0}))
+    raise InputError(
+      f"{path}: no frame holds object {object_id};"
+      + (f" there are {numbers}" if numbers else " there are no objects at all")
+    )
+  return masks
+
+
+def _each(files, size, read) -> Iterator[np.ndarray]:
+  for file in files:
+    image = read(file)
+    _check_size(file, image.shape, size)
+    yield image
+
+
+def _read_grey(file: pathlib.Path) -> np.ndarray:
+  """Reads one mask image, `[H, W]` uint8; any object of an annotation is 255."""
+  indexed = images.read_indexed_png(file)
+  if indexed is None:
+    image = images.read_image(file)
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+  if _holds_greys(indexed):
+    return indexed.palette[indexed.indices, 0]
+  return np.where(indexed.indices > 0, np.uint8(255), np.uint8(0))
+
+
+def _holds_greys(image: images.IndexedImage) -> bool:
+  """Whether the palette only stores a picture of greys, not object numbers."""
+  palette = image.palette
+  if (palette != palette[:, :1]).any():
+    return False
+  return bool(palette[0, 0] > 0 or palette[image.indices, 0].max() > HOLE_ABOVE)
+
+
+def _read_labels(file: pathlib.Path) -> np.ndarray:
+  """Reads one annotation, `[H, W]` uint8 object numbers."""
+  indexed = images.read_indexed_png(file)
+  if indexed is not None:
+    return indexed.indices
+  image = images.read_image(file)
+  if image.ndim == 3 or image.max() > MAX_GREY_LABEL:
+    held = "colours" if image.ndim == 3 else f"grey values up to {image.max()}"
+    raise InputError(
+      f"{file}: holds {held}, not object numbers; leave out --object, or give PNGs"
+      " with a palette (DAVIS annotations)"
+    )
+  return image
+
+
+def _check_size(
+  file: pathlib.Path, shape: tuple[int, ...], size: tuple[int, int]
+) -> None:
+  if tuple(shape[:2]) != tuple(size):
+    raise InputError(
+      f"{file}: the mask is {images.format_size(shape)}, the video is"
+      f" {images.format_size(size)} (width x height); make them the same size"
+    )
+
+
+def _check_count(path: pathlib.Path, count: int, frame_count: int, kind: str) -> None:
+  if count == frame_count:
+    return
+  remedy = "give one mask for each frame"
+  if kind == "folder" and count == 1:
+    remedy = "to use one image for the whole clip, give the image file itself"
+  frames = "1 frame" if frame_count == 1 else f"{frame_count} frames"
+  masks = "1 mask" if count == 1 else f"{count} masks"
+  raise InputError(f"{path}: {masks} for a video of {frames}; {remedy}")
+
+
+def check_hole(path: pathlib.Path | str, masks: np.ndarray, *, invert: bool) -> None:
+  """Makes sure that there is something to fill, and something to learn from.
+
+  Args:
+    path: of the masks, or another name for the error.
+    masks: `[T, H, W]` or `[T, H, W, 1]` uint8, above 127 = hole.
+    invert: they were inverted as they were read.
+
+  Raises:
+    InputError: no pixel of any frame is hole, or all pixels of all frames are.
+  """
+  hole = masks > HOLE_ABOVE
+  if hole.all():
+    remedy = (
+      "leave out --invert-mask" if invert else "if black is the hole, add --invert-mask"
+    )
+    raise InputError(
+      f"{path}: the hole covers the whole of every frame, nothing is left to learn"
+      f" from; {remedy}"
+    )
+  if hole.any():
+    return
+  brightest = int(masks.max())
+  if invert:
+    reason = "nothing in any frame once it is inverted; leave out --invert-mask"
+  elif not brightest:
+    reason = "every frame is black; the hole must be white (255)"
+  else:
+    reason = f"values only up to {brightest}; expected 255 in the hole"
+    if brightest <= MAX_GREY_LABEL:
+      reason += " (or choose one with --object, if they are object numbers)"
+  raise InputError(f"{path}: no hole: {reason}")

@@ -1,0 +1,1 @@
+"""Networks and their weights, and what makes them fast on a CPU."""

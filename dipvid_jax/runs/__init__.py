@@ -1,0 +1,1 @@
+"""A whole run: files in, a folder of results out."""

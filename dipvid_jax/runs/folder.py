@@ -1,0 +1,299 @@
+"""The output folder of a run: what is in it, and whose it is."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dipvid_jax.errors import InputError
+from dipvid_jax.media.audio import add_audio
+from dipvid_jax.media.image_sequence import ImageSequence
+from dipvid_jax.media.images import frame_path, write_image, write_images
+from dipvid_jax.media.sources import os_reason
+from dipvid_jax.media.video_writing import write_video
+from dipvid_jax.runs.window_files import WindowFiles
+from dipvid_jax.storage.atomic import replacing
+from dipvid_jax.storage.locks import sole_writer
+from dipvid_jax.storage.rows import append_row, keep_rows
+from dipvid_jax.types import Video
+
+_RESULTS = (
+  "inpainted.mp4",
+  "full.mp4",
+  "preview.png",
+  "metrics.jsonl",
+  "rounds.jsonl",
+  "report.html",
+  "report",
+  "frames",
+  "full",
+)
+_FOLDERS = ("checkpoints", "flow")
+_CONFIG = "config.json"
+_LAST_WRITTEN = "full.mp4"
+# What turns off a key of another version; of most it is 0, "", False or None.
+_OFF = {"networks": 1}
+# The key beside the config's own that tells the run's frames and holes from others.
+INPUT_FINGERPRINT = "input_sha256"
+
+
+class RunFolder:
+  """Paths and writers of one run's output.
+
+  `inpainted.mp4`, `frames/` (stitched), `full.mp4`, `full/` (the network's), `preview.png`, `config.json`,
+  `metrics.jsonl`, `rounds.jsonl`, `report.html` and its parts in `report/`,
+  `checkpoints/`, `flow/`.
+  """
+
+  def __init__(self, path: str | Path):
+    """Names the folder; nothing is made yet.
+
+    Args:
+      path: the folder.
+
+    Raises:
+      InputError: no folder can have that name.
+    """
+    self.path = Path(path)
+    try:
+      self.path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+      pass  # it will be made, or that will say why not
+    except (OSError, ValueError) as error:
+      raise InputError(f"--output {path}: {os_reason(error)}") from error
+    self.checkpoints = self.path / "checkpoints"
+    self.flow = self.path / "flow"
+    self.frames = self.path / "frames"
+    self.full = self.path / "full"
+    self.metrics = self.path / "metrics.jsonl"
+    self.rounds = self.path / "rounds.jsonl"
+
+  def window_files(self, number: int, *, of: int) -> WindowFiles:
+    """Where a window keeps its states; the only window has the folders for itself.
+
+    Args:
+      number: of the window, from 0.
+      of: how many windows there are.
+    """
+    name = f"window_{number:03d}" if of > 1 else ""
+    return WindowFiles(
+      checkpoints=self.checkpoints / name,
+      flow=self.flow / name,
+      tail=self.checkpoints / f"{name or 'window'}_tail.npz",
+    )
+
+  def holds_run(self) -> bool:
+    """Whether a run was begun here."""
+    return (self.path / _CONFIG).exists()
+
+  def is_finished(self, config: dict[str, Any]) -> bool:
+    """Whether a run of this config ended here.
+
+    Args:
+      config: plain values, as JSON; the frames themselves are not compared.
+
+    Returns:
+      True with all results written, False with no run or one that did not end.
+
+    Raises:
+      InputError: the folder holds a run of another config.
+    """
+    if not self.holds_run():
+      return False
+    self._check_config(config)
+    return (self.path / _LAST_WRITTEN).exists()
+
+  def check(self, *, overwrite: bool, resume: bool) -> None:
+    """Makes sure that nothing of another run would be lost.
+
+    Args:
+      overwrite: another run's files may be replaced.
+      resume: the folder's own run goes on.
+
+    Raises:
+      InputError: it is a file, holds another run, or has none to resume.
+    """
+    if self.path.exists() and not self.path.is_dir():
+      raise InputError(f"--output {self.path}: is a file; name a folder")
+    held = [
+      name for name in (_CONFIG, *_RESULTS, *_FOLDERS) if (self.path / name).exists()
+    ]
+    if resume:
+      if _CONFIG not in held:
+        raise InputError(
+          f"--output {self.path}: holds no run to resume; leave out --resume"
+        )
+    elif held and not overwrite:
+      raise InputError(
+        f"--output {self.path}: holds another run ({', '.join(held)}); name another "
+        f"folder, or add --resume to go on with it or --overwrite to replace it"
+      )
+
+  @contextlib.contextmanager
+  def claim(self, *, overwrite: bool, resume: bool) -> Iterator[None]:
+    """Makes the folder and keeps other runs out of it until the block ends.
+
+    Args:
+      overwrite, resume: as `check`, which is done again: another run may have come
+        and gone since.
+
+    Raises:
+      InputError: the folder cannot be made, another run is writing there, or as
+        `check`.
+    """
+    with contextlib.ExitStack() as held:
+      try:
+        self.path.mkdir(parents=True, exist_ok=True)
+        held.enter_context(sole_writer(self.path))
+      except OSError as error:
+        raise self._unwritable(error) from error
+      self.check(overwrite=overwrite, resume=resume)
+      self._sweep()
+      yield
+
+  def _sweep(self) -> None:
+    """Removes what a run that was killed was writing; none is writing now."""
+    for path in (*self.path.rglob(".*.partial"), *self.path.rglob(".flow-*")):
+      if path.is_dir():
+        shutil.rmtree(path)
+      else:
+        path.unlink()
+
+  def _unwritable(self, error: OSError) -> InputError:
+    return InputError(f"--output {self.path}: cannot be written ({error.strerror})")
+
+  def create(self, config: dict[str, Any], *, resume: bool) -> None:
+    """Makes the folder and writes the config; clears what a replaced run left.
+
+    The stored flow stays: it is only reused where it fits.
+
+    Args:
+      config: plain values, as JSON.
+      resume: keep everything.
+
+    Raises:
+      InputError: the folder cannot be written, or was begun with another config.
+    """
+    if resume:
+      self._check_config(config)
+      return
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+      for name in (*_RESULTS, "checkpoints"):
+        held = self.path / name
+        if held.is_dir():
+          shutil.rmtree(held)
+        else:
+          held.unlink(missing_ok=True)
+      with replacing(self.path / _CONFIG) as partial:
+        partial.write_text(json.dumps(config, indent=2) + "\n")
+    except OSError as error:
+      raise self._unwritable(error) from error
+
+  def _check_config(self, config):
+    """A run goes on only with the settings that it began with."""
+    try:
+      begun = json.loads((self.path / _CONFIG).read_text())
+      if not isinstance(begun, dict):
+        raise ValueError("not an object")
+    except (OSError, ValueError) as error:
+      raise InputError(
+        f"{self.path / _CONFIG}: cannot be read; start anew with --overwrite"
+      ) from error
+    # The same files may have moved; the others change nothing of a result.
+    ignored = {"video", "mask", "tfds", "output", "checkpoint_minutes", "preview_every"}
+    now = json.loads(json.dumps(config))
+    if not now.get("window"):
+      ignored.add("overlap")
+    if INPUT_FINGERPRINT not in now:
+      ignored.add(INPUT_FINGERPRINT)
+    keys = sorted((now.keys() | begun.keys()) - ignored)
+    # A run of another version has no value of some keys, which then count as off.
+    off = {key: _OFF.get(key) for key in keys}
+    changed = [
+      key
+      for key in keys
+      if (now.get(key, off[key]) or None) != (begun.get(key, off[key]) or None)
+    ]
+    if len(changed) > 1 and INPUT_FINGERPRINT in changed:
+      changed.remove(INPUT_FINGERPRINT)  # another size or mask setting changes it, too
+    if changed == [INPUT_FINGERPRINT]:
+      raise InputError(
+        f"--resume: {self.path / _CONFIG}: that run began with other frames or another"
+        " mask; give those, or name another folder"
+      )
+    if changed:
+      raise InputError(
+        f"--resume: {self.path / _CONFIG} differs from this config in "
+        f"{', '.join(f'{key} ({begun.get(key)} there, {now.get(key)} here)' for key in changed)}"
+      )
+
+  def append_metrics(self, row: dict[str, Any]) -> None:
+    """Adds a line to `metrics.jsonl`."""
+    append_row(self.metrics, row)
+
+  def append_round(self, row: dict[str, Any]) -> None:
+    """Adds a line to `rounds.jsonl`."""
+    append_row(self.rounds, row)
+
+  def keep_metrics(self, *, window: int, updates: int) -> None:
+    """Drops a window's lines after so many updates: a resumed run writes them again.
+
+    Args:
+      window: from 1.
+      updates: of that window.
+    """
+    for path in (self.metrics, self.rounds):
+      keep_rows(path, window=window, updates=updates)
+
+  def write_preview(self, image: np.ndarray) -> None:
+    """Writes `preview.png`, `[H, W, 3]` uint8 RGB."""
+    write_image(self.path / "preview.png", image)
+
+  def write_frames(self, stitched: np.ndarray, full: np.ndarray, *, first: int) -> None:
+    """Writes some of `frames/` and `full/`.
+
+    Args:
+      stitched: `[T, H, W, 3]` uint8 RGB, of the input's size.
+      full: `[T, h, w, 3]` uint8 RGB.
+      first: the number of the first one in the clip.
+    """
+    write_images(self.frames, stitched, first=first)
+    write_images(self.full, full, first=first)
+
+  def has_frames(self, first: int, stop: int) -> bool:
+    """Whether the frames `first .. stop - 1` were written."""
+    return all(
+      frame_path(folder, number).exists()
+      for folder in (self.frames, self.full)
+      for number in range(first, stop)
+    )
+
+  def write_videos(self, like: Video) -> str:
+    """Writes `inpainted.mp4` and `full.mp4` from the frames, shown as the input is.
+
+    H.264 wants even sides: in the videos, not in the images, an odd side repeats its
+    last row or column.
+
+    Args:
+      like: the input, for its count, times, pixel aspect and sound.
+
+    Returns:
+      What of the sound was left out, in one line; empty where nothing was.
+    """
+    left_out = ""
+    for name, folder in (("inpainted.mp4", self.frames), (_LAST_WRITTEN, self.full)):
+      write_video(
+        self.path / name,
+        ImageSequence(folder, len(like.frames), even=True),
+        like.frame_rate,
+        timestamps=like.timestamps,
+        pixel_aspect=like.pixel_aspect,
+      )
+      if folder is self.frames and like.audio:
+        left_out = add_audio(self.path / name, like.audio)
+    return left_out

@@ -1,0 +1,174 @@
+"""What a run tells of itself as it goes on: its rounds in a file, and `report.html`."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from dipvid_jax.media.image_sequence import ImageSequence
+from dipvid_jax.media.pixels import to_levels
+from dipvid_jax.media.placement import Placement
+from dipvid_jax.method.pipeline import Inpainted
+from dipvid_jax.report.page import write_report
+from dipvid_jax.report.parts import ReportParts
+from dipvid_jax.report.stage_times import StageTimes
+from dipvid_jax.runs.folder import RunFolder
+from dipvid_jax.runs.windows import Window
+from dipvid_jax.storage.rows import read_rows
+from dipvid_jax.terminal import say
+from dipvid_jax.training.schedule import Visit
+from dipvid_jax.training.stopping import Stopping
+from dipvid_jax.types import Video
+
+
+class RunReport:
+  """Keeps `rounds.jsonl`, the report's parts and the report up to date.
+
+  Attributes:
+    stopping: ends the training on the present window before its schedule does.
+  """
+
+  def __init__(self, folder: RunFolder, *, config: Any):
+    """Starts the clocks; nothing is made yet.
+
+    Args:
+      folder: of the run.
+      config: from `load_config`.
+    """
+    self.stopping = Stopping()
+    self._folder = folder
+    self._config = config
+    self._times = StageTimes()
+    self._begun = time.monotonic()
+
+  def lap(self, stage: str) -> None:
+    """Counts the time since the last stage to this one."""
+    self._times.lap(stage)
+
+  def begin(
+    self,
+    video: Video,
+    masks: np.ndarray,
+    *,
+    placement: Placement,
+    visits: list[Visit],
+    windows: int,
+    resume: bool,
+  ) -> None:
+    """Writes a report without results.
+
+    Args:
+      video: the input.
+      masks: `[T, H, W, 1]` uint8, above 127 = hole.
+      placement: of the working frames in the input.
+      visits: the whole schedule of a window.
+      windows: how many there are.
+      resume: the folder's run goes on.
+    """
+    self._windows = windows
+    self._frame_count = len(masks)
+    self._parts = ReportParts(
+      self._folder.path,
+      video,
+      masks,
+      placement=placement,
+      updates=sum(visit.updates for visit in visits),
+      rounds=visits[-1].round + 1,
+      windows=windows,
+      times=self._times,
+      resume=resume,
+    )
+    if resume:
+      rows = read_rows(self._folder.metrics) + read_rows(self._folder.rounds)
+      self._begun -= max([row.get("seconds", 0.0) for row in rows], default=0.0)
+    write_report(self._folder.path)
+    self.lap("checkpoints and report")
+
+  def begin_window(self, window: Window) -> None:
+    """Makes `stopping` for a window.
+
+    `max_minutes` is shared: a window may take what is left up to its part of them.
+
+    Args:
+      window: from `plan_windows`.
+    """
+    minutes = self._config.max_minutes
+    if minutes is not None:
+      minutes *= (window.number + 1) / self._windows
+    self.stopping = Stopping(
+      patience=self._config.stop_patience, minutes=minutes, begun=self._begun
+    )
+
+  def resume(self, window: Window, updates: int) -> None:
+    """Goes on after so many updates of a window; the folder holds no later rows.
+
+    Args:
+      window: from `plan_windows`.
+      updates: 0 where its training begins.
+    """
+    number = window.number + 1
+    rows = [row for row in read_rows(self._folder.rounds) if row["window"] == number]
+    at_end = rows and rows[-1]["update"] == updates
+    self.stopping.restore(
+      psnrs=[row["holdout_psnr"] for row in rows if "holdout_psnr" in row],
+      reason=rows[-1].get("stopped", "") if at_end else "",
+    )
+
+  def record_round(
+    self, visit: Visit, updates: int, result: Inpainted, *, window: Window
+  ) -> None:
+    """Adds a round to `rounds.jsonl`; to be called before its checkpoint is written.
+
+    Args:
+      visit: that ended the round.
+      updates: of the window, done so far.
+      result: of the round.
+      window: from `plan_windows`.
+    """
+    self.lap("inference")
+    number = window.number + 1
+    row: dict[str, Any] = {
+      "window": number,
+      "update": updates,
+      "round": visit.round + 1,
+    }
+    if result.holdout_psnr is not None:
+      row["holdout_psnr"] = round(result.holdout_psnr, 4)
+    row["seconds"] = round(self.stopping.seconds, 2)
+    if self.stopping.reason:
+      row["stopped"] = self.stopping.reason
+      where = f"window {number}/{self._windows}: " if self._windows > 1 else ""
+      say(f"{where}stopped after {updates} updates: {self.stopping.reason}")
+    self._folder.append_round(row)
+    self._parts.write_strip(
+      to_levels(result.full), window=number, round_number=visit.round + 1
+    )
+
+  def refresh(self, visit: Visit, result: Inpainted, *, window: Window) -> bool:
+    """Makes the report anew where it is due, with the result of a round.
+
+    Args:
+      visit: that ended the round.
+      result: of the round.
+      window: from `plan_windows`.
+
+    Returns:
+      Whether it was due: every `preview_every` rounds.
+    """
+    due = (visit.round + 1) % self._config.preview_every == 0
+    if due:
+      levels = {"after": to_levels(result.stitched), "full": to_levels(result.full)}
+      self._parts.write_working(levels, first=window.start)
+      self._parts.write_facts(finished=False)
+      write_report(self._folder.path)
+      self.lap("checkpoints and report")
+    return due
+
+  def end(self) -> None:
+    """Makes the report anew, with the frames that the run has written."""
+    self.lap("writing")
+    self._parts.write_result(
+      after=ImageSequence(self._folder.frames, self._frame_count),
+      full=ImageSequence(self._folder.full, self._frame_count),
+    )
+    write_report(self._folder.path)

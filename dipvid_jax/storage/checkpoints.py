@@ -1,0 +1,126 @@
+"""A run's training states on disk, by orbax, each with the checksums of its files."""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import jax
+import orbax.checkpoint as ocp
+
+from dipvid_jax.storage.atomic import replacing
+
+
+class HasStep(Protocol):
+  """A training state: a pytree that counts its updates in `step`."""
+
+  @property
+  def step(self) -> Any:
+    """Scalar int, updates done."""
+
+
+State = TypeVar("State", bound=HasStep)
+
+# As `sha256sum -c` reads it. Written last: a checkpoint without it is not whole.
+_CHECKSUMS = "SHA256SUMS"
+
+
+class Checkpoints:
+  """The last few states of a run, each written whole or not at all."""
+
+  def __init__(self, folder: str | Path, *, keep: int = 2):
+    """Opens a folder of checkpoints, made where it is missing.
+
+    Args:
+      folder: where they are.
+      keep: how many of the latest to keep.
+    """
+    options = ocp.CheckpointManagerOptions(
+      max_to_keep=keep,
+      enable_async_checkpointing=False,
+      cleanup_tmp_directories=True,  # of a process that was killed while saving
+    )
+    self._folder = Path(folder).resolve()
+    self._manager = ocp.CheckpointManager(
+      self._folder, options=options, item_handlers=ocp.StandardCheckpointHandler()
+    )
+
+  def save(self, state: HasStep) -> None:
+    """Writes a state under its number of updates.
+
+    Raises:
+      OSError: it cannot be written, or the disk has no room for it.
+    """
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    if shutil.disk_usage(self._folder).free < size:
+      # Found out beforehand, because orbax's threads report it at length.
+      raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
+    try:
+      self._manager.save(int(state.step), args=ocp.args.StandardSave(state))
+    except ValueError as error:  # so tensorstore says what the system refused
+      raise OSError(errno.EIO, str(error).splitlines()[0], str(self._folder)) from error
+    _write_checksums(self._folder / str(int(state.step)))
+
+  def restore_latest(
+    self, like: State, *, on_damaged: Callable[[int, Exception], None]
+  ) -> State | None:
+    """Reads the latest state that can be read.
+
+    A checkpoint that cannot is put aside under the name `<updates>.unreadable`.
+
+    Args:
+      like: a state of the same shapes and dtypes.
+      on_damaged: called with the number of updates of a checkpoint that cannot be
+        read and the reason, before the one before it is tried.
+
+    Returns:
+      The state, or None where there is none.
+    """
+    target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+    for step in sorted(self._manager.all_steps(), reverse=True):
+      try:
+        # Orbax notices little of what can happen to its files, and some of it late.
+        _check_checksums(self._folder / str(step))
+        return self._manager.restore(step, args=ocp.args.StandardRestore(target))
+      except Exception as error:  # orbax can fail in any way
+        on_damaged(step, error)
+        self._put_aside(step)
+    return None
+
+  def _put_aside(self, step):
+    """Frees the number of a checkpoint, but keeps what is in it."""
+    aside = self._folder / f"{step}.unreadable"
+    shutil.rmtree(aside, ignore_errors=True)
+    (self._folder / str(step)).rename(aside)
+    self._manager.reload()
+
+  def close(self) -> None:
+    """Waits for what is being written."""
+    self._manager.close()
+
+
+def _write_checksums(checkpoint: Path) -> None:
+  with replacing(checkpoint / _CHECKSUMS) as partial:
+    partial.write_text(_checksums(checkpoint))
+
+
+def _check_checksums(checkpoint: Path) -> None:
+  """Raises a ValueError that names a file which is not as it was written."""
+  written = set((checkpoint / _CHECKSUMS).read_text().splitlines())
+  differing = written ^ set(_checksums(checkpoint).splitlines())
+  if differing or not written:
+    name = min(line.partition("  ")[2] for line in differing or [f"  {_CHECKSUMS}"])
+    raise ValueError(f"{name} is not as it was written")
+
+
+def _checksums(checkpoint: Path) -> str:
+  """A line for each file: SHA-256, two spaces, its path in the checkpoint."""
+  lines = []
+  for path in sorted(checkpoint.rglob("[!.]*")):
+    if path.is_file() and path.name != _CHECKSUMS:
+      name = path.relative_to(checkpoint).as_posix()
+      lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n")
+  return "".join(lines)

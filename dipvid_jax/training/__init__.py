@@ -1,0 +1,1 @@
+"""Losses, schedule, updates and inference of a network on one clip."""

@@ -1,0 +1,148 @@
+"""Training on the whole video: visit after visit, round after round."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dipvid_jax.errors import DivergedError
+from dipvid_jax.training.batching import DeviceClip, take_batch
+from dipvid_jax.training.schedule import Visit
+from dipvid_jax.training.step import TrainState, TrainStep, fit_batch
+from dipvid_jax.training.stopping import Stopping
+from dipvid_jax.types import Batch
+
+# From a state, the clip and batches to the state and the metrics; of any method.
+FitVisits = Callable[..., tuple[Any, dict[str, jax.Array]]]
+
+
+def make_fit_visits(
+  train_step: TrainStep,
+  *,
+  batch_size: int,
+  prepare_batch: Callable[[Batch], Batch] = lambda batch: batch,
+) -> FitVisits:
+  """Compiles visits: for each, gather the batch, prepare it, scan over its updates.
+
+  Args:
+    train_step: from `make_train_step`.
+    batch_size: N.
+    prepare_batch: what is computed once for all updates of a visit, such as the
+      known frames' features.
+
+  Returns:
+    `fit_visits(state, clip, batches, *, inner_steps)` to `(state, metrics)`: batches
+    `[K, 3]` int32 are (start, stride_index, direction), visited in order; metrics
+    `[K * inner_steps]` each. The state is donated, `inner_steps` is static, the rest
+    is traced.
+  """
+
+  def fit_visits(state, clip, batches, *, inner_steps):
+    def visit(state, indices):
+      batch = take_batch(clip, *indices, batch_size=batch_size)
+      batch = prepare_batch(batch)
+      return fit_batch(state, batch, train_step=train_step, inner_steps=inner_steps)
+
+    state, metrics = jax.lax.scan(visit, state, batches)
+    return state, jax.tree.map(jnp.ravel, metrics)
+
+  return jax.jit(fit_visits, donate_argnums=0, static_argnames="inner_steps")
+
+
+def fit(
+  state: TrainState,
+  clip: DeviceClip,
+  *,
+  visits: Sequence[Visit],
+  fit_visits: FitVisits,
+  batches_per_call: int = 1,
+  on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
+  on_state: Callable[[Visit, TrainState], None] | None = None,
+  on_round: Callable[[Visit, TrainState], None] | None = None,
+  stopping: Stopping | None = None,
+) -> TrainState:
+  """Trains a network on one clip.
+
+  Args:
+    state: the state before; consumed (its buffers are donated).
+    clip: the clip on the device.
+    visits: from `make_schedule`, or what is left of it.
+    fit_visits: from `make_fit_visits`.
+    batches_per_call: how many visits run on the device before the losses are read.
+    on_visit: called after each call with its last visit and the metrics of all its
+      updates, `[updates]` each.
+    on_state: called after each call with its last visit and the state, which it must
+      not keep; a run that goes on from this state ends as if nothing had been.
+    on_round: as `on_state`, after the visit that ends a round.
+    stopping: may end the training after a call, which then ends a round, too.
+
+  Returns:
+    The state after the last visit that was made.
+
+  Raises:
+    DivergedError: a loss is not finite; `on_visit` has not seen that call.
+  """
+  stopping = stopping or Stopping()
+  groups = list(group_visits(visits, batches_per_call))
+  for number, group in enumerate(groups, start=1):
+    last = group[-1]
+    batches = np.array([visit[:3] for visit in group], np.int32)
+    state, metrics = fit_visits(state, clip, batches, inner_steps=last.updates)
+    metrics = jax.device_get(metrics)
+    _check_finite(metrics, group)
+    if on_visit:
+      on_visit(last, metrics)
+    if number < len(groups):
+      stopping.check_time()
+    if stopping.reason:
+      last = last._replace(ends_round=True)
+    if on_state:
+      on_state(last, state)
+    if on_round and last.ends_round:
+      on_round(last, state)
+    if stopping.reason:
+      break
+  return state
+
+
+def group_visits(visits: Sequence[Visit], size: int) -> Iterator[list[Visit]]:
+  """Groups neighbouring visits of equally many updates, within a round.
+
+  Args:
+    visits: in order.
+    size: of a group at the most.
+
+  Yields:
+    The groups, in order.
+  """
+  group: list[Visit] = []
+  for visit in visits:
+    if group and (
+      len(group) == size or group[-1].ends_round or group[-1].updates != visit.updates
+    ):
+      yield group
+      group = []
+    group.append(visit)
+  if group:
+    yield group
+
+
+def _check_finite(metrics, group):
+  broken = {
+    name: int(np.flatnonzero(~np.isfinite(values))[0])
+    for name, values in metrics.items()
+    if not np.isfinite(values).all()
+  }
+  if not broken:
+    return
+  # The sum, named "loss", breaks with its terms: they come first.
+  name = min(broken, key=lambda name: (broken[name], name == "loss"))
+  update = broken[name]
+  visit = group[update // group[0].updates]
+  raise DivergedError(
+    f"the {name} loss became {metrics[name][update]} at update "
+    f"{update % visit.updates + 1} of the batch that starts at frame {visit.start} "
+    f"(round {visit.round + 1}); try a smaller learning_rate or another seed"
+  )

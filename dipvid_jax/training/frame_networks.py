@@ -1,0 +1,146 @@
+"""DIP: a network of its own for each frame, and the best of what it made on the way."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dipvid_jax.training.batching import DeviceClip, take_batch
+from dipvid_jax.training.fit import FitVisits
+from dipvid_jax.training.step import TrainState, Update
+from dipvid_jax.types import Batch, Outputs
+
+CreateState = Callable[[jax.Array, jax.Array], TrainState]
+
+
+class FrameNetworks(NamedTuple):
+  """The network in training, and the best output so far of every frame.
+
+  Attributes:
+    network: the state of the present frame's network.
+    step: scalar int32, updates done, of all networks so far.
+    image: `[T, H, W, 3]` float32 RGB, zero before a frame's first update.
+    image_loss: `[T]` float32, the image loss of `image`, infinite before.
+  """
+
+  network: TrainState
+  step: jax.Array
+  image: jax.Array
+  image_loss: jax.Array
+
+
+def create_frame_networks(
+  key: jax.Array, clip: DeviceClip, *, create_state: CreateState
+) -> FrameNetworks:
+  """The state before the first update of the first frame's network.
+
+  Args:
+    key: a PRNG key, consumed.
+    clip: the clip on the device.
+    create_state: draws a network's state from a key for a noise batch.
+
+  Returns:
+    The state; its network is that of frame 0.
+  """
+  return FrameNetworks(
+    network=_draw(key, clip, 0, create_state),
+    step=jnp.zeros((), jnp.int32),
+    image=jnp.zeros_like(clip.frames),
+    image_loss=jnp.full(len(clip.frames), jnp.inf),
+  )
+
+
+def _draw(
+  key: jax.Array, clip: DeviceClip, frame: int, create_state: CreateState
+) -> TrainState:
+  """Each frame's network has its own branch of the key."""
+  return create_state(jax.random.fold_in(key, frame), clip.noise[:1])
+
+
+def make_fit_frames(
+  update: Update,
+  *,
+  key: jax.Array,
+  create_state: CreateState,
+  frame_updates: int,
+  best_of_every: int = 1,
+  prepare_batch: Callable[[Batch], Batch] = lambda batch: batch,
+) -> FitVisits:
+  """Compiles visits to single frames, each with a network of its own.
+
+  Args:
+    update: from `make_update`, with an `image` loss.
+    key: the key of `create_frame_networks`.
+    create_state: draws a network's state from a key for a noise batch.
+    frame_updates: of each network, after which the next frame gets a fresh one.
+    best_of_every: every how many updates an output is considered for the result: 1
+      in the authors' program, 100 in the paper.
+    prepare_batch: as in `make_fit_visits`.
+
+  Returns:
+    `fit_visits(state, clip, batches, *, inner_steps)` to `(state, metrics)`, as from
+    `make_fit_visits`. All visits of a call belong to one frame.
+  """
+
+  def fit_frame(
+    state: FrameNetworks, clip: DeviceClip, frame: jax.Array, *, inner_steps: int
+  ) -> tuple[FrameNetworks, dict[str, jax.Array]]:
+    batch = prepare_batch(take_batch(clip, frame, 0, 0, batch_size=1))
+
+    def body(carry, _):
+      network, (best_image, best_loss) = carry
+      candidate = network.step % best_of_every == 0
+      network, metrics, outputs = update(network, batch)
+      better = candidate & (metrics["image"] < best_loss)
+      best = (
+        jnp.where(better, outputs.image[0], best_image),
+        jnp.where(better, metrics["image"], best_loss),
+      )
+      return (network, best), metrics
+
+    best = (state.image[frame], state.image_loss[frame])
+    (network, (image, loss)), metrics = jax.lax.scan(
+      body, (state.network, best), None, length=inner_steps
+    )
+    state = FrameNetworks(
+      network=network,
+      step=state.step + inner_steps,
+      image=state.image.at[frame].set(image),
+      image_loss=state.image_loss.at[frame].set(loss),
+    )
+    return state, metrics
+
+  compiled = jax.jit(fit_frame, donate_argnums=0, static_argnames="inner_steps")
+
+  def fit_visits(
+    state: FrameNetworks, clip: DeviceClip, batches: np.ndarray, *, inner_steps: int
+  ) -> tuple[FrameNetworks, dict[str, jax.Array]]:
+    frame = int(batches[0][0])
+    if int(state.step) % frame_updates == 0:
+      state = state._replace(network=_draw(key, clip, frame, create_state))
+    return compiled(state, clip, frame, inner_steps=inner_steps * len(batches))
+
+  return fit_visits
+
+
+def best_frames(
+  state: FrameNetworks,
+  clip: DeviceClip,
+  on_window: Callable[[int, int], None] | None = None,
+) -> Outputs:
+  """The result: the output with the lowest image loss for each frame.
+
+  Args:
+    state: during or after the training.
+    clip: not read; every method's inference takes it.
+    on_window: called with the frames done and all frames.
+
+  Returns:
+    `Outputs` of NumPy arrays, without flow.
+  """
+  image = jax.device_get(state.image)
+  if on_window:
+    on_window(len(image), len(image))
+  return Outputs(image=image, flow=image[..., :0])

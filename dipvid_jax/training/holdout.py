@@ -1,0 +1,108 @@
+"""Known pixels that no loss sees: a quality figure while the hole's truth is unknown.
+
+Squares of pixels are drawn in every frame anew, so what one hides is seen in other
+frames, as it is with a hole that moves. Training treats them as hole, and nothing is
+carried into them or out of them: what is measured is the network alone. Two things
+they are not hidden from: the known flow, which is estimated with them in view, and
+the mirrored border that `prepare` adds to a padded frame.
+"""
+
+import cv2
+import numpy as np
+
+from dipvid_jax.metrics import hole_psnr
+from dipvid_jax.propagation.telea import telea
+
+_GAP = 2  # pixels between a square and the hole
+_LARGEST_SIDE, _SMALLEST_SIDE = 16, 2
+_SIDES_IN_FRAME = 12  # of a square in the frame's shorter side
+_STREAM = 1  # of the seed; the schedule draws from the seed alone
+
+
+def patch_side(size: tuple[int, int]) -> int:
+  """Side in pixels of the squares in frames of size (H, W)."""
+  return min(_LARGEST_SIDE, max(_SMALLEST_SIDE, min(size) // _SIDES_IN_FRAME))
+
+
+def draw_holdout(hole_masks: np.ndarray, *, fraction: float, seed: int) -> np.ndarray:
+  """Draws squares among the known pixels of each frame.
+
+  Args:
+    hole_masks: `[T, H, W, 1]` float, above 0 = hole.
+    fraction: how much of the known pixels the squares cover together, rounded up to
+      a whole square; less where a hole leaves no room for them.
+    seed: decides the places.
+
+  Returns:
+    `[T, H, W, 1]` float32, 1 = held out: squares that neither overlap nor come nearer
+    than 2 pixels to the hole.
+  """
+  side = patch_side(hole_masks.shape[1:3])
+  known = (hole_masks <= 0).sum(axis=(1, 2, 3))
+  wanted = np.ceil(np.cumsum(known) * fraction / side**2).astype(int)
+  counts = np.diff(wanted, prepend=0)
+  generator = np.random.default_rng((seed, _STREAM))
+  return np.stack(
+    [
+      _draw_frame(hole[..., 0] > 0, count=count, side=side, generator=generator)
+      for hole, count in zip(hole_masks, counts, strict=True)
+    ]
+  )[..., None]
+
+
+def _draw_frame(hole, *, count, side, generator):
+  around = np.ones((2 * _GAP + 1, 2 * _GAP + 1), np.uint8)
+  free = 1 - cv2.dilate(hole.astype(np.uint8), around)
+  held_out = np.zeros(hole.shape, np.float32)
+  square = np.ones((side, side), np.uint8)
+  for _ in range(count):
+    # A corner at the top left whose whole square lies in the frame and is free.
+    corners = cv2.erode(
+      free, square, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    places = np.argwhere(corners)
+    if not len(places):
+      break
+    top, left = places[generator.integers(len(places))]
+    drawn = slice(top, top + side), slice(left, left + side)
+    held_out[drawn], free[drawn] = 1, 0
+  return held_out
+
+
+def hide_held_out(
+  frames: np.ndarray, hole_masks: np.ndarray, holdout: np.ndarray, *, fill_hole: bool
+) -> np.ndarray:
+  """Fills the squares from what surrounds them.
+
+  What samples the frames near a square, as carrying does, then finds nothing of it.
+
+  Args:
+    frames: `[T, H, W, 3]` float32 RGB in [0, 1].
+    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
+    holdout: `[T, H, W, 1]` float32, 1 = held out.
+    fill_hole: fill the hole anew, too; its filling may have looked at the squares.
+
+  Returns:
+    `[T, H, W, 3]` float32; `frames` where nothing is held out.
+  """
+  if not holdout.any():
+    return frames
+  hidden = np.maximum(hole_masks, holdout)
+  anew = hidden if fill_hole else holdout
+  return np.where(anew > 0, telea(frames, hidden), frames)
+
+
+def holdout_psnr(
+  full: np.ndarray, frames: np.ndarray, holdout: np.ndarray
+) -> float | None:
+  """How well the network makes what it has not seen.
+
+  Args:
+    full: `[T, H, W, 3]` float RGB in [0, 1], the network's frames.
+    frames: `[T, H, W, 3]` float, the input.
+    holdout: `[T, H, W, 1]`, 1 = held out.
+
+  Returns:
+    PSNR over the held-out pixels in decibels, as `hole_psnr`; None where none is.
+  """
+  return hole_psnr(full, frames, holdout) if holdout.any() else None

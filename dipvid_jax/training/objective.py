@@ -1,0 +1,129 @@
+"""The objective: losses by name, each a function of outputs and batch."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+
+from dipvid_jax.networks.vgg import VGGParams, feature_hole_masks, vgg16_features
+from dipvid_jax.training.losses import (
+  consistency_loss,
+  flow_loss,
+  masked_l2_loss,
+  perceptual_loss,
+)
+from dipvid_jax.types import Batch, Outputs
+from flow import backward_warp
+
+
+class Loss(NamedTuple):
+  """One term of the objective.
+
+  Attributes:
+    weight: its multiplier in the sum.
+    function: maps the network's outputs and the batch to a scalar.
+  """
+
+  weight: float
+  function: Callable[[Outputs, Batch], jax.Array]
+
+
+Losses = Mapping[str, Loss]
+
+
+def image_term(outputs: Outputs, batch: Batch) -> jax.Array:
+  """Equation 3 on the whole batch; see `masked_l2_loss`."""
+  return masked_l2_loss(outputs.image, batch.frames, batch.hole_mask)
+
+
+def flow_term(outputs: Outputs, batch: Batch) -> jax.Array:
+  """Equation 4 on the batch's pairs; see `flow_loss`."""
+  known = (batch.flow, batch.flow_hole, batch.visible)
+  return flow_loss(pair_flow(outputs, batch), *map(_known, known))
+
+
+def consistency_term(outputs: Outputs, batch: Batch) -> jax.Array:
+  """Equation 5 on the batch's pairs; see `consistency_loss`."""
+  pixels = pair_flow(outputs, batch) * _known(batch.flow_scale)
+  warped, in_bounds = backward_warp(outputs.image[1:], pixels)
+  return consistency_loss(
+    warped, outputs.image[:-1], _known(batch.flow_hole), in_bounds
+  )
+
+
+def pair_flow(outputs: Outputs, batch: Batch) -> jax.Array:
+  """Generated flow of the batch's stride and direction, `[N-1, H, W, 2]`."""
+  channel = _known(batch.flow_channel)
+  return jax.lax.dynamic_slice_in_dim(outputs.flow[:-1], channel, 2, axis=-1)
+
+
+def _known(value: jax.Array | None) -> jax.Array:
+  if value is None:
+    raise ValueError("the batch has no known flow, which the flow losses need")
+  return value
+
+
+def make_losses(
+  *,
+  image_weight: float = 1.0,
+  flow_weight: float = 0.1,
+  consistency_weight: float = 1.0,
+  perceptual_weight: float = 0.01,
+  vgg: VGGParams | None = None,
+  vgg_input: str = "authors",
+  vgg_dtype: str | None = None,
+) -> dict[str, Loss]:
+  """The paper's objective; a term of weight zero is left out.
+
+  Args:
+    image_weight, flow_weight, consistency_weight, perceptual_weight: multipliers.
+    vgg: VGG16's weights, needed by the perceptual term.
+    vgg_input, vgg_dtype: convention and dtype of `vgg16_features`.
+
+  Returns:
+    Losses by name: image, flow, consistency, perceptual.
+
+  Raises:
+    ValueError: a perceptual weight without VGG16's weights.
+  """
+
+  if perceptual_weight and vgg is None:
+    raise ValueError("the perceptual loss needs VGG16's weights: vgg=load_vgg16()")
+  weights = vgg or ()
+
+  def perceptual_term(outputs: Outputs, batch: Batch) -> jax.Array:
+    features = vgg16_features(
+      weights, outputs.image, convention=vgg_input, dtype=vgg_dtype
+    )
+    return perceptual_loss(features, batch.features, batch.feature_holes)
+
+  losses = {
+    "image": Loss(image_weight, image_term),
+    "flow": Loss(flow_weight, flow_term),
+    "consistency": Loss(consistency_weight, consistency_term),
+    "perceptual": Loss(perceptual_weight, perceptual_term),
+  }
+  return {name: loss for name, loss in losses.items() if loss.weight}
+
+
+def add_known_features(
+  batch: Batch,
+  *,
+  vgg: VGGParams,
+  vgg_input: str = "authors",
+  vgg_dtype: str | None = None,
+) -> Batch:
+  """Puts the known frames' features and their holes into a batch, once for all updates.
+
+  Args:
+    batch: N frames.
+    vgg: VGG16's weights.
+    vgg_input, vgg_dtype: convention and dtype of `vgg16_features`.
+
+  Returns:
+    The batch with `features` and `feature_holes`.
+  """
+  return batch._replace(
+    features=vgg16_features(vgg, batch.frames, convention=vgg_input, dtype=vgg_dtype),
+    feature_holes=feature_hole_masks(batch.hole_mask),
+  )

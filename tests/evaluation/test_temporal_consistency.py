@@ -1,0 +1,117 @@
+"""Patches and their best match in the next frame, against an exhaustive loop."""
+
+import numpy as np
+import pytest
+
+from dipvid_jax.errors import InputError
+from dipvid_jax.evaluation.temporal_consistency import (
+  PatchSearch,
+  best_match,
+  draw_corners,
+  temporal_consistency,
+)
+from tests.support.oracles import gaussian_ssim_map
+from tests.support.synthetic import moving_hole, texture, translating_clip
+
+SEARCH = PatchSearch(patch=13, radius=2, patches_per_pair=2)
+
+
+def slow_best(frame, next_frame, corner, *, search):
+  """Every candidate within the frame, one after another, in float64."""
+  (top, left), size = corner, search.patch
+  patch = np.float64(frame[top : top + size, left : left + size])
+  squares, ssims = [], []
+  for y in range(top - search.radius, top + search.radius + 1):
+    for x in range(left - search.radius, left + search.radius + 1):
+      if min(y, x) < 0 or y + size > frame.shape[0] or x + size > frame.shape[1]:
+        continue
+      candidate = np.float64(next_frame[y : y + size, x : x + size])
+      squares.append(np.mean((patch - candidate) ** 2))
+      ssims.append(gaussian_ssim_map(patch, candidate).mean())
+  return min(squares), max(ssims)
+
+
+@pytest.mark.parametrize("corner", [(5, 6), (0, 0), (7, 13), (0, 11), (6, 1)])
+def test_the_best_of_all_candidates_is_found(corner):
+  frame, next_frame = (texture(20, 26, seed=seed) for seed in (0, 1))
+  next_frame = 0.4 * next_frame + 0.6 * np.roll(frame, (1, -2), axis=(0, 1))
+  match = best_match(frame, next_frame, corner, search=SEARCH)
+  expected = slow_best(frame, next_frame, corner, search=SEARCH)
+  assert match.mean_square == pytest.approx(expected[0], rel=1e-5)
+  assert match.ssim == pytest.approx(expected[1], abs=1e-5)
+
+
+def test_a_small_difference_does_not_drown_in_rounding():
+  """Two patches 1e-4 apart: a mean square of 1e-8 beside intensities near 1."""
+  frame = 0.9 + 0.05 * texture(20, 26)
+  offset = np.float32(1e-4) * (1 - 2 * (np.indices(frame.shape).sum(0) % 2))
+  match = best_match(frame, np.float32(frame + offset), (3, 4), search=SEARCH)
+  assert match.mean_square == pytest.approx(1e-8, rel=2e-3)
+
+
+def test_content_that_moves_within_the_radius_is_found_exactly():
+  clip = translating_clip(3, (24, 32), step=(2, -1))
+  holes = np.zeros((3, 24, 32, 1))
+  holes[:, 12, 16] = 1
+  found = temporal_consistency(clip, holes, search=SEARCH)
+  assert found.psnr == np.inf and found.ssim == pytest.approx(1, abs=1e-5)
+  narrow = PatchSearch(patch=13, radius=1, patches_per_pair=2)
+  assert temporal_consistency(clip, holes, search=narrow).psnr < 40
+
+
+def test_the_value_is_the_mean_over_patches_and_pairs():
+  clip = np.stack([texture(24, 32, seed=seed) for seed in range(3)])
+  holes = moving_hole(3, (24, 32))
+  matches = [
+    slow_best(clip[t], clip[t + 1], corner, search=SEARCH)
+    for t in range(2)
+    for corner in draw_corners(holes[t, ..., 0] > 0, t, search=SEARCH)
+  ]
+  assert len(matches) == 4
+  expected = np.mean([(-10 * np.log10(m), s) for m, s in matches], axis=0)
+  found = temporal_consistency(clip, holes, search=SEARCH)
+  np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_patches_centre_on_hole_pixels_and_move_inwards_at_the_edge():
+  search = PatchSearch(patch=12, radius=2, patches_per_pair=50)
+  hole = np.zeros((40, 50), bool)
+  hole[20:22, 30:33] = True
+  corners = {*draw_corners(hole, 0, search=search)}
+  assert corners == {(y - 6, x - 6) for y in (20, 21) for x in (30, 31, 32)}
+  hole[:] = False
+  hole[0, 49] = hole[39, 0] = True
+  assert {*draw_corners(hole, 0, search=search)} == {(0, 38), (28, 0)}
+  assert draw_corners(np.zeros((40, 50), bool), 0, search=search) == []
+
+
+def test_the_draw_depends_on_seed_and_pair_alone():
+  hole = np.ones((40, 50), bool)
+  search = PatchSearch(patch=12, patches_per_pair=5)
+  again = PatchSearch(patch=12, patches_per_pair=5)
+  other = PatchSearch(patch=12, patches_per_pair=5, seed=1)
+  drawn = draw_corners(hole, 3, search=search)
+  assert drawn == draw_corners(hole, 3, search=again) and len(drawn) == 5
+  assert drawn != draw_corners(hole, 4, search=search)
+  assert drawn != draw_corners(hole, 3, search=other)
+
+
+def test_no_hole_before_the_last_frame_is_not_measured():
+  holes = np.zeros((3, 24, 32, 1))
+  holes[2] = 1
+  found = temporal_consistency(translating_clip(3, (24, 32)), holes, search=SEARCH)
+  assert np.isnan(found).all()
+
+
+def test_what_cannot_be_measured_is_refused():
+  clip, holes = translating_clip(2, (24, 32)), np.ones((2, 24, 32, 1))
+  with pytest.raises(InputError, match=r"temporal needs.*50 px.*32x24"):
+    temporal_consistency(clip, holes)
+  for settings in (
+    {"patch": 10},
+    {"radius": -1},
+    {"patches_per_pair": 0},
+    {"seed": -1},
+  ):
+    with pytest.raises(InputError, match="temporal consistency"):
+      PatchSearch(**settings)

@@ -1,0 +1,46 @@
+"""Frames one at a time: read from files as they are asked for, stacked as they come."""
+
+import numpy as np
+import pytest
+
+from dipvid_jax.errors import InputError
+from dipvid_jax.media.image_sequence import ImageSequence, stack
+from dipvid_jax.media.images import write_images
+
+FRAMES = np.random.default_rng(0).integers(0, 256, (5, 7, 9, 3), np.uint8)
+
+
+def test_the_files_come_back_in_order(tmp_path):
+  write_images(tmp_path, FRAMES)
+  sequence = ImageSequence(tmp_path, 5)
+  assert len(sequence) == 5
+  np.testing.assert_array_equal(list(sequence), FRAMES)
+  np.testing.assert_array_equal(sequence[3], FRAMES[3])
+
+
+def test_odd_sides_are_made_even_by_repeating(tmp_path):
+  write_images(tmp_path, FRAMES)
+  expected = np.pad(FRAMES, [(0, 0), (0, 1), (0, 1), (0, 0)], mode="edge")
+  np.testing.assert_array_equal(list(ImageSequence(tmp_path, 5, even=True)), expected)
+
+
+def test_nothing_is_read_before_it_is_asked_for(tmp_path):
+  write_images(tmp_path, FRAMES)
+  (tmp_path / "00003.png").write_bytes(b"")
+  sequence = ImageSequence(tmp_path, 5)
+  np.testing.assert_array_equal(sequence[2], FRAMES[2])
+  with pytest.raises(InputError, match=r"00003\.png"):
+    sequence[3]
+
+
+@pytest.mark.parametrize("expected", [0, 1, 3, 5, 100])
+def test_any_guess_of_the_count_gives_the_same_array(expected):
+  stacked = stack(iter(FRAMES), expected=expected)
+  np.testing.assert_array_equal(stacked, FRAMES)
+  assert stacked.dtype == np.uint8 and stacked.flags.c_contiguous
+
+
+@pytest.mark.parametrize("images", [[], [FRAMES[0], FRAMES[1, :1]]])
+def test_no_images_or_different_ones_are_refused(images):
+  with pytest.raises(ValueError, match="images"):
+    stack(images, expected=2)

@@ -1,0 +1,157 @@
+"""Known pixels carried along the flow, and noise that moves with the scene."""
+
+import jax
+import numpy as np
+import pytest
+
+from dipvid_jax.propagation.carrying import carry_known_pixels
+from dipvid_jax.training.network_input import moving_noise, scene_coordinates
+from flow import PairFlow, find_scenes, scene_flow
+
+_T, _H, _W = 7, 24, 40
+_SPEED = 3  # pixels a frame by which the scene moves to the left
+
+
+def _panorama():
+  generator = np.random.default_rng(0)
+  return generator.uniform(size=(_H, _W + _SPEED * _T, 3)).astype(np.float32)
+
+
+def _pan():
+  """A camera that pans over a panorama, and its exact flow."""
+  scene = _panorama()
+  frames = np.stack([scene[:, _SPEED * t : _SPEED * t + _W] for t in range(_T)])
+  way = np.zeros((_T - 1, _H, _W, 2), np.float32)
+  way[..., 0] = -_SPEED
+  visible = np.ones((_T - 1, _H, _W, 1), bool)
+  return frames, PairFlow(1, way, -way, visible, visible)
+
+
+def _still_hole():
+  """A hole that stands still in the frame, so the pan uncovers what it hides."""
+  holes = np.zeros((_T, _H, _W, 1), np.float32)
+  holes[:, 8:16, 18:24] = 1
+  return holes
+
+
+def test_a_pan_uncovers_the_hole_exactly():
+  frames, pairs = _pan()
+  holes = _still_hole()
+  hidden = np.where(holes > 0, np.float32(0.5), frames)
+  carried = carry_known_pixels(hidden, holes, pairs)
+  np.testing.assert_allclose(carried.frames, frames, atol=1e-5)
+  assert (carried.confidence > 0.6).all()
+  np.testing.assert_array_equal(carried.confidence[holes == 0], 1)
+
+
+def test_a_scene_that_stands_still_keeps_its_filling_without_confidence():
+  frames, pairs = _pan()
+  holes = _still_hole()
+  still = PairFlow(
+    1, 0 * pairs.forward, 0 * pairs.backward, *[pairs.forward_visible] * 2
+  )
+  hidden = np.where(holes > 0, np.float32(0.5), frames)
+  carried = carry_known_pixels(hidden, holes, still)
+  np.testing.assert_array_equal(carried.frames, hidden)
+  np.testing.assert_array_equal(carried.confidence, 1 - holes)
+
+
+def test_flow_that_does_not_return_is_not_trusted():
+  frames, pairs = _pan()
+  holes = _still_hole()
+  wrong = PairFlow(1, pairs.forward, 0 * pairs.backward, *[pairs.forward_visible] * 2)
+  trusted = carry_known_pixels(frames, holes, pairs).confidence[holes > 0]
+  doubted = carry_known_pixels(frames, holes, wrong).confidence[holes > 0]
+  assert doubted.max() < 0.05 < trusted.min()
+
+
+def test_sides_that_disagree_lower_the_confidence():
+  frames, pairs = _pan()
+  holes = np.zeros((_T, _H, _W, 1), np.float32)
+  holes[3, 8:16, 18:24] = 1  # one frame alone: both sides arrive after one step
+  agreeing = carry_known_pixels(frames, holes, pairs).confidence[3, 8:16, 18:24]
+  darker = frames.copy()
+  darker[4:] *= 0.3
+  disagreeing = carry_known_pixels(darker, holes, pairs).confidence[3, 8:16, 18:24]
+  assert agreeing.min() > 0.95
+  assert disagreeing.mean() < 0.5
+
+
+def test_only_flow_at_stride_1_can_be_followed():
+  frames, pairs = _pan()
+  far = PairFlow(3, *(getattr(pairs, name) for name in (
+    "forward", "backward", "forward_visible", "backward_visible")))  # fmt: skip
+  with pytest.raises(ValueError, match="stride 1, got stride 3"):
+    carry_known_pixels(frames, _still_hole(), far)
+  with pytest.raises(ValueError, match="stride 1, got stride 3"):
+    scene_coordinates(far)
+
+
+def test_scene_coordinates_follow_the_pan():
+  _, pairs = _pan()
+  coordinates = scene_coordinates(pairs)
+  columns, rows = np.meshgrid(np.arange(_W), np.arange(_H))
+  for t in range(_T):
+    # The middle frame began at another place of the panorama.
+    np.testing.assert_allclose(coordinates[t, ..., 0], columns + _SPEED * (t - _T // 2))
+    np.testing.assert_allclose(coordinates[t, ..., 1], rows)
+
+
+def test_moving_noise_is_the_same_at_the_same_scene_point():
+  _, pairs = _pan()
+  noise = np.asarray(
+    moving_noise(jax.random.key(0), scene_coordinates(pairs), channels=3)
+  )
+  assert noise.shape == (_T, _H, _W, 3)
+  assert noise.min() >= 0 and noise.max() <= 0.1 and noise.std() > 0.02
+  for t in range(_T - 1):
+    np.testing.assert_allclose(
+      noise[t][:, _SPEED:], noise[t + 1][:, :-_SPEED], atol=1e-6
+    )
+  assert not np.allclose(noise[..., 0], noise[..., 1])
+
+
+def _cut_pan():
+  """Two pans over two scenes, each uncovering what its hole hides; flow found none."""
+  frames, pairs = _pan()
+  other = 1 - frames
+  nothing = np.zeros((1, _H, _W, 2), np.float32)
+  unseen = np.zeros((1, _H, _W, 1), bool)
+  joined = PairFlow(
+    1,
+    *(np.concatenate([way, nothing, way]) for way in (pairs.forward, pairs.backward)),
+    *[np.concatenate([pairs.forward_visible, unseen, pairs.forward_visible])] * 2,
+  )
+  return np.concatenate([frames, other]), joined
+
+
+def test_a_cut_divides_the_scenes():
+  _, pairs = _cut_pan()
+  assert find_scenes(pairs) == (slice(0, _T), slice(_T, 2 * _T))
+  assert find_scenes(_pan()[1]) == (slice(0, _T),)
+  assert len(scene_flow(pairs, slice(_T, 2 * _T)).forward) == _T - 1
+  assert len(scene_flow(pairs, slice(3, 4)).forward) == 0
+
+
+def test_nothing_is_carried_over_a_cut():
+  """Without the cut a still scene's pixels come from the other side of it."""
+  frames, pairs = _cut_pan()
+  holes = np.concatenate([_still_hole(), _still_hole()])
+  hidden = np.where(holes > 0, np.float32(0.5), frames)
+  carried = carry_known_pixels(hidden, holes, pairs)
+  for scene in find_scenes(pairs):
+    alone = carry_known_pixels(hidden[scene], holes[scene], scene_flow(pairs, scene))
+    np.testing.assert_array_equal(carried.frames[scene], alone.frames)
+    np.testing.assert_array_equal(carried.confidence[scene], alone.confidence)
+  np.testing.assert_allclose(carried.frames, frames, atol=1e-5)
+
+
+def test_scenes_of_one_frame_are_survived():
+  frames, pairs = _pan()
+  never = np.zeros_like(pairs.forward_visible)
+  cut = PairFlow(1, pairs.forward, pairs.backward, never, never)
+  assert find_scenes(cut) == tuple(slice(t, t + 1) for t in range(_T))
+  carried = carry_known_pixels(frames, _still_hole(), cut)
+  np.testing.assert_array_equal(carried.frames, frames)
+  np.testing.assert_array_equal(carried.confidence, 1 - _still_hole())
+  assert scene_coordinates(scene_flow(cut, slice(0, 1))).shape == (1, _H, _W, 2)

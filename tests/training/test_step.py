@@ -1,0 +1,209 @@
+"""One update and the scan over updates, as another program would use them."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from dipvid_jax.networks.generator import EncoderDecoder
+from dipvid_jax.training.batching import take_batch
+from dipvid_jax.training.objective import Loss, make_losses
+from dipvid_jax.training.step import (
+  TrainState,
+  create_train_state,
+  fit_batch,
+  make_train_step,
+)
+from tests.support import oracles
+from tests.support.synthetic import PixelGenerator, device_clip
+
+COUNT, SIZE, STRIDES = 9, (5, 6), (1, 2)
+MODEL = PixelGenerator(flow_channels=8)
+LOSSES = make_losses(flow_weight=0.5, perceptual_weight=0.0)
+
+
+@pytest.fixture(scope="module")
+def batch():
+  where = map(np.int32, (1, 1, 0))
+  batch = take_batch(device_clip(COUNT, SIZE, STRIDES), *where, batch_size=4)
+  return jax.tree.map(np.asarray, batch)
+
+
+def start(optimizer, *, model=MODEL, seed=0, sample=(1, *SIZE, 1)):
+  """A fresh state in NumPy, so that nothing can be donated away."""
+  state = create_train_state(
+    jax.random.key(seed), model=model, optimizer=optimizer, sample=jnp.zeros(sample)
+  )
+  return jax.tree.map(np.asarray, state)
+
+
+def widen(tree):
+  """Floating-point arrays in float64."""
+  return jax.tree.map(
+    lambda x: np.float64(x) if np.issubdtype(x.dtype, np.floating) else x, tree
+  )
+
+
+def assert_close(actual, expected, **tolerance):
+  jax.tree.map(
+    functools.partial(np.testing.assert_allclose, **tolerance), actual, expected
+  )
+
+
+def test_a_fresh_state_has_done_nothing_and_is_decided_by_its_key():
+  optimizer = optax.adam(0.01)
+  state = start(optimizer)
+  assert state.step == 0 and state.step.dtype == np.int32
+  assert_close(state.opt_state, optimizer.init(state.params))
+  assert_close(start(optimizer).params, state.params, rtol=0)
+  other = start(optimizer, seed=1).params["heads"]["kernel"]
+  assert (other != state.params["heads"]["kernel"]).all()
+
+
+def test_a_state_can_be_created_inside_jit_vmap_and_eval_shape():
+  def create(key):
+    return create_train_state(
+      key, model=MODEL, optimizer=optax.adam(0.01), sample=jnp.zeros((1, *SIZE, 1))
+    )
+
+  key, keys = jax.random.key(3), jax.random.split(jax.random.key(0), 2)
+  expected = create(key)
+  jitted = jax.jit(create)(key)
+  assert_close(jitted.params, expected.params, rtol=1e-6)
+  mapped = jax.eval_shape(jax.vmap(create), keys)
+  assert mapped.params["heads"]["kernel"].shape == (2, 4, 11)
+
+
+def test_an_update_follows_the_gradient_of_the_weighted_sum(batch):
+  optimizer = optax.sgd(0.1)
+  state = widen(start(optimizer))
+
+  def total(params, batch):
+    outputs = MODEL.apply({"params": params}, batch.noise)
+    terms = {name: loss.function(outputs, batch) for name, loss in LOSSES.items()}
+    return terms["image"] + 0.5 * terms["flow"] + terms["consistency"], terms
+
+  step = make_train_step(MODEL, optimizer, losses=LOSSES)
+  after, metrics = oracles.in_float64(step, state, widen(batch))
+  (loss, terms), gradient = oracles.in_float64(
+    jax.value_and_grad(total, has_aux=True), state.params, widen(batch)
+  )
+  expected = jax.tree.map(lambda p, g: p - 0.1 * g, state.params, gradient)
+  assert_close(after.params, expected, rtol=1e-12)
+  assert after.step == 1
+  assert_close(metrics, {**terms, "loss": loss}, rtol=1e-12)
+  assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradient))
+
+
+def python_scan(body, state, xs, *, length):
+  """`lax.scan` for a debugger."""
+  assert xs is None
+  stacked = []
+  for _ in range(length):
+    state, metrics = body(state, None)
+    stacked.append(metrics)
+  return state, jax.tree.map(lambda *values: jnp.stack(values), *stacked)
+
+
+def test_fit_batch_is_the_loop_of_its_updates(batch):
+  step = jax.jit(make_train_step(MODEL, optax.adam(0.01), losses=LOSSES))
+  state, batch = widen(start(optax.adam(0.01))), widen(batch)
+  run = functools.partial(fit_batch, train_step=step, inner_steps=3)
+  actual, metrics = oracles.in_float64(run, state, batch)
+  with jax.enable_x64():
+    looped = run(state, batch, scan=python_scan)
+    expected, history = state, []
+    for _ in range(3):
+      expected, row = step(expected, batch)
+      history.append(row)
+    history, looped = jax.tree.map(np.asarray, (history, looped))
+  assert_close(actual, expected, rtol=1e-10)
+  assert_close(looped, (actual, metrics), rtol=1e-10)
+  for name, values in metrics.items():
+    assert values.shape == (3,)
+    np.testing.assert_allclose(values, [row[name] for row in history], rtol=1e-10)
+  assert actual.step == 3 and metrics["loss"][2] < metrics["loss"][0]
+
+
+def test_train_step_goes_into_another_programs_scan_and_grad(batch):
+  """Two updates inside a loss of the caller's, differentiated for the input."""
+  step = make_train_step(MODEL, optax.sgd(0.1), losses=LOSSES)
+  state = start(optax.sgd(0.1))
+
+  @jax.jit
+  def loss_after_two_updates(noise):
+    replaced = batch._replace(noise=noise)
+    _, metrics = jax.lax.scan(lambda s, _: step(s, replaced), state, length=2)
+    return metrics["loss"][-1]
+
+  gradient = jax.grad(loss_after_two_updates)(batch.noise)
+  assert gradient.shape == batch.noise.shape
+  assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
+
+
+def test_a_loss_can_be_swapped_and_added(batch):
+  def absolute(outputs, batch):
+    return jnp.mean(jnp.abs(outputs.image - batch.frames) * (1 - batch.hole_mask))
+
+  losses = {"image": Loss(2.0, absolute), "size": Loss(0.5, lambda o, b: o.flow.std())}
+  step = make_train_step(MODEL, optax.sgd(0.1), losses=losses)
+  state = start(optax.sgd(0.1))
+  _, metrics = jax.jit(step)(state, batch)
+  outputs = MODEL.apply({"params": state.params}, batch.noise)
+  assert set(metrics) == {"image", "size", "loss"}
+  np.testing.assert_allclose(metrics["image"], absolute(outputs, batch), rtol=1e-5)
+  expected = 2 * metrics["image"] + 0.5 * metrics["size"]
+  np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-6)
+
+
+def test_no_losses_is_refused():
+  with pytest.raises(ValueError, match="at least one loss"):
+    make_train_step(MODEL, optax.sgd(0.1), losses={})
+
+
+def test_nothing_relies_on_implicit_type_promotion(batch):
+  model = EncoderDecoder(flow_channels=8, levels=1)
+  optimizer = optax.sgd(0.1)  # optax's Adam itself promotes
+  step = make_train_step(model, optimizer, losses=LOSSES)
+  wide = jax.tree.map(lambda x: np.tile(x, (1, 2, 2, 1)) if x.ndim == 4 else x, batch)
+  with jax.numpy_dtype_promotion("strict"):
+    sample = jax.ShapeDtypeStruct(wide.noise.shape, jnp.float32)
+    params = jax.eval_shape(model.init, jax.random.key(0), sample)["params"]
+    state = TrainState(params, optimizer.init(params), jnp.int32(0))
+    after, _ = jax.eval_shape(step, state, wide)
+  assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(after.params))
+
+
+@pytest.fixture(scope="module")
+def flat_step():
+  """An update of a small generator, compiled once."""
+  model, optimizer = EncoderDecoder(flow_channels=8, levels=1), optax.sgd(0.1)
+  state = start(optimizer, model=model, sample=(1, 8, 12, 1))
+  step = jax.jit(make_train_step(model, optimizer, losses=LOSSES))
+  return lambda batch: step(state, batch)
+
+
+@pytest.mark.parametrize("hole", [0.0, 1.0])
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_flat_input_and_zero_flow_give_finite_updates(batch, flat_step, hole, noise):
+  """Noise without variance, flat frames, still flow, an empty or a full hole."""
+
+  def fill(array, value):
+    return np.full((len(array), 8, 12, array.shape[-1]), value, np.float32)
+
+  flat = batch._replace(
+    noise=fill(batch.noise, noise),
+    frames=fill(batch.frames, 0.5),
+    hole_mask=fill(batch.hole_mask, hole),
+    flow=fill(batch.flow, 0),
+    flow_hole=fill(batch.flow_hole, hole),
+    visible=fill(batch.visible, 1),
+  )
+  state, metrics = flat_step(flat)
+  leaves = jax.tree.leaves((state, metrics))
+  assert all(np.isfinite(leaf).all() for leaf in leaves)
+  empty = metrics["consistency"] if hole == 0 else metrics["image"] + metrics["flow"]
+  assert empty == 0
