@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.method.config import config_folder, load_config
 from dipvid_jax.report.page import write_report
 
 
@@ -25,7 +26,9 @@ def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns the exit code."""
   arguments = make_parser().parse_args(argv)
   try:
-    print(f"done: {write_report(arguments.folder)}")
+    names = sorted(path.name for path in config_folder().glob("*.py"))
+    recipes = {name: load_config(name).to_dict() for name in names}
+    print(f"done: {write_report(arguments.folder, recipes=recipes)}")
   except (InputError, OSError) as error:
     print(f"report: {error}", file=sys.stderr)
     return 2

@@ -19,7 +19,7 @@ import cv2
 from dipvid_jax.errors import InputError
 from dipvid_jax.report.curves import line_chart
 from dipvid_jax.report.parts import jpeg, read_facts, strip_name
-from dipvid_jax.report.tables import duration, fact_tables, settings_table
+from dipvid_jax.report.tables import Recipes, duration, fact_tables, settings_table
 from dipvid_jax.storage.atomic import replacing
 from dipvid_jax.storage.rows import read_rows
 
@@ -33,11 +33,12 @@ _CLIPS = {
 }
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, *, recipes: Recipes) -> Path:
   """Writes the report of a run.
 
   Args:
     folder: the run's output folder.
+    recipes: the shipped configs; the settings are compared with the nearest one.
 
   Returns:
     The file, `report.html` in it.
@@ -63,7 +64,9 @@ def write_report(folder: Path) -> Path:
     slices="\n".join(_slices(folder / "report")),
     preview=_preview(folder / "preview.png"),
     strips="\n".join(_strips(folder / "report", rounds)) or _NOTHING,
-    tables="\n".join([settings_table(config), *fact_tables(config, facts)]),
+    tables="\n".join(
+      [settings_table(config, recipes=recipes), *fact_tables(config, facts)]
+    ),
     footer="Made by dipvid_jax. " + html.escape(f"Written {facts.get('written', '')}."),
     script=script,
     script_hash=f"sha256-{digest}",

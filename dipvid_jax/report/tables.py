@@ -5,46 +5,48 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dipvid_jax.method.config import config_folder, load_config
+# The values of each shipped config by file name, such as "fast.py".
+Recipes = Mapping[str, Mapping[str, object]]
 
 # Of one run, not of a method. `demo.py` is `fast.py` with a budget.
 _OF_THE_RUN = ("video", "mask", "tfds", "video_id", "output", "input_sha256")
-_NO_METHOD = ("demo",)
+_NO_METHOD = ("demo.py",)
 
 
-def nearest_config(values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-  """Finds the shipped config from which the fewest keys differ.
+def nearest_config(
+  values: Mapping[str, object], *, recipes: Recipes
+) -> tuple[str, dict[str, Any]]:
+  """Finds the recipe that differs in the fewest keys.
 
   Args:
     values: a config's plain values, as JSON has them.
+    recipes: the shipped configs; see `Recipes`.
 
   Returns:
-    The config's file name, and its values, without those that belong to a run.
+    The recipe's file name, and its values without those that belong to a run.
   """
   shipped = {
-    path.name: _plain(load_config(path.stem).to_dict())
-    for path in sorted(config_folder().glob("*.py"))
-    if path.stem not in _NO_METHOD
+    name: _plain(recipes[name]) for name in sorted(recipes) if name not in _NO_METHOD
   }
   ours = _plain(values)
 
-  def differing(name):
+  def differing(name: str) -> int:
     return sum(ours.get(key) != value for key, value in shipped[name].items())
 
   nearest = min(shipped, key=differing)
   return nearest, shipped[nearest]
 
 
-def settings_table(values: Mapping[str, Any]) -> str:
+def settings_table(values: Mapping[str, object], *, recipes: Recipes) -> str:
   """A card with the settings, those that differ from the nearest config's first.
 
   Args:
-    values: as `nearest_config`.
+    values, recipes: as `nearest_config`.
 
   Returns:
     HTML.
   """
-  name, shipped = nearest_config(values)
+  name, shipped = nearest_config(values, recipes=recipes)
   ours = _plain(values)
   changed = [key for key in ours if ours[key] != shipped.get(key)]
   rows = [

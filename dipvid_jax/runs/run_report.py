@@ -8,6 +8,7 @@ import numpy as np
 from dipvid_jax.media.image_sequence import ImageSequence
 from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.media.placement import Placement
+from dipvid_jax.method.config import config_folder, load_config
 from dipvid_jax.method.pipeline import Inpainted
 from dipvid_jax.report.page import write_report
 from dipvid_jax.report.parts import ReportParts
@@ -81,7 +82,7 @@ class RunReport:
     if resume:
       rows = read_rows(self._folder.metrics) + read_rows(self._folder.rounds)
       self._begun -= max([row.get("seconds", 0.0) for row in rows], default=0.0)
-    write_report(self._folder.path)
+    write_report(self._folder.path, recipes=_recipes())
     self.lap("checkpoints and report")
 
   def begin_window(self, window: Window) -> None:
@@ -160,7 +161,7 @@ class RunReport:
       levels = {"after": to_levels(result.stitched), "full": to_levels(result.full)}
       self._parts.write_working(levels, first=window.start)
       self._parts.write_facts(finished=False)
-      write_report(self._folder.path)
+      write_report(self._folder.path, recipes=_recipes())
       self.lap("checkpoints and report")
     return due
 
@@ -171,4 +172,10 @@ class RunReport:
       after=ImageSequence(self._folder.frames, self._frame_count),
       full=ImageSequence(self._folder.full, self._frame_count),
     )
-    write_report(self._folder.path)
+    write_report(self._folder.path, recipes=_recipes())
+
+
+def _recipes() -> dict[str, dict[str, Any]]:
+  """The values of the shipped configs, by file name."""
+  names = sorted(path.name for path in config_folder().glob("*.py"))
+  return {name: load_config(name).to_dict() for name in names}

@@ -17,9 +17,10 @@ import pytest
 
 from dipvid_jax.cli import report as report_command
 from dipvid_jax.errors import InputError
-from dipvid_jax.media.placement import place, prepare
+from dipvid_jax.media.placement import place
+from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_writing import write_video
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.config import config_folder, load_config
 from dipvid_jax.method.pipeline import Inpainted
 from dipvid_jax.report.page import write_report
 from dipvid_jax.report.parts import jpeg
@@ -34,6 +35,9 @@ from tests.support.media_files import moving_frames
 COUNT, SIZE, WORKING = 6, (48, 80), (32, 32)
 EVIL = 'clips/<script>alert(1)</script>" onload="alert(2)&.mp4'
 VISITS = [Visit(0, 0, 0, 10, r, ends_round=True) for r in range(4)]
+RECIPES = {
+  path.name: load_config(path.name).to_dict() for path in config_folder().glob("*.py")
+}
 PSNRS = (18.25, 20.5, 21.75, 21.75)
 
 
@@ -340,7 +344,7 @@ def test_a_folder_of_an_older_version_has_a_report_too(tmp_path):
   rows = [{"update": u, "round": 1, "image": 1 / u, "loss": 1 / u} for u in (5, 10)]
   lines = "".join(json.dumps(row) + "\n" for row in rows)
   (tmp_path / "metrics.jsonl").write_text(lines + '{"update": 15, "im')
-  page = Page(write_report(tmp_path))
+  page = Page(write_report(tmp_path, recipes=RECIPES))
   assert "not finished: 10 updates were done" in page.text
   assert "No pixels were held out" in page.text and "a/b.mp4" in page.text
   assert page.all("video") == []
@@ -351,7 +355,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path, capsys, content):
   if content:
     (tmp_path / "config.json").write_text(content)
   with pytest.raises(InputError, match="holds no run"):
-    write_report(tmp_path)
+    write_report(tmp_path, recipes=RECIPES)
   assert report_command.main([str(tmp_path)]) == 2
   assert capsys.readouterr().err.count("\n") == 1
   assert not (tmp_path / "report.html").exists()
@@ -407,7 +411,8 @@ def test_a_picture_stays_below_its_bound(bound):
 def test_the_nearest_config_is_the_one_that_was_changed(name):
   config = load_config(name)
   config.update({"levels": 5, "seed": 7, "video": "v.mp4", "output": "out"})
-  nearest, shipped = nearest_config(json.loads(json.dumps(config.to_dict())))
+  values = json.loads(json.dumps(config.to_dict()))
+  nearest, shipped = nearest_config(values, recipes=RECIPES)
   assert nearest == f"{name}.py"
   assert (shipped["levels"], "video" in shipped) == (6, False)
 
