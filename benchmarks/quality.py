@@ -35,7 +35,7 @@ from dipvid_jax.jax_setup import set_up_jax
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.media.masks import read_mask
 from dipvid_jax.media.pixels import to_levels
-from dipvid_jax.media.placement import prepare
+from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.method.config import load_config
 from dipvid_jax.method.program import build_program, flow_strides

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.scene import draw_clip
 from dipvid_jax.media.masks import read_mask
 from dipvid_jax.media.pixels import to_levels
-from dipvid_jax.media.placement import prepare
+from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.method.config import load_config

@@ -6,7 +6,7 @@ losses for other research code; `bin/inpaint` for files.
 
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.media.masks import read_mask
-from dipvid_jax.media.placement import prepare
+from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.method.config import load_config

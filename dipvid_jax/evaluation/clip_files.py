@@ -10,7 +10,7 @@ import numpy as np
 from dipvid_jax.errors import InputError
 from dipvid_jax.media.images import format_size
 from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
-from dipvid_jax.media.placement import prepare
+from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.sources import IMAGE_SUFFIXES, os_reason
 from dipvid_jax.media.video_reading import read_video
 
@@ -228,7 +228,7 @@ def _match(path, result, truth, holes, size):
   elif result.shape != truth.shape:
     raise InputError(
       f"{path}: is {format_size(result.shape[1:])}, the truth is "
-      f"{format_size(truth.shape[1:])} (width x height); --size HxW resizes both"
+      f"{format_size(truth.shape[1:])} (height x width); --size HxW resizes both"
     )
   return Arrays(result, truth, holes)
 

@@ -148,7 +148,7 @@ def iter_folder(folder: pathlib.Path) -> Iterator[np.ndarray]:
     if image.shape != shape:
       raise InputError(
         f"{path}: is {format_size(image.shape)}, the images before it are"
-        f" {format_size(shape)} (width x height)"
+        f" {format_size(shape)} (height x width)"
       )
     yield image
 
@@ -209,8 +209,8 @@ def check_frames(frames: np.ndarray) -> None:
 
 
 def format_size(shape: tuple[int, ...]) -> str:
-  """Width x height, as users say it, of a shape that begins with (H, W)."""
-  return f"{shape[1]}x{shape[0]}"
+  """`HEIGHTxWIDTH`, as `--size` takes it, of a shape that begins with (H, W)."""
+  return f"{shape[0]}x{shape[1]}"
 
 
 def _read_bytes(path: pathlib.Path) -> bytes:

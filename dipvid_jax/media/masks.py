@@ -187,7 +187,7 @@ def _check_size(
   if tuple(shape[:2]) != tuple(size):
     raise InputError(
       f"{file}: the mask is {images.format_size(shape)}, the video is"
-      f" {images.format_size(size)} (width x height); make them the same size"
+      f" {images.format_size(size)} (height x width); make them the same size"
     )
 
 

@@ -190,7 +190,8 @@ def _decode(
       elif size != (frame.height, frame.width):
         raise InputError(
           f"{path}: the frame size changes from {images.format_size(size)} to"
-          f" {images.format_size((frame.height, frame.width))} within the video"
+          f" {images.format_size((frame.height, frame.width))} (height x width) within"
+          " the video"
         )
       yield _describe(frame)
   if size is None:

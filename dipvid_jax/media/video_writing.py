@@ -43,7 +43,7 @@ def check_largest(path: pathlib.Path | str, size: tuple[int, int]) -> None:
   if max(size) > _LONGEST_SIDE:
     raise InputError(
       f"{path}: H.264 video has up to {_LONGEST_SIDE:,} pixels a side, the frames are"
-      f" {images.format_size(size)} (width x height); make them smaller"
+      f" {images.format_size(size)} (height x width); make them smaller"
     )
 
 
@@ -144,8 +144,8 @@ def _check(path, frames, frame_rate, timestamps, pixel_aspect) -> tuple[int, int
   check_largest(path, (height, width))
   if height % 2 or width % 2:
     raise InputError(
-      f"{path}: H.264 video needs an even width and height, the frames are"
-      f" {images.format_size((height, width))}"
+      f"{path}: H.264 video needs an even height and width, the frames are"
+      f" {images.format_size((height, width))} (height x width)"
     )
   return height, width
 

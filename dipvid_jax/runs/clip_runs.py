@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dipvid_jax.media.pixels import to_levels
-from dipvid_jax.media.placement import Placement, prepare_frames, put_back
+from dipvid_jax.media.placement import Placement
+from dipvid_jax.media.preparation import prepare_frames, put_back
 from dipvid_jax.method.pipeline import Inpainted
 from dipvid_jax.method.program import Program, build_program
 from dipvid_jax.propagation.telea import telea

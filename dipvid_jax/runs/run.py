@@ -8,7 +8,8 @@ import numpy as np
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.media.masks import dilate
-from dipvid_jax.media.placement import place, prepare_holes
+from dipvid_jax.media.placement import place
+from dipvid_jax.media.preparation import prepare_holes
 from dipvid_jax.media.video_writing import check_largest
 from dipvid_jax.method.config import check_config, placing
 from dipvid_jax.method.program import (

@@ -7,7 +7,7 @@ import pytest
 
 from dipvid_jax.cli import inpaint
 from dipvid_jax.media.images import write_images
-from dipvid_jax.media.placement import prepare
+from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.method import pipeline

@@ -15,7 +15,7 @@ from dipvid_jax.evaluation import evaluate_clip
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch
 from dipvid_jax.media.images import write_image, write_images
 from dipvid_jax.media.masks import read_mask
-from dipvid_jax.media.placement import prepare
+from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.propagation.telea import telea
@@ -88,8 +88,8 @@ def test_a_run_is_scored_at_its_two_sizes(clips, tmp_path, capsys):
   assert values == pytest.approx(expected)
   assert 15 < values["paper_psnr"] < 35  # a tenth darker than the truth
   assert content["summary"] == {"all": {"videos": 1, **values}}
-  assert "paper: full of the run, at 64x32" in content["notes"]
-  assert any("sttn" in note and "90x70" in note for note in content["notes"])
+  assert "paper: full of the run, at 32x64" in content["notes"]
+  assert any("sttn" in note and "70x90" in note for note in content["notes"])
   assert "20x20 within 2 px, 1 for each pair" in content["settings"]["temporal"]
   assert "OpenCV DIS" in content["settings"]["warping"]
   out = capsys.readouterr().out
@@ -103,7 +103,7 @@ def test_a_run_without_images_of_full_frames_is_scored_by_its_video(clips, tmp_p
   table = tmp_path / "t.json"
   assert one(clips, "--measures", "paper", "--json", str(table), **paths) == 0
   content = json.loads(table.read_text())
-  assert "paper: full.mp4 of the run, at 64x32, lossy H.264" in content["notes"]
+  assert "paper: full.mp4 of the run, at 32x64, lossy H.264" in content["notes"]
   truth, _ = prepare(*read_clip(clips, "fast"), size=WORKING, fit="pad")
   full = read_video(tmp_path / "fast/full.mp4").frames
   expected = evaluate_clip(
@@ -221,7 +221,7 @@ def without_config(clips, tmp_path):
   ("make", "extra", "said"),
   [
     (shortened, [], ("short: 2 frames", "has 3")),
-    (shrunk, [], ("small: is 45x35", "90x70", "--size HxW")),
+    (shrunk, [], ("small: is 35x45", "70x90", "--size HxW")),
     (without_config, [], ("config.json", "--full")),
     (None, ["--measures", "psnr"], ("'psnr' is unknown", "paper, sttn")),
     (None, ["--measures", "fid"], ("--inception",)),

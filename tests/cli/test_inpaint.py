@@ -73,7 +73,7 @@ def _run(clip, tmp_path, *extra, video="clip.mp4", mask="mask.mp4"):
     ({"video": "words.mp4"}, ("words.mp4",)),
     ({"mask": "none.png"}, ("none.png",)),
     ({"mask": "short.mp4"}, ("short.mp4", "5", "7")),
-    ({"mask": "small.png"}, ("small.png", "48x24", "96x48")),
+    ({"mask": "small.png"}, ("small.png", "24x48", "48x96")),
     ({"mask": "black.png"}, ("black.png", "no hole")),
     ({"mask": "white.png"}, ("white.png", "--invert-mask")),
     ({"video": "few.mp4", "mask": "mask.png"}, ("3 frames", "needs 5")),

@@ -175,7 +175,7 @@ BAD_VIDEOS = {
   make_single_image: "one image; a video file or a folder",
   make_loop: "symbolic links",
   make_pipe: "neither a file nor a folder",
-  make_size_change: "frame size changes from 64x48 to 64x32",
+  make_size_change: "frame size changes from 48x64 to 32x64",
 }
 
 

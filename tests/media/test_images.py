@@ -119,7 +119,7 @@ def break_png(folder):
 
 # What stands in a folder beside good frames 0.png and 1.png; the file it is about.
 BAD_IMAGES = {
-  "other size": (lambda d: png(d, "7.png", FRAMES[0, :40]), "7.png", "64x40.* 64x48"),
+  "other size": (lambda d: png(d, "7.png", FRAMES[0, :40]), "7.png", "40x64.* 48x64"),
   "alpha": (lambda d: png(d, "7.png", rgba(100)), "7.png", "alpha channel"),
   "opaque alpha": (lambda d: png(d, "7.png", rgba(255)), "7.png", "alpha channel"),
   "alpha webp": (lambda d: png(d, "7.webp", rgba(100)), "7.webp", "alpha channel"),

@@ -230,19 +230,19 @@ BAD_MASKS = {
   "size of images": (
     lambda d: write_folder(d / "m", HOLE),
     {"size": (480, 640)},
-    r"mask is 64x48, the video is 640x480 \(width x height\); make them",
+    r"mask is 48x64, the video is 480x640 \(height x width\); make them",
     "m/m0.png",
   ),
   "size of one image": (
     images_of_two_sizes,
     {},
-    "mask is 64x40, the video is 64x48",
+    "mask is 40x64, the video is 48x64",
     "m/m3.png",
   ),
   "size of video": (
     lambda d: grey_video(d, HOLE),
     {"size": (64, 48)},
-    "mask is 64x48, the video is 48x64",
+    "mask is 48x64, the video is 64x48",
     "m.mkv",
   ),
   "black": (

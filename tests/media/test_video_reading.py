@@ -245,7 +245,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_write_video_refuses_odd_sizes(tmp_path):
-  with pytest.raises(InputError, match=r"out\.mp4: .*even width and height.* 63x48"):
+  with pytest.raises(InputError, match=r"out\.mp4: .*even height and width.* 48x63 "):
     video_writing.write_video(tmp_path / "out.mp4", FRAMES[:, :, :63], media_files.NTSC)
   assert not list(tmp_path.iterdir())
 

@@ -8,7 +8,8 @@ import pytest
 
 from dipvid_jax.cli import inpaint
 from dipvid_jax.media.images import write_images
-from dipvid_jax.media.placement import place, prepare, put_back
+from dipvid_jax.media.placement import place
+from dipvid_jax.media.preparation import prepare, put_back
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.method.config import check_config, load_config
 from dipvid_jax.method.pipeline import inpaint_video

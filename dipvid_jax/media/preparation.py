@@ -1,0 +1,186 @@
+"""Clips and holes at the working size, and results back at the input's size."""
+
+import cv2
+import numpy as np
+
+from dipvid_jax.errors import InputError
+from dipvid_jax.media import images
+from dipvid_jax.media.masks import HOLE_ABOVE
+from dipvid_jax.media.placement import Fit, Placement, place
+from dipvid_jax.media.seam import lead_over
+
+
+def prepare(
+  frames: np.ndarray,
+  masks: np.ndarray,
+  *,
+  size: tuple[int, int] | None,
+  fit: Fit,
+  levels: int | None = None,
+  hide_hole: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Brings a clip and its mask to the working size.
+
+  Both are resized with area interpolation; what is hole is decided afterwards. With
+  fit="pad" the border is the reflection of the frame *and of its hole*: what the
+  hole hides must not be shown to the network a second time.
+
+  Args:
+    frames: `[T, H, W, 3]` uint8 RGB.
+    masks: `[T, H, W, 1]` uint8, above 127 = hole.
+    size, fit, levels: see `place`.
+    hide_hole: a working pixel into which anything of the hole went is hole, so that
+      nothing of the hole's content is left outside it; else what is hole by half.
+
+  Returns:
+    frames `[T, h, w, 3]` float32 RGB in [0, 1], and hole masks `[T, h, w, 1]`
+    float32, 1 in the hole and 0 elsewhere; h x w is the placement's size.
+
+  Raises:
+    InputError: a hole outside the crop; no hole, or nothing else, left at the working
+      size.
+    ValueError: arrays of another type or shape.
+  """
+  images.check_frames(frames)
+  if masks.dtype != np.uint8 or masks.shape != (*frames.shape[:3], 1):
+    raise ValueError(
+      f"masks must be {[*frames.shape[:3], 1]} uint8, as the frames are, got"
+      f" {masks.dtype} {list(masks.shape)}"
+    )
+  placement = place(frames.shape[1:3], size=size, fit=fit, levels=levels)
+  hole_masks = prepare_holes(masks, placement, hide_hole=hide_hole)
+  return prepare_frames(frames, placement), hole_masks.astype(np.float32)
+
+
+def prepare_frames(frames: np.ndarray, placement: Placement) -> np.ndarray:
+  """Brings frames to the working size.
+
+  Args:
+    frames: `[T, H, W, 3]` uint8 RGB.
+    placement: from `place`.
+
+  Returns:
+    `[T, h, w, 3]` float32 RGB in [0, 1].
+  """
+  prepared = np.empty((len(frames), *placement.size, 3), np.float32)
+  for target, frame in zip(prepared, frames, strict=True):
+    target[:] = _fit_image(frame, placement)
+  prepared /= 255
+  return prepared
+
+
+def prepare_holes(
+  masks: np.ndarray, placement: Placement, *, hide_hole: bool = False
+) -> np.ndarray:
+  """Brings a clip's hole to the working size.
+
+  Args:
+    masks: `[T, H, W, 1]` uint8, above 127 = hole.
+    placement: from `place`.
+    hide_hole: see `prepare`.
+
+  Returns:
+    `[T, h, w, 1]` bool.
+
+  Raises:
+    InputError: as `prepare`.
+  """
+  _check_crop(masks, placement)
+  holes = np.empty((len(masks), *placement.size, 1), bool)
+  for target, mask in zip(holes[..., 0], masks[..., 0], strict=True):
+    if hide_hole:
+      touched = _fit_image((mask > HOLE_ABOVE).astype(np.float32), placement)
+      target[:] = touched > 0
+    else:
+      target[:] = _fit_image(mask, placement) > HOLE_ABOVE
+  size = images.format_size(placement.size)
+  if not holes.any() and (masks > HOLE_ABOVE).any():
+    raise InputError(
+      f"no hole is left at size={size}: it is too small in every frame; use a larger"
+      " size or --dilate"
+    )
+  if holes.all():
+    raise InputError(
+      f"the hole covers all of every frame at size={size}, which leaves nothing to"
+      " learn from; use a smaller --dilate"
+    )
+  return holes
+
+
+def put_back(
+  inputs: np.ndarray,
+  masks: np.ndarray,
+  result: np.ndarray,
+  *,
+  placement: Placement,
+  feather: float = 0,
+  generated: np.ndarray | None = None,
+  share: np.ndarray | None = None,
+) -> np.ndarray:
+  """Puts the filled hole back into the input, at the input's own size.
+
+  Args:
+    inputs: `[T, H, W, 3]` uint8 RGB, as they were read.
+    masks: `[T, H, W, 1]` uint8, above 127 = hole.
+    result: `[T, h, w, 3]` uint8 RGB working frames.
+    placement: from `place`, as `prepare` used it.
+    feather: width in input pixels over which the filling leads over into what
+      surrounds it, inside the hole; see `lead_over`.
+    generated: `[T, h, w, 3]` uint8 RGB, the network's own frames; for `feather`.
+    share: `[T, h, w, 1]` float32, their share in `result`; None: all of it.
+
+  Returns:
+    `[T, H, W, 3]` uint8 RGB: the input's own pixels outside the hole, the result
+    inside, enlarged by cubic interpolation.
+
+  Raises:
+    ValueError: `feather` without `generated`.
+  """
+  if feather and generated is None:
+    raise ValueError("feather needs the network's own frames: generated")
+  filled = inputs.copy()
+  for t, frame in enumerate(filled):
+    content = frame[placement.source.slices]
+    hole = masks[t, ..., 0][placement.source.slices] > HOLE_ABOVE
+    shown = _enlarge(result[t], placement)
+    if feather and generated is not None:
+      around = _enlarge(generated[t], placement)
+      missing = lead_over(content, around, hole, pixels=feather)
+      if share is not None:
+        missing *= _enlarge(share[t], placement).clip(0, 1)[..., None]
+      shown = np.rint((shown + missing).clip(0, 255)).astype(np.uint8)
+    content[hole] = shown[hole]
+  return filled
+
+
+def _enlarge(image: np.ndarray, placement: Placement) -> np.ndarray:
+  """Brings the content of a working frame to the input's size."""
+  width_height = placement.source.width, placement.source.height
+  shown = image[placement.target.slices]
+  return cv2.resize(shown, width_height, interpolation=cv2.INTER_CUBIC)
+
+
+def _fit_image(image: np.ndarray, placement: Placement) -> np.ndarray:
+  """Crops, resizes and pads one image, `[H, W]` or `[H, W, 3]`."""
+  target, (height, width) = placement.target, placement.size
+  shown = cv2.resize(
+    image[placement.source.slices],
+    (target.width, target.height),
+    interpolation=cv2.INTER_AREA,
+  )
+  bottom = height - target.top - target.height
+  right = width - target.left - target.width
+  border = ((target.top, bottom), (target.left, right), (0, 0))
+  return np.pad(shown, border[: shown.ndim], mode="reflect")
+
+
+def _check_crop(masks: np.ndarray, placement: Placement) -> None:
+  hole = masks[..., 0].max(axis=0) > HOLE_ABOVE
+  hole[placement.source.slices] = False
+  if hole.any():
+    kept = images.format_size(placement.source[2:])
+    raise InputError(
+      f'fit="crop" would cut off part of the hole: it keeps the central {kept} of'
+      f" {images.format_size(placement.input_size)} (height x width); set"
+      ' fit="pad"'
+    )
