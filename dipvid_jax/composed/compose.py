@@ -66,7 +66,7 @@ def place_mask(masks: np.ndarray, recipe: Recipe) -> np.ndarray:
     raise InputError(
       f"{recipe.video_id}: the mask {recipe.mask} leaves"
       f" {'nothing but hole' if hole.all() else 'no hole'} in frames of"
-      f" {format_size(recipe.frame_size)}; take it out"
+      f" {format_size(recipe.frame_size)} (height x width); take it out"
     )
   return np.where(hole, np.uint8(255), np.uint8(0))[..., None]
 

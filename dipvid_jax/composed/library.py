@@ -15,14 +15,13 @@ from dipvid_jax.composed.recipe import ClipFacts, MaskFacts
 from dipvid_jax.errors import InputError
 from dipvid_jax.media import images, sources, video_reading
 from dipvid_jax.media.data_sets import VideoSet, find_sets
+from dipvid_jax.media.frame_times import DEFAULT_FRAME_RATE
 from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
 
 Content = Literal["frames", "masks"]
 
-_VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm"})
 _DAVIS = {"frames": "JPEGImages", "masks": "Annotations"}
 _DAVIS_RESOLUTION = "480p"
-_FOLDER_FRAME_RATE = "24"
 
 
 class Clip(Protocol):
@@ -59,7 +58,7 @@ class FileClip:
     if self.path.is_dir():
       files = images.list_images(self.path)
       size = images.read_image(files[0]).shape[:2]
-      return ClipFacts(self.name, len(files), size, _FOLDER_FRAME_RATE)
+      return ClipFacts(self.name, len(files), size, str(DEFAULT_FRAME_RATE))
     count, size = 0, (0, 0)
     for frame in video_reading.iter_frames(self.path):
       count, size = count + 1, frame.shape[:2]
@@ -93,7 +92,7 @@ class SetClip:
   def facts(self) -> ClipFacts:
     """See `Clip`."""
     shape = self.held.frames(self.name).shape
-    rate = self.held.frame_rate(self.name) or _FOLDER_FRAME_RATE
+    rate = self.held.frame_rate(self.name) or str(DEFAULT_FRAME_RATE)
     return ClipFacts(self.name, shape[0], shape[1:3], rate)
 
   def frames(self, first: int, count: int) -> np.ndarray:
@@ -195,7 +194,7 @@ def _inside_davis(folder: pathlib.Path, content: Content) -> pathlib.Path:
 def _is_clip(path: pathlib.Path) -> bool:
   if path.is_dir():
     return _holds_images(path)
-  return path.suffix.lower() in _VIDEO_SUFFIXES
+  return path.suffix.lower() in sources.VIDEO_SUFFIXES
 
 
 def _holds_images(folder: pathlib.Path) -> bool:

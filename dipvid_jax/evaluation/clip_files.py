@@ -11,10 +11,8 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.media.images import format_size
 from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
 from dipvid_jax.media.preparation import prepare
-from dipvid_jax.media.sources import IMAGE_SUFFIXES, os_reason
+from dipvid_jax.media.sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES, os_reason
 from dipvid_jax.media.video_reading import read_video
-
-_VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm"})
 
 Size = tuple[int, int]
 
@@ -98,7 +96,7 @@ def pair_clips(
 
 
 def _entries(flag, folder):
-  suffixes = _VIDEO_SUFFIXES | (IMAGE_SUFFIXES if flag == "masks" else frozenset())
+  suffixes = VIDEO_SUFFIXES | (IMAGE_SUFFIXES if flag == "masks" else frozenset())
   entries: dict[str, Path] = {}
   try:
     paths = sorted(folder.iterdir())

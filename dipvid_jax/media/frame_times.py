@@ -7,6 +7,9 @@ import numpy as np
 
 from dipvid_jax.types import Timestamps
 
+# A folder of images has no frame rate of its own. This is DAVIS's.
+DEFAULT_FRAME_RATE = fractions.Fraction(24)
+
 # Containers round times to their tick. Where the tick is a smaller part of a frame
 # than this, a frame within a tick of the constant rate's time is where it should be.
 _FINE_TICK = fractions.Fraction(1, 4)

@@ -17,7 +17,7 @@ from av.sidedata.sidedata import Type as SideDataType
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.media import images, sources
-from dipvid_jax.media.frame_times import frame_times
+from dipvid_jax.media.frame_times import DEFAULT_FRAME_RATE, frame_times
 from dipvid_jax.media.image_sequence import stack
 from dipvid_jax.media.video_writing import PRECISE, conventional_matrix
 from dipvid_jax.types import Video
@@ -43,7 +43,7 @@ class _Decoded(NamedTuple):
 def read_video(
   path: pathlib.Path | str,
   *,
-  folder_frame_rate: fractions.Fraction | int = 24,
+  folder_frame_rate: fractions.Fraction | int = DEFAULT_FRAME_RATE,
   on_progress: Callable[[int], None] | None = None,
 ) -> Video:
   """Reads every frame of a video file or of a folder of images.
