@@ -171,8 +171,8 @@ def test_size_resizes_all_by_area(clips, tmp_path, capsys):
   expected = evaluate_clip(None, result, truth, holes, measures=["hole"])
   content = json.loads(table.read_text())
   assert content["videos"]["slow"] == pytest.approx(expected)
-  assert content["settings"]["frames"] == "30x35, by area interpolation"
-  assert "30x35" in capsys.readouterr().out
+  assert content["settings"]["frames"] == "35x30, by area interpolation"
+  assert "35x30" in capsys.readouterr().out
 
 
 def test_fid_over_a_set_is_of_all_frames_together(
