@@ -91,7 +91,7 @@ def test_a_mask_that_fills_all_or_nothing_is_refused():
     place_mask(np.ones((2, 4, 4), bool), recipe((8, 8)))
   lost = np.zeros((2, 4, 4), bool)
   lost[:, 3] = True
-  with pytest.raises(InputError, match=r"leaves no hole in frames of 10x8"):
+  with pytest.raises(InputError, match=r"leaves no hole in frames of 8x10"):
     place_mask(lost, recipe((8, 10), offset=(4, 0)))
 
 
