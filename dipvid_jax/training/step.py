@@ -1,7 +1,7 @@
 """One update, and the scan over the updates of a batch."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -10,25 +10,10 @@ import optax
 
 from dipvid_jax.training.objective import Losses
 from dipvid_jax.types import Batch, Outputs
+from flow.types import TrainState
 
 Params = Any
 Metrics = dict[str, jax.Array]
-
-
-class TrainState(NamedTuple):
-  """What changes from update to update.
-
-  Attributes:
-    params: the network's parameters.
-    opt_state: the optimiser's state, carried on from batch to batch.
-    step: scalar int32, updates done.
-  """
-
-  params: Params
-  opt_state: optax.OptState
-  step: jax.Array
-
-
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 Update = Callable[[TrainState, Batch], tuple[TrainState, Metrics, Outputs]]
 

@@ -4,15 +4,15 @@ from flow.training.evaluation import evaluate_flow, evaluation_pairs
 from flow.training.losses import multiscale_loss
 from flow.training.optimizer import DECAYS, make_learning_rate, make_optimizer
 from flow.training.step import (
-  FlowTrainState,
   create_flow_state,
   draw_batch,
   make_fit_flow,
 )
+from flow.types import TrainState
 
 __all__ = [
   "DECAYS",
-  "FlowTrainState",
+  "TrainState",
   "create_flow_state",
   "draw_batch",
   "evaluate_flow",

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,31 +10,18 @@ import optax
 from flow.procedural import FlowPair, draw_pair
 from flow.pwcnet.network import FLOW_UNIT, SIZE_MULTIPLE, PWCNet
 from flow.training.losses import downscale_flow, multiscale_loss
+from flow.types import TrainState
 
 _FINEST_LEVEL = 2
 _ENCODER_GAIN = 1.2
 _IMAGE_GAIN = 4.0  # frames vary by a fourth of their range
 
-FitFlow = Callable[..., tuple["FlowTrainState", dict[str, jax.Array]]]
-
-
-class FlowTrainState(NamedTuple):
-  """What changes from update to update; it decides all that follows.
-
-  Attributes:
-    params: the network's parameters, float32.
-    opt_state: the optimiser's state.
-    step: scalar int32, updates done; the pairs of an update are drawn from it.
-  """
-
-  params: Any
-  opt_state: optax.OptState
-  step: jax.Array
+FitFlow = Callable[..., tuple[TrainState, dict[str, jax.Array]]]
 
 
 def create_flow_state(
   key: jax.Array, *, network: PWCNet, optimizer: optax.GradientTransformation
-) -> FlowTrainState:
+) -> TrainState:
   """Draws parameters and starts the optimiser.
 
   Args:
@@ -50,7 +36,7 @@ def create_flow_state(
   @jax.jit
   def create(key):
     params = _initial_params(key, network)
-    return FlowTrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
+    return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
 
   return create(key)
 
@@ -164,7 +150,7 @@ def make_fit_flow(
         sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(grads))
       ),
     }
-    return FlowTrainState(params, opt_state, state.step + 1), metrics
+    return TrainState(params, opt_state, state.step + 1), metrics
 
   if jax.default_backend() == "cpu":
     # XLA:CPU has no fast gradient of a convolution inside a loop.
