@@ -1,36 +1,61 @@
-"""`report.html`: what a run did, in one file that needs no network.
+"""`report.html`: what a run did, in one file that works offline.
 
-It is made from the run's folder alone, so that of an interrupted run, or of one by an
-older version, can be made again; what the folder lacks is left out.
+It is made from the run's folder alone, so the report of an interrupted run, or of a
+run of an older version, can be made again. What the folder lacks is left out. The
+HTML is in `templates/`; this module computes the values.
 """
 
 import base64
+import functools
 import hashlib
-import html
 import importlib.resources
 import json
-import string
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
+import jinja2
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.report.curves import line_chart
+from dipvid_jax.report.curves import Chart, line_chart
 from dipvid_jax.report.parts import jpeg, read_facts, strip_name
-from dipvid_jax.report.tables import Recipes, duration, fact_tables, settings_table
+from dipvid_jax.report.tables import (
+  Recipes,
+  duration,
+  fact_tables,
+  round_rows,
+  settings_table,
+)
 from dipvid_jax.storage.atomic import replacing
 from dipvid_jax.storage.rows import read_rows
 
+Row = Mapping[str, Any]  # of `metrics.jsonl` or `rounds.jsonl`
+Facts = Mapping[str, Any]  # from `read_facts`
+
 _PREVIEW_BYTES = 800_000
-_MOST_ROWS = 200
 _NOT_LOSSES = ("update", "round", "start", "updates_per_second", "seconds", "stride")
 _CLIPS = {
   "before": ("Before", "The input."),
   "after": ("After", "The result: the hole filled, the input around it."),
   "full": ("Full", "What the network makes of the whole frame."),
 }
+
+
+class Clip(NamedTuple):
+  """One of the three videos; `uri` is empty until it exists."""
+
+  title: str
+  what: str
+  uri: str
+
+
+class Picture(NamedTuple):
+  """A picture as a data URI, with its texts."""
+
+  uri: str
+  alt: str
+  caption: str = ""
 
 
 def write_report(folder: Path, *, recipes: Recipes) -> Path:
@@ -41,7 +66,7 @@ def write_report(folder: Path, *, recipes: Recipes) -> Path:
     recipes: the shipped configs; the settings are compared with the nearest one.
 
   Returns:
-    The file, `report.html` in it.
+    The file, `report.html` in the folder.
 
   Raises:
     InputError: the folder holds no run.
@@ -51,25 +76,31 @@ def write_report(folder: Path, *, recipes: Recipes) -> Path:
   facts = read_facts(folder / "report")
   metrics = read_rows(folder / "metrics.jsonl")
   rounds = read_rows(folder / "rounds.jsonl")
-  script = _package_text("videos.js")
+  loss_chart, psnr_chart = _charts(facts, metrics, rounds)
+  script = (importlib.resources.files(__package__) / "videos.js").read_text("utf-8")
   digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-  page = string.Template(_package_text("page_template.html")).substitute(
-    title=html.escape(_title(config, folder)),
-    status=html.escape(_status(facts, metrics, rounds)),
-    figures=_figures(facts, metrics, rounds),
-    videos="\n".join(_videos(folder / "report")),
-    videos_note=_videos_note(facts),
-    charts=_charts(facts, metrics, rounds),
-    rounds_table=_rounds_table(rounds),
-    slices="\n".join(_slices(folder / "report")),
-    preview=_preview(folder / "preview.png"),
-    strips="\n".join(_strips(folder / "report", rounds)) or _NOTHING,
-    tables="\n".join(
-      [settings_table(config, recipes=recipes), *fact_tables(config, facts)]
-    ),
-    footer="Made by dipvid_jax. " + html.escape(f"Written {facts.get('written', '')}."),
-    script=script,
-    script_hash=f"sha256-{digest}",
+  page = (
+    environment()
+    .get_template("page.html")
+    .render(
+      title=_title(config, folder),
+      status=_status(facts, metrics, rounds),
+      figures=_figures(facts, metrics, rounds),
+      clips=_clips(folder / "report"),
+      clips_note=_clips_note(facts),
+      loss_chart=loss_chart,
+      psnr_chart=psnr_chart,
+      windows=facts.get("windows", 1),
+      rounds=round_rows(rounds),
+      slices=_slices(folder / "report"),
+      preview=_preview(folder / "preview.png"),
+      strips=_strips(folder / "report", rounds),
+      settings=settings_table(config, recipes=recipes),
+      fact_tables=fact_tables(config, facts),
+      written=facts.get("written", ""),
+      script=script,
+      script_hash=f"sha256-{digest}",
+    )
   )
   path = folder / "report.html"
   with replacing(path) as partial:
@@ -77,7 +108,17 @@ def write_report(folder: Path, *, recipes: Recipes) -> Path:
   return path
 
 
-_NOTHING = '<p class="quiet">Nothing yet.</p>'
+@functools.cache
+def environment() -> jinja2.Environment:
+  """The templates of the report; every value is escaped."""
+  return jinja2.Environment(
+    loader=jinja2.PackageLoader("dipvid_jax.report"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+  )
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -86,38 +127,35 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
       raise ValueError("not an object")
   except (OSError, ValueError) as error:
-    raise InputError(f"{path.parent}: holds no run that can be read") from error
+    raise InputError(
+      f"{path.parent}: holds no run; give the output folder of a run, with a readable"
+      f" {path.name}"
+    ) from error
   return config
 
 
-def _package_text(name: str) -> str:
-  return (importlib.resources.files("dipvid_jax.report") / name).read_text(
-    encoding="utf-8"
-  )
-
-
-def _title(config, folder) -> str:
-  """The end of the clip's path: of a folder of images the name alone says little."""
+def _title(config: Mapping[str, Any], folder: Path) -> str:
+  """The end of the clip's path; the name alone says little of a folder of images."""
   source = config.get("video_id") or config.get("video") or folder
   return "/".join(Path(source).parts[-2:])
 
 
-def _updates(rows) -> int:
-  """Updates done, of all windows."""
+def _updates(rows: Sequence[Row]) -> int:
+  """The number of updates done, over all windows."""
   last: dict[int, int] = {}
   for row in rows:
     last[row["window"]] = max(row["update"], last.get(row["window"], 0))
   return sum(last.values())
 
 
-def _planned(facts) -> int:
-  """Updates of the whole schedule; 0 where it is not known."""
+def _planned(facts: Facts) -> int:
+  """The updates of the whole schedule; 0 if unknown."""
   return facts.get("updates", 0) * facts.get("windows", 1)
 
 
-def _status(facts, metrics, rounds) -> str:
+def _status(facts: Facts, metrics: Sequence[Row], rounds: Sequence[Row]) -> str:
   """Whether the run has ended, and why."""
-  updates, planned = _updates(metrics + rounds), _planned(facts)
+  updates, planned = _updates([*metrics, *rounds]), _planned(facts)
   whole = f" of {planned:,}" if planned else ""
   if not facts.get("finished"):
     written = facts.get("written")
@@ -129,8 +167,11 @@ def _status(facts, metrics, rounds) -> str:
   return f"The run is finished: all {updates:,} updates of its schedule are done."
 
 
-def _figures(facts, metrics, rounds) -> str:
-  updates, planned = _updates(metrics + rounds), _planned(facts)
+def _figures(
+  facts: Facts, metrics: Sequence[Row], rounds: Sequence[Row]
+) -> dict[str, str]:
+  """The run in a few numbers, by name."""
+  updates, planned = _updates([*metrics, *rounds]), _planned(facts)
   figures = {"updates": f"{updates:,}" + (f" of {planned:,}" if planned else "")}
   psnrs = [row["holdout_psnr"] for row in rounds if "holdout_psnr" in row]
   if psnrs:
@@ -141,45 +182,40 @@ def _figures(facts, metrics, rounds) -> str:
     figures["of the pixels are hole"] = f"{hole['mean_share']:.1%}"
   if seconds := facts.get("seconds"):
     figures["time"] = duration(sum(seconds.values()))
-  return "\n".join(
-    f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
-    for name, value in figures.items()
-  )
+  return figures
 
 
-def _videos(parts: Path) -> Iterable[str]:
+def _clips(parts: Path) -> list[Clip]:
+  clips = []
   for name, (title, what) in _CLIPS.items():
     path = parts / f"{name}.mp4"
-    caption = f"<figcaption><strong>{title}</strong> {what}</figcaption>"
-    if not path.exists():
-      yield f"<figure>{caption}{_NOTHING}</figure>"
-      continue
-    uri = _data_uri(path.read_bytes(), kind="video/mp4")
-    yield (
-      f'<figure>{caption}<video controls loop muted playsinline preload="auto"'
-      f' aria-label="{title}: {what}" src="{uri}"></video></figure>'
-    )
+    uri = _data_uri(path.read_bytes(), kind="video/mp4") if path.exists() else ""
+    clips.append(Clip(title, what, uri))
+  return clips
 
 
-def _videos_note(facts) -> str:
-  """What the small videos do not show."""
+def _clips_note(facts: Facts) -> str:
+  """What the small videos leave out; empty if nothing."""
   notes = []
   size, shown = facts.get("input_size"), facts.get("shown_size")
   if size and shown and size[0] != shown[0]:
     notes.append(
       f"shown at {shown[1]} x {shown[0]} pixels, the input has {size[1]} x {size[0]}"
     )
-  if facts.get("shown_every", 1) > 1:
-    notes.append(f"only every {_ordinal(facts['shown_every'])} frame is shown")
-  if not notes:
-    return ""
-  line = html.escape("; ".join(notes))
-  return f'<p class="quiet">To keep this file small: {line}.</p>'
+  every = facts.get("shown_every", 1)
+  if every > 1:
+    ordinal = {2: "second", 3: "third"}.get(every, f"{every}th")
+    notes.append(f"only every {ordinal} frame is shown")
+  return "; ".join(notes)
 
 
-def _charts(facts, metrics, rounds) -> str:
-  def points(rows, name):
-    """Windows follow each other."""
+def _charts(
+  facts: Facts, metrics: Sequence[Row], rounds: Sequence[Row]
+) -> tuple[Chart | None, Chart | None]:
+  """The charts of the losses and of the held-out PSNR."""
+
+  def points(rows: Sequence[Row], name: str) -> list[tuple[float, float]]:
+    """Places the windows one after another."""
     before = facts.get("updates", 0)
     return [
       ((row["window"] - 1) * before + row["update"], row[name])
@@ -192,76 +228,42 @@ def _charts(facts, metrics, rounds) -> str:
     for name, value in (metrics[0] if metrics else {}).items()
     if name not in _NOT_LOSSES and isinstance(value, float)
   }
-  psnr = points(rounds, "holdout_psnr")
-  if len(losses) == 2:  # one, and its sum
+  if len(losses) == 2:  # a single loss equals its sum
     losses.pop("loss", None)
   loss_chart = line_chart(
     losses, title="Losses over updates", x="updates", y="loss", log=True
   )
   psnr_chart = line_chart(
-    {"held-out PSNR": psnr} if psnr else {},
+    {"held-out PSNR": points(rounds, "holdout_psnr")},
     title="PSNR on held-out known pixels over updates",
     x="updates",
     y="decibels",
   )
-  held_out = (
-    "Known squares that were never trained on: a quality figure while the truth in the"
-    " hole is unknown. It is the network alone, without carried pixels."
-    if psnr
-    else "No pixels were held out; --config.holdout_fraction=0.02 holds some out."
-  )
-  if facts.get("windows", 1) > 1:
-    held_out += " Windows follow each other, each with a network of its own."
-  return (
-    f'<div class="card"><h3>Losses</h3><p class="quiet">Of the last update of every'
-    f" call, unweighted; <em>loss</em>, where there are several, is their weighted sum.</p>"
-    f'{loss_chart}</div>\n<div class="card"><h3>PSNR on held-out pixels</h3>'
-    f'<p class="quiet">{held_out}</p>{psnr_chart}</div>'
-  )
+  return loss_chart, psnr_chart
 
 
-def _rounds_table(rounds) -> str:
-  if not rounds:
-    return ""
-  rows = []
-  for row in rounds[-_MOST_ROWS:]:
-    psnr = row.get("holdout_psnr")
-    cells = [
-      str(row["window"]),
-      str(row.get("round", "")),
-      f"{row['update']:,}",
-      "" if psnr is None else f"{psnr:.2f}",
-      duration(row.get("seconds", 0)),
-    ]
-    rows.append("".join(f'<td class="number">{html.escape(c)}</td>' for c in cells))
-  heads = ("window", "round", "updates", "held-out PSNR, dB", "time since the start")
-  head = "".join(f'<th scope="col" class="number">{h}</th>' for h in heads)
-  body = "".join(f"<tr>{row}</tr>" for row in rows)
-  return (
-    f"<details><summary>The rounds in figures</summary><table><thead><tr>{head}</tr>"
-    f"</thead><tbody>{body}</tbody></table></details>"
-  )
-
-
-def _slices(parts: Path) -> Iterable[str]:
+def _slices(parts: Path) -> list[Picture]:
+  slices = []
   for name, (title, _) in _CLIPS.items():
     path = parts / f"slice-{name}.jpg"
     caption = title + (", the hole red" if name == "before" else "")
     if path.exists():
-      yield _picture(path.read_bytes(), caption=caption, alt=f"Time slice: {caption}")
+      uri = _data_uri(path.read_bytes(), kind="image/jpeg")
+      slices.append(Picture(uri, f"Time slice: {caption}", caption))
+  return slices
 
 
-def _preview(path: Path) -> str:
+def _preview(path: Path) -> Picture | None:
   image = cv2.imread(str(path)) if path.exists() else None
   if image is None:
-    return _NOTHING
+    return None
   content = jpeg(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), max_bytes=_PREVIEW_BYTES)
-  return _picture(
-    content, alt="Input, flows, generated frames and result, in rows", wide=True
-  )
+  uri = _data_uri(content, kind="image/jpeg")
+  return Picture(uri, "Input, flows, generated frames and result, in rows")
 
 
-def _strips(parts: Path, rounds) -> Iterable[str]:
+def _strips(parts: Path, rounds: Sequence[Row]) -> list[Picture]:
+  strips = []
   for row in rounds:
     path = parts / strip_name(row["window"], row.get("round", 0))
     if path.exists():
@@ -269,24 +271,10 @@ def _strips(parts: Path, rounds) -> Iterable[str]:
       quality = "" if psnr is None else f", {psnr:.2f} dB on held-out pixels"
       where = f"Window {row['window']}, round" if rounds[-1]["window"] > 1 else "Round"
       caption = f"{where} {row['round']}, {row['update']:,} updates{quality}"
-      yield _picture(
-        path.read_bytes(), caption=caption, alt=f"Frames after: {caption}", wide=True
-      )
-
-
-def _picture(content: bytes, *, alt: str, caption: str = "", wide: bool = False) -> str:
-  """A figure; a wide one can be moved sideways where the window is narrow."""
-  text = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-  uri = _data_uri(content, kind="image/jpeg")
-  image = f'<img alt="{html.escape(alt)}" src="{uri}">'
-  if wide:
-    image = f'<div class="wide" tabindex="0">{image}</div>'
-  return f"<figure>{text}{image}</figure>"
+      uri = _data_uri(path.read_bytes(), kind="image/jpeg")
+      strips.append(Picture(uri, f"Frames after: {caption}", caption))
+  return strips
 
 
 def _data_uri(content: bytes, *, kind: str) -> str:
   return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _ordinal(number: int) -> str:
-  return {2: "second", 3: "third"}.get(number, f"{number}th")

@@ -1,26 +1,54 @@
-"""The tables of a run's report: settings, times, the clip, versions."""
+"""The tables of a run's report as plain values: settings, times, clip, versions."""
 
-import html
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 # The values of each shipped config by file name, such as "fast.py".
 Recipes = Mapping[str, Mapping[str, object]]
 
-# Of one run, not of a method. `demo.py` is `fast.py` with a budget.
 _OF_THE_RUN = ("video", "mask", "tfds", "video_id", "output", "input_sha256")
-_NO_METHOD = ("demo.py",)
+_NO_METHOD = ("demo.py",)  # `fast.py` with a budget
+_MOST_ROUNDS = 200
+
+
+class Setting(NamedTuple):
+  """A config key and its value, with the recipe's value where that differs."""
+
+  key: str
+  value: str
+  shipped: str = ""
+
+
+class SettingsTable(NamedTuple):
+  """A run's settings, compared with the nearest recipe.
+
+  Attributes:
+    recipe: the recipe's file name.
+    changed: settings that differ from the recipe.
+    rest: all others.
+  """
+
+  recipe: str
+  changed: list[Setting]
+  rest: list[Setting]
+
+
+class FactTable(NamedTuple):
+  """A titled table of names and values."""
+
+  title: str
+  rows: dict[str, str]
 
 
 def nearest_config(
   values: Mapping[str, object], *, recipes: Recipes
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, dict[str, object]]:
   """Finds the recipe that differs in the fewest keys.
 
   Args:
     values: a config's plain values, as JSON has them.
-    recipes: the shipped configs; see `Recipes`.
+    recipes: the shipped configs.
 
   Returns:
     The recipe's file name, and its values without those that belong to a run.
@@ -37,70 +65,82 @@ def nearest_config(
   return nearest, shipped[nearest]
 
 
-def settings_table(values: Mapping[str, object], *, recipes: Recipes) -> str:
-  """A card with the settings, those that differ from the nearest config's first.
+def settings_table(values: Mapping[str, object], *, recipes: Recipes) -> SettingsTable:
+  """Compares a run's settings with the nearest recipe.
 
   Args:
     values, recipes: as `nearest_config`.
 
   Returns:
-    HTML.
+    The settings in the order of `values`.
   """
   name, shipped = nearest_config(values, recipes=recipes)
   ours = _plain(values)
-  changed = [key for key in ours if ours[key] != shipped.get(key)]
-  rows = [
-    _row(key, ours[key], f"{_word(shipped.get(key))} in {name}") for key in changed
-  ]
-  rest = [_row(key, ours[key], "") for key in ours if key not in changed]
-  said = f"As {html.escape(name)}" + (", but for:" if changed else ".")
-  return (
-    f'<div class="card"><h3>Settings</h3><p>{said}</p><table>{"".join(rows)}</table>'
-    f"<details><summary>All others</summary><table>{''.join(rest)}</table></details>"
-    "</div>"
-  )
+  table = SettingsTable(name, [], [])
+  for key, value in ours.items():
+    if value == shipped.get(key):
+      table.rest.append(Setting(key, _word(value)))
+    else:
+      table.changed.append(Setting(key, _word(value), _word(shipped.get(key))))
+  return table
 
 
-def fact_tables(config: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterable[str]:
-  """Cards with times, the clip, versions and device.
+def fact_tables(config: Mapping[str, Any], facts: Mapping[str, Any]) -> list[FactTable]:
+  """Tables of times, the clip, versions and device.
 
   Args:
-    config: as `nearest_config`.
-    facts: from `report_parts.read_facts`.
+    config: a config's plain values, as JSON has them.
+    facts: from `parts.read_facts`.
 
-  Yields:
-    HTML.
+  Returns:
+    The tables, without facts that are missing.
   """
-  yield _two_columns(
-    "Time by stage",
-    {stage: duration(taken) for stage, taken in facts.get("seconds", {}).items()},
-  )
+  times = {stage: duration(taken) for stage, taken in facts.get("seconds", {}).items()}
   clip = {
-    key: config[key] for key in ("video", "mask", "tfds", "video_id") if config.get(key)
+    key: str(config[key])
+    for key in ("video", "mask", "tfds", "video_id")
+    if config.get(key)
   }
   if "frames" in facts:
-    hole = facts["hole"]
+    hole, frames = facts["hole"], facts["frames"]
+    size, working = _size(facts["input_size"]), _size(facts["working_size"])
     clip |= {
-      "frames": f"{facts['frames']:,} at {facts['frame_rate']:.5g} a second",
-      "size": f"{_size(facts['input_size'])}, worked on at {_size(facts['working_size'])}",
+      "frames": f"{frames:,} at {facts['frame_rate']:.5g} a second",
+      "size": f"{size}, worked on at {working}",
       "hole": f"{hole['mean_share']:.2%} of the pixels, in the fullest frame"
-      f" {hole['largest_share']:.2%}; in {hole['frames']} of {facts['frames']} frames",
+      f" {hole['largest_share']:.2%}; in {hole['frames']} of {frames} frames",
     }
-  yield _two_columns("The clip", clip)
-  yield _two_columns(
-    "Versions and device", {"device": facts.get("device"), **facts.get("versions", {})}
-  )
+  device = {"device": facts.get("device"), **facts.get("versions", {})}
+  known = {name: str(value) for name, value in device.items() if value is not None}
+  return [
+    FactTable("Time by stage", times),
+    FactTable("The clip", clip),
+    FactTable("Versions and device", known),
+  ]
 
 
-def _two_columns(title: str, values: Mapping[str, Any]) -> str:
-  """A card with a table of names and values; what is None is left out."""
-  rows = "".join(
-    f'<tr><th scope="row">{html.escape(str(name))}</th>'
-    f"<td>{html.escape(str(value))}</td></tr>"
-    for name, value in values.items()
-    if value is not None
-  )
-  return f'<div class="card"><h3>{html.escape(title)}</h3><table>{rows}</table></div>'
+def round_rows(rounds: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+  """The cells of the table of rounds, for the last 200 rounds.
+
+  Args:
+    rounds: the rows of `rounds.jsonl`.
+
+  Returns:
+    For each round: window, round, updates, held-out PSNR, time since the start.
+  """
+  rows = []
+  for row in rounds[-_MOST_ROUNDS:]:
+    psnr = row.get("holdout_psnr")
+    rows.append(
+      [
+        str(row["window"]),
+        str(row.get("round", "")),
+        f"{row['update']:,}",
+        "" if psnr is None else f"{psnr:.2f}",
+        duration(row.get("seconds", 0)),
+      ]
+    )
+  return rows
 
 
 def duration(seconds: float) -> str:
@@ -113,13 +153,13 @@ def duration(seconds: float) -> str:
   return f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def _size(size) -> str:
+def _size(size: Sequence[int]) -> str:
   return f"{size[1]} x {size[0]}"
 
 
-def _plain(values) -> dict[str, Any]:
+def _plain(values: Mapping[str, object]) -> dict[str, object]:
   """Flat values with dotted names, as they come back from JSON."""
-  plain: dict[str, Any] = {}
+  plain: dict[str, object] = {}
   for key, value in json.loads(json.dumps(dict(values))).items():
     if isinstance(value, dict):
       plain |= {f"{key}.{inner}": content for inner, content in value.items()}
@@ -128,16 +168,7 @@ def _plain(values) -> dict[str, Any]:
   return plain
 
 
-def _row(key, value, note):
-  kind = ' class="changed"' if note else ""
-  aside = f' <span class="quiet">({html.escape(note)})</span>' if note else ""
-  return (
-    f'<tr{kind}><th scope="row">{html.escape(key)}</th>'
-    f"<td>{html.escape(_word(value))}{aside}</td></tr>"
-  )
-
-
-def _word(value) -> str:
+def _word(value: object) -> str:
   if value is None:
     return "not set"
   if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Charts: their points stand where their values say, and long ones stay small."""
+"""Charts: points lie where their values say, and long curves stay small."""
 
 import math
 import re
@@ -8,6 +8,13 @@ import numpy as np
 import pytest
 
 from dipvid_jax.report.curves import line_chart
+from dipvid_jax.report.page import environment
+
+
+def draw(curves, **settings):
+  """A chart as HTML."""
+  chart = line_chart(curves, **settings)
+  return environment().get_template("chart.html").module.line_chart(chart)
 
 
 def parse(chart):
@@ -43,7 +50,7 @@ LOSSES = [0.51, 0.043, 0.0071, 0.0065]
 @pytest.mark.parametrize("log", [False, True])
 def test_points_stand_where_the_axes_say(log):
   svg = parse(
-    line_chart(
+    draw(
       {"image": list(zip(UPDATES, LOSSES, strict=True))},
       title="Losses",
       x="updates",
@@ -69,7 +76,7 @@ def test_points_stand_where_the_axes_say(log):
 
 def test_everything_stays_within_the_picture():
   points = [(i, 10.0 ** (i % 7 - 5)) for i in range(1, 40)]
-  svg = parse(line_chart({"a": points}, title="t", x="x", y="y", log=True))
+  svg = parse(draw({"a": points}, title="t", x="x", y="y", log=True))
   _, _, width, height = map(float, svg.get("viewBox").split())
   for _, _, x, y in hovers(svg, "a"):
     assert 0 < x < width and 0 < y < height
@@ -80,14 +87,14 @@ def test_everything_stays_within_the_picture():
 )
 def test_odd_ranges_are_drawn_all_the_same(values):
   points = list(enumerate(values))
-  svg = parse(line_chart({"a": points}, title="t", x="x", y="y"))
+  svg = parse(draw({"a": points}, title="t", x="x", y="y"))
   assert [row[1] for row in hovers(svg, "a")] == pytest.approx(values)
   heights = [row[3] for row in hovers(svg, "a")]
   assert all(math.isfinite(height) for height in heights)
 
 
 def test_what_has_no_logarithm_is_left_out():
-  chart = line_chart(
+  chart = draw(
     {"a": [(1, 0.0), (2, 0.5)], "never": [(1, 0.0)]}, title="t", x="x", y="y", log=True
   )
   assert [row[:2] for row in hovers(parse(chart), "a")] == [(2, 0.5)]
@@ -96,17 +103,17 @@ def test_what_has_no_logarithm_is_left_out():
 
 def test_long_curves_are_thinned_but_keep_their_ends():
   points = [(i, float(i)) for i in range(1, 100_001)]
-  chart = line_chart({"a": points}, title="t", x="x", y="y")
+  chart = draw({"a": points}, title="t", x="x", y="y")
   assert len(chart) < 20_000
   found = hovers(parse(chart), "a")
   assert found[0][0] == 1 and found[-1][0] == 100_000
 
 
 def test_nothing_is_said_in_words():
-  assert "Nothing yet" in line_chart({"a": []}, title="t", x="x", y="y")
+  assert "Nothing yet" in draw({"a": []}, title="t", x="x", y="y")
 
 
 def test_names_and_last_values_are_read_aloud_and_escaped():
-  chart = line_chart({"<b>": [(1, 0.25)]}, title='"T"', x="<i>", y="&")
+  chart = draw({"<b>": [(1, 0.25)]}, title='"T"', x="<i>", y="&")
   assert "<b>" not in chart and "<i>" not in chart
   assert parse(chart).get("aria-label") == '"T"; last values: <b> 0.25'

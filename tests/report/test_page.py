@@ -191,6 +191,23 @@ def test_paths_with_markup_stay_text(finished):
   assert f"script-src 'sha256-{digest}'" in page.source
 
 
+def test_markup_in_a_name_makes_no_element(tmp_path):
+  name = "<img src=x onerror=alert(1)>"
+  config = {"video": name, name: name, "mask": f"{name}.png"}
+  (tmp_path / "config.json").write_text(json.dumps(config))
+  (tmp_path / "report").mkdir()
+  facts = {"seconds": {name: 1.0}, "versions": {name: name}, "written": name}
+  (tmp_path / "report" / "facts.json").write_text(json.dumps(facts))
+  rows = [{"update": u, "round": name, name: 1 / u, "loss": 1 / u} for u in (5, 10)]
+  for file in ("metrics.jsonl", "rounds.jsonl"):
+    (tmp_path / file).write_text("".join(json.dumps(row) + "\n" for row in rows))
+  page = Page(write_report(tmp_path, recipes={f"{name}.py": {name: 1}}))
+  assert page.all("img") == []
+  assert not any("onerror" in attributes for _, attributes in page.elements)
+  assert name not in page.source
+  assert page.text.count(name) > 10
+
+
 def test_the_videos_are_the_clips(finished):
   before, after, full = map(frames_of, finished.page.all("video"))
   assert before.shape == after.shape == full.shape == (COUNT, *SIZE, 3)
