@@ -1,1 +1,1 @@
-"""Training of PWC-Net weights, as a run with a folder."""
+"""Training of PWC-Net weights in an output folder that can be resumed."""

@@ -1,4 +1,4 @@
-"""The output folder of a training of flow weights, and the file that carries it on."""
+"""The output folder of flow-weight training, and the archive that resumes it."""
 
 import json
 import tarfile
@@ -15,12 +15,12 @@ _CHECKPOINTS = "checkpoints"
 class FlowRunFolder:
   """`settings.json`, `metrics.jsonl`, `checkpoints/`, `resume.tar`.
 
-  `resume.tar` is the latest checkpoint with the settings: all that another machine
-  needs to go on.
+  `resume.tar` holds the latest checkpoint and the settings, all that another machine
+  needs to resume.
   """
 
-  def __init__(self, path: str | Path):
-    """Names the folder; nothing is made yet.
+  def __init__(self, path: str | Path) -> None:
+    """Names the folder without creating it.
 
     Args:
       path: the folder.
@@ -31,15 +31,15 @@ class FlowRunFolder:
     self.resume_file = self.path / "resume.tar"
 
   def begin(self, settings: dict[str, Any]) -> None:
-    """Makes the folder and writes the settings.
+    """Creates the folder and writes the settings.
 
     Args:
-      settings: plain values, as JSON.
+      settings: plain values that JSON can hold.
 
     Raises:
-      InputError: it holds a run, or cannot be written.
+      InputError: the folder holds a run, or cannot be written.
     """
-    self._check_free("name another folder, or add --resume to go on with it")
+    self._check_free("name another folder, or add --resume to continue it")
     try:
       self.path.mkdir(parents=True, exist_ok=True)
       self.metrics.unlink(missing_ok=True)
@@ -50,19 +50,19 @@ class FlowRunFolder:
         f"--output {self.path}: cannot be written ({error.strerror})"
       ) from error
 
-  def _check_free(self, remedy):
-    """A run that never saved a checkpoint has nothing to lose."""
+  def _check_free(self, remedy: str) -> None:
+    """Refuses a folder with checkpoints; a run without any has nothing to lose."""
     if self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
       raise InputError(f"--output {self.path}: holds another run; {remedy}")
 
-  def go_on(self, settings: dict[str, Any]) -> None:
-    """Makes sure that the run in the folder began with the same settings.
+  def resume(self, settings: dict[str, Any]) -> None:
+    """Checks that the run in the folder began with the same settings.
 
     Args:
       settings: as in `begin`.
 
     Raises:
-      InputError: there is no run, or it has other settings.
+      InputError: the folder holds no run, or one with other settings.
     """
     path = self.path / _SETTINGS
     try:
@@ -83,15 +83,15 @@ class FlowRunFolder:
       raise InputError(f"--resume: {path} differs in {', '.join(changed)}")
 
   def unpack(self, file: str | Path) -> None:
-    """Lays out what `pack` wrote.
+    """Unpacks what `pack` wrote.
 
     Args:
       file: a `resume.tar`.
 
     Raises:
-      InputError: it cannot be read, or the folder holds a run.
+      InputError: the file cannot be read, or the folder holds a run.
     """
-    self._check_free("name another folder, or use --resume to go on with it")
+    self._check_free("name another folder, or use --resume to continue it")
     try:
       self.path.mkdir(parents=True, exist_ok=True)
       with tarfile.open(file) as archive:
@@ -99,16 +99,16 @@ class FlowRunFolder:
     except (OSError, tarfile.TarError) as error:
       reason = " ".join(str(error).split())
       raise InputError(
-        f"--resume-from {file}: cannot be unpacked ({reason}); copy it once more"
+        f"--resume-from {file}: cannot be unpacked ({reason}); copy it again"
       ) from error
 
   def pack(self, update: int) -> None:
     """Writes `resume.tar`.
 
     Args:
-      update: the checkpoint's number of updates.
+      update: the checkpoint's number of updates, which names it.
     """
     with replacing(self.resume_file) as partial, tarfile.open(partial, "w") as archive:
       archive.add(self.checkpoints / str(update), f"{_CHECKPOINTS}/{update}")
-      # Last: where it is, the checkpoint is whole.
+      # Last: an archive with settings has a whole checkpoint.
       archive.add(self.path / _SETTINGS, _SETTINGS)

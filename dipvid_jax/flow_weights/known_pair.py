@@ -1,4 +1,4 @@
-"""Two real frames and a flow between them that another program found."""
+"""Two real frames and a reference flow between them from another program."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.media.images import read_image
+from dipvid_jax.media.images import format_size, read_image
 from flow import end_point_error, read_flo
 
 Estimate = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -19,7 +19,7 @@ class KnownPair:
 
   Attributes:
     first: `[H, W, 3]` float32, RGB in [0, 1].
-    second: `[H, W, 3]` float32, likewise.
+    second: the same form.
     flow: `[H, W, 2]` float32, (dx, dy) pixels from first to second.
   """
 
@@ -45,17 +45,17 @@ def read_known_pair(first: Path, second: Path, reference: Path) -> KnownPair:
     The pair.
 
   Raises:
-    InputError: a file that cannot be read, a grey image, or sizes that differ.
+    InputError: a file cannot be read, an image is grey, or the sizes differ.
   """
   before, after = (
     np.asarray(read_image(path), np.float32) / 255 for path in (first, second)
   )
   flow = read_flo(reference)
-  height, width = before.shape[:2]
-  for path, size in ((second, after.shape), (reference, flow.shape)):
-    if size[:2] != (height, width):
+  for path, shape in ((second, after.shape), (reference, flow.shape)):
+    if shape[:2] != before.shape[:2]:
       raise InputError(
-        f"{path}: is {size[1]}x{size[0]}, {first} is {width}x{height} (width x height)"
+        f"{path}: is {format_size(shape)}, {first} is {format_size(before.shape)}"
+        " (height x width); give files of one size"
       )
   if before.ndim != 3 or after.ndim != 3:
     raise InputError(f"{first}, {second}: must be colour images")

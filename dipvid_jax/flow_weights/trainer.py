@@ -1,4 +1,4 @@
-"""A training of flow weights: settings in, a folder and a file of weights out."""
+"""Training of flow weights: settings in, an output folder and a weights file out."""
 
 import dataclasses
 import functools
@@ -19,7 +19,7 @@ from dipvid_jax.storage.checkpoints import Checkpoints
 from dipvid_jax.storage.locks import sole_writer
 from dipvid_jax.storage.rows import append_row, keep_rows
 from flow import make_estimator
-from flow.procedural import FAMILIES
+from flow.procedural import FAMILIES, FlowPair
 from flow.pwcnet.network import SIZE_MULTIPLE, VARIANTS, make_network
 from flow.pwcnet.weights import write_weights
 from flow.training import (
@@ -37,20 +37,20 @@ DTYPES = ("float32", "bfloat16")
 
 @dataclasses.dataclass(frozen=True)
 class FlowSettings:
-  """All that decides the weights; a resumed run must have the same.
+  """Everything that determines the weights; a resumed run must have the same.
 
   Attributes:
     variant: of `flow.pwcnet.network.VARIANTS`.
     height, width: of the pairs, pixels, multiples of 64.
-    batch_size: pairs of an update.
+    batch_size: pairs per update.
     strides: see `flow.procedural.draw_pair`.
-    updates: of the whole training, over all its stretches.
-    learning_rate: the highest.
-    warm_up: updates in which it rises.
+    updates: of the whole training, over all its runs.
+    learning_rate: its peak.
+    warm_up: updates over which it rises.
     decay: how it falls; see `flow.training.make_learning_rate`.
     robust_from: the update at which the robust loss takes over.
     dtype: of the convolutions in training.
-    seed: decides the first weights and all pairs.
+    seed: determines the initial weights and all pairs.
   """
 
   variant: str = "full"
@@ -67,14 +67,14 @@ class FlowSettings:
   seed: int = 0
 
   def plain(self) -> dict[str, Any]:
-    """The settings as JSON has them."""
+    """The settings as values that JSON can hold."""
     return dataclasses.asdict(self) | {"strides": list(self.strides)}
 
   def check(self) -> None:
     """Checks the values.
 
     Raises:
-      InputError: one line that names the setting, its value and what it takes.
+      InputError: one line with the setting, its value and the values allowed.
     """
     for name in ("height", "width"):
       value = getattr(self, name)
@@ -99,7 +99,7 @@ class FlowSettings:
 
 
 class FlowTrainer:
-  """One stretch of a training, from where the stretch before it stopped."""
+  """One run of a training, which starts where the previous run stopped."""
 
   def __init__(
     self,
@@ -111,30 +111,30 @@ class FlowTrainer:
     evaluation_count: int = 64,
     known_pair: KnownPair | None = None,
     say: Callable[[str], None] = print,
-  ):
-    """Makes or opens the folder and the state.
+  ) -> None:
+    """Creates or opens the folder and the state.
 
     Args:
       settings: what to train.
       output: the folder.
-      resume: go on with the run in the folder.
-      resume_from: a `resume.tar` to go on with in a new folder.
+      resume: continue the run in the folder.
+      resume_from: a `resume.tar` to continue in a new folder.
       evaluation_count: pairs of each family in an evaluation.
-      known_pair: real frames, evaluated too.
-      say: is told what happens, a line at a time.
+      known_pair: real frames, also evaluated.
+      say: called with each line of progress.
 
     Raises:
-      InputError: bad settings, or a folder or file that does not fit them.
+      InputError: bad settings, or a folder or file that does not match them.
     """
     settings.check()
     self._settings, self._say = settings, say
     self._known_pair = known_pair
     self._folder = FlowRunFolder(output)
-    going_on = resume or resume_from is not None
+    resumes = resume or resume_from is not None
     if resume_from is not None:
       self._folder.unpack(resume_from)
-    if going_on:
-      self._folder.go_on(settings.plain())
+    if resumes:
+      self._folder.resume(settings.plain())
     else:
       self._folder.begin(settings.plain())
     draw = functools.partial(
@@ -149,13 +149,13 @@ class FlowTrainer:
     }
     self._checkpoints = Checkpoints(self._folder.checkpoints, keep=1)
     self._build(functools.partial(draw, batch_size=settings.batch_size))
-    if going_on:
+    if resumes:
       self._restore()
 
-  def _build(self, draw):
-    """Makes the network, the optimiser, the first state and the programs."""
+  def _build(self, draw: Callable[[jax.Array], FlowPair]) -> None:
+    """Creates the network, the optimiser, the initial state and the programs."""
     settings = self._settings
-    # Default precision: TensorFloat-32 on a GPU, which is enough to train with.
+    # Default precision is TensorFloat-32 on a GPU, which is enough for training.
     network = make_network(
       settings.variant,
       dtype=None if settings.dtype == "float32" else settings.dtype,
@@ -175,19 +175,19 @@ class FlowTrainer:
     )
     self._apply = jax.jit(make_network(settings.variant).apply)
 
-  def _restore(self):
-    def complain(step, error):
+  def _restore(self) -> None:
+    def complain(step: int, error: Exception) -> None:
       self._say(f"the checkpoint at update {step} cannot be read: {error}")
 
     state = self._checkpoints.restore_latest(self.state, on_damaged=complain)
     if state is None:
       raise InputError(
-        f"--output {self._folder.path}: holds no checkpoint that can be read; begin "
-        "anew in another folder"
+        f"--output {self._folder.path}: holds no readable checkpoint; start again in "
+        "another folder"
       )
     self.state = state
     keep_rows(self._folder.metrics, updates=self.update)
-    self._say(f"goes on at update {self.update}")
+    self._say(f"resumes at update {self.update}")
 
   @property
   def update(self) -> int:
@@ -201,12 +201,12 @@ class FlowTrainer:
     evaluate_every: int,
     max_seconds: float = math.inf,
   ) -> bool:
-    """Trains until the end or until the time is over, and saves.
+    """Trains to the end or until time is up, then saves.
 
     Args:
       updates_per_call: updates on the device before the losses are read.
-      evaluate_every: updates between evaluations; the state is saved there too.
-      max_seconds: after so many no further call begins; there is one in any case.
+      evaluate_every: updates between evaluations, each of which saves the state.
+      max_seconds: no call starts after this many seconds; at least one runs.
 
     Returns:
       Whether the training is complete.
@@ -219,7 +219,9 @@ class FlowTrainer:
     with sole_writer(self._folder.path):
       return self._run(updates_per_call, evaluate_every, max_seconds)
 
-  def _run(self, updates_per_call, evaluate_every, max_seconds):
+  def _run(
+    self, updates_per_call: int, evaluate_every: int, max_seconds: float
+  ) -> bool:
     began = time.monotonic()
     if self.update == 0:
       self._evaluate_dis()
@@ -238,7 +240,7 @@ class FlowTrainer:
     self._save()
     return left <= 0
 
-  def _train(self, updates):
+  def _train(self, updates: int) -> None:
     began = time.monotonic()
     self.state, metrics = self._fit(self.state, self._data_key, updates=updates)
     means = {name: float(values.mean()) for name, values in metrics.items()}
@@ -257,16 +259,16 @@ class FlowTrainer:
       },
     )
 
-  def _evaluate_dis(self):
-    """The yardstick: what needs no training."""
+  def _evaluate_dis(self) -> None:
+    """Evaluates DIS, the baseline that needs no training."""
     row = {"update": 0, "estimator": "dis", **self._errors(make_estimator("dis"))}
     append_row(self._folder.metrics, row)
     self._say(_describe("DIS", row))
 
-  def _evaluate(self):
+  def _evaluate(self) -> None:
     variables = {"params": self.state.params}
 
-    def estimate(first, second):
+    def estimate(first: np.ndarray, second: np.ndarray) -> np.ndarray:
       return np.asarray(self._apply(variables, first, second))
 
     row = {"update": self.update, "estimator": "trained", **self._errors(estimate)}
@@ -282,7 +284,7 @@ class FlowTrainer:
       errors["known_pair"] = round(self._known_pair.error(estimate), 4)
     return errors
 
-  def _save(self):
+  def _save(self) -> None:
     self._checkpoints.save(self.state)
     self._folder.pack(self.update)
 
@@ -290,10 +292,10 @@ class FlowTrainer:
     """Writes the weights for `flow.make_estimator("pwcnet", weights=path)`.
 
     Args:
-      path: the .npz file; its folder is made.
+      path: the .npz file; its folder is created.
 
     Raises:
-      InputError: it cannot be written.
+      InputError: the file cannot be written.
     """
     try:
       Path(path).parent.mkdir(parents=True, exist_ok=True)

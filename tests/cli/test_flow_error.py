@@ -2,32 +2,18 @@
 
 import pathlib
 
-import cv2
 import numpy as np
 import pytest
 
 from dipvid_jax.cli import flow_error
+from tests.support.flow_pairs import write_flo, write_moving_pair
 
 _PAIR = pathlib.Path(__file__).resolve().parents[3] / "shared/data/sintel-pair"
 
 
-def _write_flo(path, flow):
-  header = (
-    np.array([202021.25], "<f4").tobytes()
-    + np.array(flow.shape[1::-1], "<i4").tobytes()
-  )
-  path.write_bytes(header + flow.astype("<f4").tobytes())
-
-
 @pytest.fixture
 def pair(tmp_path):
-  """Two noisy images, the second moved by 3 pixels, and that flow."""
-  noise = np.random.default_rng(0).integers(0, 256, (64, 99, 3), np.uint8)
-  image = cv2.GaussianBlur(noise, (0, 0), 2)
-  cv2.imwrite(str(tmp_path / "a.png"), image[:, 3:])
-  cv2.imwrite(str(tmp_path / "b.png"), image[:, :-3])
-  _write_flo(tmp_path / "ab.flo", np.tile(np.float32([3, 0]), (64, 96, 1)))
-  return [str(tmp_path / name) for name in ("a.png", "b.png", "ab.flo")]
+  return write_moving_pair(tmp_path)
 
 
 def test_the_error_of_a_known_motion_is_small(pair, capsys):
@@ -38,9 +24,9 @@ def test_the_error_of_a_known_motion_is_small(pair, capsys):
 
 
 def test_other_sizes_are_refused(pair, tmp_path, capsys):
-  _write_flo(tmp_path / "ab.flo", np.zeros((32, 96, 2), np.float32))
+  write_flo(tmp_path / "ab.flo", np.zeros((32, 96, 2), np.float32))
   assert flow_error.main(pair) == 2
-  assert "ab.flo: is 96x32" in capsys.readouterr().err
+  assert "ab.flo: is 32x96" in capsys.readouterr().err
 
 
 def test_missing_weights_are_one_line(pair, capsys):

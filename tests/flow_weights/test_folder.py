@@ -1,4 +1,4 @@
-"""The folder of a training: what is refused, the file that carries it on."""
+"""The folder of flow-weight training: what it refuses, and its resume file."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.flow_weights.folder import FlowRunFolder
 from dipvid_jax.storage.checkpoints import Checkpoints
 from flow.pwcnet.network import make_network
-from flow.training import FlowTrainState, make_learning_rate, make_optimizer
+from flow.training import TrainState, make_learning_rate, make_optimizer
 
 SETTINGS = {"variant": "small", "strides": [1, 3]}
 
@@ -25,7 +25,8 @@ def begun(path, state):
 
 
 def small_state(step=3):
-  return FlowTrainState({"w": jnp.arange(4.0)}, (jnp.ones(2, jnp.bfloat16),), jnp.int32(step))  # fmt: skip
+  opt_state = (jnp.ones(2, jnp.bfloat16),)
+  return TrainState({"w": jnp.arange(4.0)}, opt_state, jnp.int32(step))
 
 
 def restored(folder, like):
@@ -40,10 +41,10 @@ def test_the_resume_file_of_the_full_network_is_at_most_60_megabytes(tmp_path):
   network = make_network("full")
   params = jax.eval_shape(network.init, jax.random.key(0), frame, frame)["params"]
   optimizer = make_optimizer(make_learning_rate(1.0, updates=1, warm_up=0))
-  shapes = FlowTrainState(
+  shapes = TrainState(
     params, jax.eval_shape(optimizer.init, params), jax.ShapeDtypeStruct((), jnp.int32)
   )
-  random = np.random.default_rng(0)  # random numbers: nothing that packs well
+  random = np.random.default_rng(0)  # noise, which no archive compresses
 
   def fill(leaf):
     return jnp.asarray(random.standard_normal(leaf.shape, np.float32), leaf.dtype)
@@ -53,11 +54,11 @@ def test_the_resume_file_of_the_full_network_is_at_most_60_megabytes(tmp_path):
   assert 50e6 < folder.resume_file.stat().st_size <= 60e6
   elsewhere = FlowRunFolder(tmp_path / "elsewhere")
   elsewhere.unpack(folder.resume_file)
-  elsewhere.go_on(SETTINGS)
+  elsewhere.resume(SETTINGS)
   jax.tree.map(np.testing.assert_array_equal, restored(elsewhere, state), state)
 
 
-def test_a_run_is_never_written_over(tmp_path):
+def test_a_run_is_never_overwritten(tmp_path):
   folder = begun(tmp_path, small_state())
   for attempt in (lambda: folder.begin(SETTINGS), lambda: folder.unpack("any.tar")):
     with pytest.raises(InputError, match="holds another run"):
@@ -65,33 +66,33 @@ def test_a_run_is_never_written_over(tmp_path):
   assert int(restored(folder, small_state()).step) == 3
 
 
-def test_a_run_without_a_checkpoint_may_begin_anew(tmp_path):
+def test_a_run_without_a_checkpoint_may_start_over(tmp_path):
   folder = FlowRunFolder(tmp_path)
   folder.begin(SETTINGS)
   folder.metrics.write_text('{"update": 2}\n')
   folder.begin(SETTINGS | {"variant": "full"})
   assert not folder.metrics.exists()
-  folder.go_on(SETTINGS | {"variant": "full"})
+  folder.resume(SETTINGS | {"variant": "full"})
 
 
-def test_other_settings_do_not_go_on(tmp_path):
+def test_a_run_is_not_resumed_with_other_settings(tmp_path):
   folder = begun(tmp_path, small_state())
-  folder.go_on(SETTINGS)
+  folder.resume(SETTINGS)
   with pytest.raises(InputError, match=r"variant \(small there, full here\)"):
-    folder.go_on(SETTINGS | {"variant": "full"})
+    folder.resume(SETTINGS | {"variant": "full"})
 
 
-def test_nothing_to_go_on_with_is_one_line(tmp_path):
+def test_a_folder_without_a_run_is_refused_in_one_line(tmp_path):
   with pytest.raises(InputError, match="holds no run to resume"):
-    FlowRunFolder(tmp_path).go_on(SETTINGS)
+    FlowRunFolder(tmp_path).resume(SETTINGS)
 
 
-def test_a_resume_file_that_is_none_is_one_line(tmp_path):
+def test_a_bad_resume_file_is_refused_in_one_line(tmp_path):
   path = tmp_path / "resume.tar"
   folder = FlowRunFolder(tmp_path / "run")
   with pytest.raises(InputError, match=r"resume\.tar: cannot be unpacked"):
     folder.unpack(path)
-  path.write_bytes(b"no archive at all")
-  with pytest.raises(InputError, match="copy it once more") as caught:
+  path.write_bytes(b"not an archive")
+  with pytest.raises(InputError, match="copy it again") as caught:
     folder.unpack(path)
   assert "\n" not in str(caught.value)

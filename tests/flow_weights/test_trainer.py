@@ -1,4 +1,4 @@
-"""`bin/train-flow`: a run, its stretches, its weights; what it refuses."""
+"""`bin/train-flow`: runs, resumed runs, their weights, and refused input."""
 
 import errno
 import json
@@ -12,13 +12,13 @@ from dipvid_jax.cli import train_flow
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.flow_weights.trainer import FlowSettings, FlowTrainer
 from flow.procedural import FlowPair
-from tests.cli.test_flow_error import pair  # noqa: F401
+from tests.support.flow_pairs import write_moving_pair
 from tests.support.tiny_network import LevelsOnly
 
 
 @pytest.fixture(autouse=True)
 def quick_programs(monkeypatch):
-  """Moving noise and a small network in place of what takes long to compile."""
+  """Replaces what compiles slowly: pairs are moving noise, the network is small."""
 
   def draw(key, *, height, width, strides, family):
     noise = jax.random.uniform(key, (height, width, 3))
@@ -41,7 +41,8 @@ FLAGS = [
 
 
 def rows_of(folder):
-  return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]  # fmt: skip
+  lines = (folder / "metrics.jsonl").read_text().splitlines()
+  return [json.loads(line) for line in lines]
 
 
 def weights_of(path):
@@ -49,30 +50,35 @@ def weights_of(path):
     return dict(file)
 
 
-def test_a_run_in_two_stretches_is_the_run_in_one(tmp_path, pair, capsys):  # noqa: F811
+def test_a_run_in_two_stretches_equals_the_run_in_one(tmp_path, capsys):
   whole, begun, moved = (tmp_path / name for name in ("whole", "begun", "moved"))
   files = {path: str(path / "weights.npz") for path in (whole, begun, moved)}
+  pair = write_moving_pair(tmp_path)
 
   def train(path, *more):
-    return train_flow.main([*FLAGS, "--output", str(path), "--export", files[path], *more])  # fmt: skip
+    outputs = ("--output", str(path), "--export", files[path])
+    return train_flow.main([*FLAGS, *outputs, *more])
 
   assert train(whole, "--sintel-pair", *pair, "--evaluate-every", "1") == 0
   assert train(begun, "--max-seconds", "0") == 0
   assert "stopped at update 1" in capsys.readouterr().out
   assert train(moved, "--resume-from", str(begun / "resume.tar")) == 0
-  assert "goes on at update 1" in capsys.readouterr().out
+  assert "resumes at update 1" in capsys.readouterr().out
   one, two = weights_of(files[whole]), weights_of(files[moved])
   assert one.keys() == two.keys()
   for name, array in one.items():
     np.testing.assert_array_equal(two[name], array)
-  assert any((weights_of(files[begun])[name] != one[name]).any() for name in one if name != "variant")  # fmt: skip
+  early = weights_of(files[begun])
+  assert any((early[name] != one[name]).any() for name in one if name != "variant")
 
   rows = rows_of(whole)
   assert [(row["update"], row.get("estimator")) for row in rows] == [
-    (0, "dis"), (1, None), (1, "trained"), (2, None), (2, "trained")
-  ]  # fmt: skip
+    (0, "dis"),
+    *((1, None), (1, "trained")),
+    *((2, None), (2, "trained")),
+  ]
   for row in rows:
-    assert all(np.isfinite(value) for value in row.values() if value != row.get("estimator"))  # fmt: skip
+    assert all(np.isfinite(row[key]) for key in row if key != "estimator")
     if "estimator" in row:
       assert {"training_all", "held_out_visible", "known_pair"} <= row.keys()
   assert rows[0]["known_pair"] < 0.5  # DIS finds the known motion
@@ -95,7 +101,7 @@ def test_a_run_in_two_stretches_is_the_run_in_one(tmp_path, pair, capsys):  # no
     (["--sintel-pair", "a.png", "b.png", "ab.flo"], "a.png"),
   ],
 )
-def test_bad_input_is_one_line(tmp_path, capsys, flags, said):
+def test_bad_input_is_refused_in_one_line(tmp_path, capsys, flags, said):
   assert train_flow.main(["--output", str(tmp_path / "out"), *flags]) == 2
   line = capsys.readouterr().err
   assert said in line and line.count("\n") == 1
@@ -108,7 +114,7 @@ def test_an_unknown_variant_or_dtype_is_refused():
     FlowSettings(dtype="float16").check()
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
+def test_a_non_finite_loss_stops_the_run(tmp_path, monkeypatch):
   settings = FlowSettings(height=64, width=64, batch_size=1, updates=2)
   monkeypatch.setattr(
     "dipvid_jax.flow_weights.trainer.evaluation_pairs", lambda *_, **__: None
