@@ -1,4 +1,4 @@
-"""Every measure of one clip in one call, for programs that have the arrays at hand."""
+"""All measures of one clip in one call, for programs that hold the arrays."""
 
 import dataclasses
 import functools
@@ -11,6 +11,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.complexity import video_complexity
 from dipvid_jax.evaluation.fid import frechet_distance, paper_fid
 from dipvid_jax.evaluation.frame_quality import (
+  Quality,
   hole_ssim,
   load_skimage,
   paper_quality,
@@ -19,14 +20,14 @@ from dipvid_jax.evaluation.frame_quality import (
 from dipvid_jax.evaluation.inception import Inception, frame_features
 from dipvid_jax.evaluation.lpips import NETWORKS, load_lpips, lpips_distance
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch, temporal_consistency
-from dipvid_jax.evaluation.warping_error import warping_error
+from dipvid_jax.evaluation.warping_error import WarpingError, warping_error
 from dipvid_jax.metrics import hole_psnr
 from flow import Estimator, PairFlow, estimate_video_flow
 
 
 @dataclasses.dataclass(frozen=True)
 class _Clip:
-  """What a measure may look at; `result` are the frames that it is of."""
+  """What a measure reads; `result` holds the frames that it scores."""
 
   result: np.ndarray
   truth: np.ndarray
@@ -38,7 +39,7 @@ class _Clip:
 
 
 class Measure(NamedTuple):
-  """A protocol: its columns in a result, which frames it is of, what it needs."""
+  """A protocol: its columns, the frames it scores, how, and what it needs."""
 
   columns: tuple[str, ...]
   frames: Literal["full", "stitched", "truth"]
@@ -46,28 +47,29 @@ class Measure(NamedTuple):
   needs: Literal["", "skimage", "flow", "inception"] = ""
 
 
-def _paper(clip):
+def _paper(clip: _Clip) -> Quality:
   return paper_quality(clip.result, clip.truth)
 
 
-def _sttn(clip):
+def _sttn(clip: _Clip) -> Quality:
   return sttn_quality(clip.result, clip.truth)
 
 
-def _hole(clip):
+def _hole(clip: _Clip) -> tuple[float, float]:
   arrays = clip.result, clip.truth, clip.hole_masks
   return hole_psnr(*arrays), hole_ssim(*arrays)
 
 
-def _temporal(clip):
+def _temporal(clip: _Clip) -> Quality:
   return temporal_consistency(clip.result, clip.hole_masks, search=clip.search)
 
 
-def _warping(clip):
+def _warping(clip: _Clip) -> WarpingError:
+  assert clip.flow is not None
   return warping_error(clip.result, clip.hole_masks, clip.flow)
 
 
-def _lpips(clip):
+def _lpips(clip: _Clip) -> list[float]:
   return [
     lpips_distance(_lpips_params(network), clip.result, clip.truth, network=network)
     for network in NETWORKS
@@ -77,15 +79,17 @@ def _lpips(clip):
 _lpips_params = functools.cache(load_lpips)
 
 
-def _fid(clip):
-  frames = clip.result, clip.truth
-  features = [frame_features(clip.inception, clip_frames) for clip_frames in frames]
+def _fid(clip: _Clip) -> tuple[float, float]:
+  assert clip.inception is not None
+  result = frame_features(clip.inception, clip.result)
+  truth = frame_features(clip.inception, clip.truth)
   if clip.on_features:
-    clip.on_features(*features)
-  return paper_fid(*features), frechet_distance(*features)
+    clip.on_features(result, truth)
+  return paper_fid(result, truth), frechet_distance(result, truth)
 
 
-def _complexity(clip):
+def _complexity(clip: _Clip) -> tuple[float, float, float]:
+  assert clip.flow is not None
   complexity = video_complexity(clip.truth, clip.flow)
   return complexity.total, *complexity
 
@@ -107,7 +111,7 @@ MEASURES = {
     "flow",
   ),
 }
-# Those that need neither weights of the user's nor minutes.
+# These need neither weights from the user nor minutes of time.
 DEFAULT_MEASURES = ("paper", "sttn", "hole", "temporal", "warping", "complexity")
 
 
@@ -125,7 +129,7 @@ def evaluate_clip(
 ) -> dict[str, float]:
   """Measures a result against the truth.
 
-  `paper` is of the full frames, `complexity` of the truth, all others of the stitched
+  `paper` scores the full frames, `complexity` the truth, all others the stitched
   frames. A measure whose frames are not given is NaN: not measured.
 
   Args:
@@ -133,15 +137,15 @@ def evaluate_clip(
     stitched: the same form: the result in the hole, the input around it.
     truth: the same form.
     hole_masks: `[T, H, W, 1]`, above 0 in the hole.
-    measures: names out of `MEASURES`.
+    measures: names from `MEASURES`.
     search: patches of `temporal_consistency`.
-    estimator: of the true flow; DIS where None.
+    estimator: of the true flow; None takes DIS.
     inception: from `load_inception`; `fid` needs it.
-    on_features: called with the features of the result and of the truth, for the FID
-      of several videos pooled.
+    on_features: called with the features of the result and of the truth, from which
+      a caller can compute the pooled FID of several videos.
 
   Returns:
-    `{column: value}` in the order of `MEASURES`, and `frames`, their number.
+    `{column: value}` in the order of `MEASURES`, after `frames`, their number.
 
   Raises:
     InputError: an unknown measure, a missing package, frames too small or too few.
@@ -150,15 +154,7 @@ def evaluate_clip(
   wanted = check_measures(measures)
   _check_shapes(full, stitched, truth, hole_masks)
   needs = {MEASURES[name].needs for name in wanted}
-  if "skimage" in needs:
-    load_skimage()  # before the work
-  if "inception" in needs and inception is None:
-    raise InputError(
-      "measure fid needs InceptionV3's weights: --inception FILE, such as pytorch-fid's "
-      "pt_inception-2015-12-05-6726825d.pth, or leave fid out"
-    )
-  if len(truth) < 2 and needs & {"flow", "inception"}:
-    raise InputError("measures warping, fid and complexity need at least 2 frames")
+  _check_needs(needs, len(truth), inception)
   known = _unit(truth)
   flow = None
   if "flow" in needs:
@@ -184,10 +180,10 @@ def evaluate_clip(
 
 
 def check_measures(names: Collection[str]) -> list[str]:
-  """Puts names of measures in their order.
+  """Sorts names of measures into the order of `MEASURES`.
 
   Raises:
-    InputError: one of them is unknown.
+    InputError: a name is unknown.
   """
   for name in names:
     if name not in MEASURES:
@@ -197,7 +193,27 @@ def check_measures(names: Collection[str]) -> list[str]:
   return [name for name in MEASURES if name in names]
 
 
-def _check_shapes(full, stitched, truth, hole_masks):
+def _check_needs(
+  needs: Collection[str], frame_count: int, inception: Inception | None
+) -> None:
+  """Checks, before the work, that everything the measures need is there."""
+  if "skimage" in needs:
+    load_skimage()
+  if "inception" in needs and inception is None:
+    raise InputError(
+      "measure fid needs InceptionV3's weights: give --inception FILE, such as"
+      " pytorch-fid's pt_inception-2015-12-05-6726825d.pth, or leave fid out"
+    )
+  if frame_count < 2 and ("flow" in needs or "inception" in needs):
+    raise InputError("measures warping, fid and complexity need at least 2 frames")
+
+
+def _check_shapes(
+  full: np.ndarray | None,
+  stitched: np.ndarray | None,
+  truth: np.ndarray,
+  hole_masks: np.ndarray,
+) -> None:
   shape = np.shape(truth)
   shapes = [np.shape(clip) for clip in (full, stitched) if clip is not None]
   if (
@@ -211,7 +227,7 @@ def _check_shapes(full, stitched, truth, hole_masks):
     )
 
 
-def _unit(frames):
-  """Floats in [0, 1]; float32 where they were levels, which it holds exactly enough."""
+def _unit(frames: np.ndarray) -> np.ndarray:
+  """Floats in [0, 1]; uint8 levels become float32, which is precise enough."""
   frames = np.asarray(frames)
   return frames / np.float32(255) if frames.dtype == np.uint8 else frames

@@ -1,4 +1,4 @@
-"""How much a video changes: what splits a set into simple and complex videos."""
+"""How much a video changes, by which a set splits into simple and complex videos."""
 
 from typing import NamedTuple
 
@@ -28,10 +28,10 @@ class Complexity(NamedTuple):
 def video_complexity(truth: np.ndarray, flow: PairFlow) -> Complexity:
   """How much the appearance and the motion of a video vary.
 
-  The paper gives no units. Pixel values are in [0, 1] here, which makes both terms of
-  one order; in levels of 0 to 255 the first would outweigh the second. The gradient's
-  magnitude is the root of the sum of the squares of the four derivatives, by central
-  differences; its mean is taken over the pixels and pairs of the forward flow.
+  The paper gives no units. Pixel values are in [0, 1] here, which gives both terms the
+  same order of magnitude; with levels of 0 to 255 the first would dominate. The
+  gradient's magnitude is the root of the sum of the squares of the four derivatives,
+  by central differences; its mean runs over the pixels and pairs of the forward flow.
 
   Args:
     truth: `[T, H, W, 3]` float in [0, 1].

@@ -1,4 +1,4 @@
-"""A whole evaluation: files in, a table out."""
+"""A whole evaluation: files of several clips in, a table out."""
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -7,19 +7,18 @@ from typing import Any
 import numpy as np
 
 from dipvid_jax.evaluation.clip import check_measures, evaluate_clip
-from dipvid_jax.evaluation.clip_files import (
+from dipvid_jax.evaluation.clip_arrays import (
   Arrays,
-  ClipFiles,
   Size,
-  full_path,
   read_full,
   read_stitched,
-  read_truth,
+  read_true_clip,
 )
+from dipvid_jax.evaluation.clip_files import ClipFiles, full_path
 from dipvid_jax.evaluation.fid import frechet_distance
 from dipvid_jax.evaluation.frame_quality import STTN_SIZE, load_skimage
-from dipvid_jax.evaluation.inception import load_inception
-from dipvid_jax.evaluation.tables import Evaluation, summarise
+from dipvid_jax.evaluation.inception import Inception, load_inception
+from dipvid_jax.evaluation.summary import Evaluation, summarise
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch
 from dipvid_jax.media.images import format_size
 from flow import Estimator, make_estimator
@@ -42,12 +41,12 @@ def evaluate(
   Args:
     clips: the files of each; `pair_clips` finds them.
     name: of the system.
-    measures: names out of `MEASURES`.
-    size: (H, W) that results and truth are resized to; None takes them as they are.
-    search: patches of the temporal consistency.
-    estimator: of the true flow; DIS where None.
+    measures: names from `MEASURES`.
+    size: (H, W) that results and truth are resized to; None keeps their sizes.
+    search: patches of `temporal_consistency`.
+    estimator: of the true flow; None takes DIS.
     inception_path: InceptionV3's weights, for `fid`.
-    threshold: complexity above which a clip is complex; the set's median where None.
+    threshold: complexity above which a clip is complex; None takes the set's median.
     on_clip: called with 1 after each clip.
 
   Returns:
@@ -64,9 +63,9 @@ def evaluate(
   features: dict[str, tuple[np.ndarray, np.ndarray]] = {}
   rows, notes = {}, []
   for clip in clips:
-    truth, masks = read_truth(clip)
-    stitched = read_stitched(clip, truth, masks, size=size)
-    full = read_full(clip, truth, masks, size=size) if "paper" in wanted else None
+    true_clip = read_true_clip(clip)
+    stitched = read_stitched(true_clip, size=size)
+    full = read_full(true_clip, size=size) if "paper" in wanted else None
     notes += _notes(clip, wanted, stitched, full)
     rows[clip.name] = evaluate_clip(
       *(None, stitched.result, stitched.truth, stitched.hole_masks),
@@ -93,10 +92,13 @@ def evaluate(
   return Evaluation(name, settings, [*dict.fromkeys(notes)], rows, summary)
 
 
-def _notes(clip, wanted, stitched: Arrays, full: Arrays | None) -> list[str]:
+def _notes(
+  clip: ClipFiles, wanted: Collection[str], stitched: Arrays, full: Arrays | None
+) -> list[str]:
+  """What a reader must know about the figures of a clip."""
   notes = []
   if "paper" in wanted and full is None:
-    notes.append(f"{clip.name}: there are no full frames, paper is not measured")
+    notes.append(f"{clip.name}: there are no full frames, so paper is not measured")
   path = full_path(clip)
   if full and path and clip.full is None:
     lossy = ", lossy H.264" if path.suffix else ""
@@ -105,19 +107,27 @@ def _notes(clip, wanted, stitched: Arrays, full: Arrays | None) -> list[str]:
   shape = stitched.truth.shape
   if "sttn" in wanted and shape[1:3] != STTN_SIZE:
     notes.append(
-      f"sttn: the field scores at {format_size(STTN_SIZE)}, this is {format_size(shape[1:])}"
+      f"sttn: the field scores at {format_size(STTN_SIZE)}, this is"
+      f" {format_size(shape[1:])}"
     )
   return notes
 
 
-def _settings(wanted, size, search, estimator, inception, threshold) -> dict[str, Any]:
-  """What the figures depend on, a line for each measure under its protocol's name."""
+def _settings(
+  wanted: Sequence[str],
+  size: Size | None,
+  search: PatchSearch,
+  estimator: Estimator,
+  inception: Inception | None,
+  threshold: float | None,
+) -> dict[str, Any]:
+  """What the figures depend on, one line per measure."""
   lines = {
     "paper": "full frames; mean over a video's frames, then over videos; SSIM with "
     "Gaussian windows of 11x11, 1.5 px",
     "sttn": "stitched frames, uint8; scikit-image's SSIM, win_size 65; mean over all "
     "frames of all videos",
-    "hole": "stitched frames, hole pixels alone; PSNR pooled over a video; SSIM map "
+    "hole": "stitched frames, hole pixels only; PSNR pooled over a video; SSIM map "
     "of Gaussian windows of 11x11, 1.5 px",
     "temporal": f"stitched frames; patches of {search.patch}x{search.patch} within "
     f"{search.radius} px, {search.patches_per_pair} for each pair of frames, "

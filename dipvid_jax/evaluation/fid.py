@@ -3,18 +3,20 @@
 Features are `[N, C]` float64, from `inception.frame_features`.
 """
 
+from typing import Any
+
 import numpy as np
 
 
 def paper_fid(result: np.ndarray, truth: np.ndarray) -> float:
-  """Each result frame against all true frames of its video, the mean over the frames.
+  """FID of each result frame against all true frames of its video, frame mean.
 
   The paper: "we compute the FID score of each inpainted frame independently against
   the full collection of ground-truth frames and aggregate the value over the whole
-  video". It does not say how one frame has a covariance. Read here to the letter: the
+  video". It does not say what the covariance of one frame is. Taken literally, the
   Gaussian of a single sample is a point, so its distance is
-  |f - mean|^2 + trace(covariance of the truth). The second term is a property of the
-  truth: even the truth itself does not reach 0.
+  |f - mean|^2 + trace(covariance of the truth). The second term depends on the truth
+  alone, so even the truth itself does not score 0.
 
   Args:
     result: `[T, C]`.
@@ -24,7 +26,7 @@ def paper_fid(result: np.ndarray, truth: np.ndarray) -> float:
     The mean distance.
 
   Raises:
-    ValueError: the shapes disagree, or the truth is one frame.
+    ValueError: the shapes disagree, or the truth has one frame.
 
   Reference: Zhang et al., ICCV 2019, section 4.1.
   """
@@ -37,9 +39,9 @@ def frechet_distance(result: np.ndarray, truth: np.ndarray) -> float:
   """FID as the field computes it: between the Gaussians of two sets of frames.
 
   |m1 - m2|^2 + trace(S1 + S2 - 2 (S1 S2)^(1/2)). With S = R^T R, the trace of the root
-  is the sum of the singular values of R1 R2^T: no matrix root, and exact where there
-  are fewer frames than features. Such figures are biased upwards: compare sets of
-  one size only.
+  is the sum of the singular values of R1 R2^T, which needs no matrix root and is exact
+  also for fewer frames than features. The estimate is biased upwards, the more so the
+  fewer frames: compare only sets of equal size.
 
   Args:
     result: `[N, C]`, at least two frames.
@@ -49,7 +51,7 @@ def frechet_distance(result: np.ndarray, truth: np.ndarray) -> float:
     The distance, 0 for equal sets.
 
   Raises:
-    ValueError: the shapes disagree, or a set is one frame.
+    ValueError: the shapes disagree, or a set has one frame.
 
   Reference: Heusel et al., NeurIPS 2017.
   """
@@ -61,13 +63,14 @@ def frechet_distance(result: np.ndarray, truth: np.ndarray) -> float:
   return max(0.0, float(offset + traces - 2 * overlap))
 
 
-def _covariance_root(features):
-  """R `[min(N, C), C]` with R^T R the covariance (divisor N - 1)."""
+def _covariance_root(features: np.ndarray) -> np.ndarray:
+  """R `[min(N, C), C]` such that R^T R is the covariance (divisor N - 1)."""
   centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
-  return np.linalg.qr(centred, mode="r")
+  root: Any = np.linalg.qr(centred, mode="r")  # NumPy's types omit this mode
+  return root
 
 
-def _check(result, truth, *, fewest):
+def _check(result: np.ndarray, truth: np.ndarray, *, fewest: int) -> None:
   if result.ndim != 2 or truth.ndim != 2 or result.shape[1] != truth.shape[1]:
     raise ValueError(f"features must be [N, C], got {result.shape} and {truth.shape}")
   if len(result) < fewest or len(truth) < 2:

@@ -1,15 +1,17 @@
-"""How good single frames are: PSNR and SSIM under the field's protocols.
+"""PSNR and SSIM of single frames, by the field's protocols.
 
 Clips are `[T, H, W, 3]` RGB, float in [0, 1] or uint8 levels. PSNR is in decibels.
-SSIM is scikit-image's, the package of the extra `eval`.
+SSIM is computed by scikit-image, from the extra `eval`.
 """
 
 import importlib
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.media.images import format_size
 from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.metrics import psnr
 
@@ -32,10 +34,10 @@ class Quality(NamedTuple):
 
 
 def paper_quality(full: np.ndarray, truth: np.ndarray) -> Quality:
-  """PSNR and SSIM of whole frames, each the mean over the frames of the video.
+  """PSNR and SSIM of whole frames, each averaged over the frames of the video.
 
-  The paper names no window; this is SSIM as Wang et al. define it: Gaussian windows
-  of 11 x 11 and 1.5 px, mean over pixels and channels.
+  The paper names no window; this is the SSIM of Wang et al.: Gaussian windows of
+  11 x 11 and 1.5 px, averaged over pixels and channels.
 
   Args:
     full: `[T, H, W, 3]`, the network's own frames, hole and surroundings.
@@ -45,7 +47,7 @@ def paper_quality(full: np.ndarray, truth: np.ndarray) -> Quality:
     The means; PSNR is infinite where a frame is exact.
 
   Raises:
-    InputError: frames smaller than a window, or no scikit-image.
+    InputError: the frames are smaller than a window, or scikit-image is missing.
 
   Reference: Zhang et al., ICCV 2019, section 4.1; Wang et al., 2004.
   """
@@ -62,9 +64,9 @@ def paper_quality(full: np.ndarray, truth: np.ndarray) -> Quality:
 def sttn_quality(stitched: np.ndarray, truth: np.ndarray) -> Quality:
   """PSNR and SSIM of stitched frames as STTN and its successors report them.
 
-  On 8-bit levels: PSNR with peak 255; SSIM of scikit-image with flat windows of
-  65 x 65 over all channels. The field does it at 432 x 240, and takes the mean of all
-  frames of all videos at once: weigh a video by its number of frames.
+  On 8-bit levels: PSNR with peak 255; scikit-image's SSIM with flat windows of
+  65 x 65 over all channels. The field scores at 240 x 432 (height x width) and averages
+  over all frames of all videos at once: weight a video by its number of frames.
 
   Args:
     stitched: `[T, H, W, 3]`, the result in the hole and the input around it.
@@ -74,7 +76,7 @@ def sttn_quality(stitched: np.ndarray, truth: np.ndarray) -> Quality:
     The means over the frames; PSNR is infinite where a frame is exact.
 
   Raises:
-    InputError: frames smaller than a window, or no scikit-image.
+    InputError: the frames are smaller than a window, or scikit-image is missing.
 
   Reference: Zeng et al., STTN, ECCV 2020, and its published evaluation.
   """
@@ -91,7 +93,7 @@ def sttn_quality(stitched: np.ndarray, truth: np.ndarray) -> Quality:
 
 
 def hole_ssim(result: np.ndarray, truth: np.ndarray, hole_masks: np.ndarray) -> float:
-  """The SSIM map of `paper_quality`, its mean over hole pixels, channels and frames.
+  """SSIM as in `paper_quality`, averaged over hole pixels, channels and frames.
 
   Args:
     result: `[T, H, W, 3]`, the stitched frames.
@@ -102,7 +104,7 @@ def hole_ssim(result: np.ndarray, truth: np.ndarray, hole_masks: np.ndarray) -> 
     SSIM, at most 1.
 
   Raises:
-    InputError: frames smaller than a window, or no scikit-image.
+    InputError: the frames are smaller than a window, or scikit-image is missing.
     ValueError: no pixel is in the hole.
   """
   structural_similarity = load_skimage().structural_similarity
@@ -120,7 +122,7 @@ def hole_ssim(result: np.ndarray, truth: np.ndarray, hole_masks: np.ndarray) -> 
   return float(total / (3 * hole.sum()))
 
 
-def load_skimage():
+def load_skimage() -> ModuleType:
   """Imports scikit-image's metrics.
 
   Raises:
@@ -135,22 +137,21 @@ def load_skimage():
 
 
 def check_sides(measure: str, shape: tuple[int, ...], smallest: int) -> None:
-  """Raises an InputError where frames `[T, H, W, 3]` are too small for a measure."""
-  height, width = shape[1:3]
-  if min(height, width) < smallest:
+  """Raises an InputError if frames `[T, H, W, 3]` are too small for a measure."""
+  if min(shape[1:3]) < smallest:
     raise InputError(
       f"measure {measure} needs sides of at least {smallest} px, the frames are "
-      f"{width}x{height}; use larger frames or leave it out"
+      f"{format_size(shape[1:3])} (height x width); use larger frames or leave it out"
     )
 
 
 def as_float(frames: np.ndarray) -> np.ndarray:
-  """Levels or floats to float64 in [0, 1]."""
+  """Converts levels or floats to float64 in [0, 1]."""
   frames = np.asarray(frames)
   return frames / 255 if frames.dtype == np.uint8 else frames.astype(np.float64)
 
 
 def as_levels(frames: np.ndarray) -> np.ndarray:
-  """Levels or floats to uint8 levels."""
+  """Converts levels or floats to uint8 levels."""
   frames = np.asarray(frames)
   return frames if frames.dtype == np.uint8 else to_levels(frames)

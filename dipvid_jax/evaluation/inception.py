@@ -1,8 +1,8 @@
-"""InceptionV3's last pooled features, from a file of weights that the user has.
+"""InceptionV3's last pooled features, from the user's own file of weights.
 
-Two versions of the network circulate, with the same names: the one that the field's
-FID is computed with (converted from TensorFlow's of 2015; 1008 classes) and
-torchvision's (1000 classes). They differ in their pooling, so the file decides.
+Two versions of the network circulate, with the same layer names: the one behind the
+field's FID (converted from TensorFlow's of 2015; 1008 classes) and torchvision's (1000
+classes). They differ in their pooling, so the number of classes selects the version.
 """
 
 import functools
@@ -14,10 +14,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.frame_quality import as_float
+from dipvid_jax.evaluation.inception_network import inception_features
 from flow.pwcnet.torch_files import read_torch_file
 
 _INPUT_SIDE = 299
@@ -31,8 +31,8 @@ class Inception(NamedTuple):
   Attributes:
     layers: for each convolution its kernel `[h, w, I, O]` and bias `[O]`, float32,
       with the BatchNorm behind it folded in.
-    of_fid: whether it is the version of the field's FID.
-    identity: names the version and the file's content.
+    of_fid: whether this is the version behind the field's FID.
+    identity: names the version and gives the file's SHA-256.
   """
 
   layers: dict[str, dict[str, jax.Array]]
@@ -45,17 +45,18 @@ def load_inception(path: str | Path) -> Inception:
 
   Args:
     path: a state dict such as `pt_inception-2015-12-05-6726825d.pth` of pytorch-fid,
-      or torchvision's `inception_v3_google-*.pth`. Nothing in it is run.
+      or torchvision's `inception_v3_google-*.pth`. No code in it is run.
 
   Returns:
     The network.
 
   Raises:
-    InputError: no such file, or it holds another network.
+    InputError: the file cannot be read, or holds another network.
   """
   layers, of_fid = arrange_layers(read_torch_file(path), source=str(path))
   version = "of pytorch-fid" if of_fid else "of torchvision, not the field's"
-  digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+  with Path(path).open("rb") as file:
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
   return Inception(layers, of_fid, f"InceptionV3 {version}, sha256 {digest}")
 
 
@@ -65,14 +66,14 @@ def arrange_layers(
   """Arranges PyTorch's tensors as `inception_features` takes them.
 
   Args:
-    tensors: by name, in PyTorch's layout. All channels may be fewer than published.
-    source: where they come from, for the error's text.
+    tensors: by name, in PyTorch's layout; may have fewer channels than published.
+    source: where they come from, for the error message.
 
   Returns:
     `layers` and `of_fid` of `Inception`.
 
   Raises:
-    InputError: they are of another network.
+    InputError: they belong to another network.
   """
   try:
     classes = len(tensors["fc.bias"])
@@ -92,8 +93,10 @@ def arrange_layers(
   return layers, of_fid
 
 
-def _fold_layers(tensors):
-  """Each convolution with the BatchNorm behind it as one kernel and bias."""
+def _fold_layers(
+  tensors: Mapping[str, np.ndarray],
+) -> dict[str, dict[str, jax.Array]]:
+  """Folds each convolution and its BatchNorm into one kernel and bias."""
   layers = {}
   for key in tensors:
     name = key.removesuffix(".conv.weight")
@@ -113,9 +116,9 @@ def _fold_layers(tensors):
 
 
 def frame_features(inception: Inception, frames: np.ndarray) -> np.ndarray:
-  """Features of frames as FID wants them: resized to 299 x 299, in [-1, 1].
+  """Features of frames, resized to 299 x 299 and scaled to [-1, 1] for FID.
 
-  The resizing is bilinear without smoothing, as pytorch-fid's.
+  The resizing is bilinear without antialiasing, as in pytorch-fid.
 
   Args:
     inception: from `load_inception`.
@@ -131,150 +134,10 @@ def frame_features(inception: Inception, frames: np.ndarray) -> np.ndarray:
   return np.concatenate(features).astype(np.float64)
 
 
-def _input(frame):
+def _input(frame: np.ndarray) -> jax.Array:
   image = jnp.asarray(2 * as_float(frame) - 1, jnp.float32)[None]
   size = (1, _INPUT_SIDE, _INPUT_SIDE, 3)
   return jax.image.resize(image, size, "bilinear", antialias=False)
-
-
-def inception_features(
-  layers: Mapping[str, Mapping[str, jax.Array]], images: jax.Array, *, of_fid: bool
-) -> jax.Array:
-  """The mean over the places of the last block's output.
-
-  Args:
-    layers: see `Inception`.
-    images: `[N, H, W, 3]` float in [-1, 1], H and W at least 75.
-    of_fid: the version: its average pooling leaves the border out of the mean, and
-      its last block pools by the maximum.
-
-  Returns:
-    `[N, C]`.
-
-  Reference: Szegedy et al., Rethinking the Inception Architecture, CVPR 2016.
-  """
-
-  run = functools.partial(_run, layers)
-  x = run(images, ("Conv2d_1a_3x3", 3, 3, 2))
-  x = run(x, ("Conv2d_2a_3x3", 3, 3), padding="VALID")
-  x = run(x, ("Conv2d_2b_3x3", 3, 3))
-  x = run(_max_pool(x, 2), ("Conv2d_3b_1x1", 1, 1))
-  x = run(x, ("Conv2d_4a_3x3", 3, 3), padding="VALID")
-  x = _max_pool(x, 2)
-  average = functools.partial(_average_pool, counts_border=not of_fid)
-  for name, block in _BLOCKS.items():
-    pool = _max_pool if of_fid and name == "Mixed_7c" else average
-    branches = block(functools.partial(_run, layers, prefix=f"{name}."), x, pool)
-    x = jnp.concatenate(branches, axis=-1)
-  return x.mean(axis=(1, 2))
-
-
-def _run(layers, x, *steps, prefix="", padding="SAME"):
-  """Convolutions and ReLUs, one after another: (name, height, width, stride)."""
-  for name, height, width, *stride in steps:
-    layer = layers[prefix + name]
-    kernel = layer["kernel"]
-    if kernel.shape[:2] != (height, width):
-      raise ValueError(f"{prefix}{name} is {kernel.shape[0]}x{kernel.shape[1]}")
-    x = jax.lax.conv_general_dilated(
-      x,
-      kernel,
-      (*stride, *stride) or (1, 1),
-      "VALID" if stride else padding,
-      dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
-    x = jax.nn.relu(x + layer["bias"].reshape(1, 1, 1, -1))
-  return x
-
-
-def _block_5(run, x, pool):
-  return (
-    run(x, ("branch1x1", 1, 1)),
-    run(x, ("branch5x5_1", 1, 1), ("branch5x5_2", 5, 5)),
-    run(
-      x,
-      ("branch3x3dbl_1", 1, 1),
-      ("branch3x3dbl_2", 3, 3),
-      ("branch3x3dbl_3", 3, 3),
-    ),
-    run(pool(x), ("branch_pool", 1, 1)),
-  )
-
-
-def _block_6a(run, x, _):
-  return (
-    run(x, ("branch3x3", 3, 3, 2)),
-    run(
-      x,
-      ("branch3x3dbl_1", 1, 1),
-      ("branch3x3dbl_2", 3, 3),
-      ("branch3x3dbl_3", 3, 3, 2),
-    ),
-    _max_pool(x, 2),
-  )
-
-
-def _block_6(run, x, pool):
-  return (
-    run(x, ("branch1x1", 1, 1)),
-    run(x, ("branch7x7_1", 1, 1), ("branch7x7_2", 1, 7), ("branch7x7_3", 7, 1)),
-    run(
-      x,
-      ("branch7x7dbl_1", 1, 1),
-      ("branch7x7dbl_2", 7, 1),
-      ("branch7x7dbl_3", 1, 7),
-      ("branch7x7dbl_4", 7, 1),
-      ("branch7x7dbl_5", 1, 7),
-    ),
-    run(pool(x), ("branch_pool", 1, 1)),
-  )
-
-
-def _block_7a(run, x, _):
-  return (
-    run(x, ("branch3x3_1", 1, 1), ("branch3x3_2", 3, 3, 2)),
-    run(
-      x,
-      ("branch7x7x3_1", 1, 1),
-      ("branch7x7x3_2", 1, 7),
-      ("branch7x7x3_3", 7, 1),
-      ("branch7x7x3_4", 3, 3, 2),
-    ),
-    _max_pool(x, 2),
-  )
-
-
-def _block_7(run, x, pool):
-  single = run(x, ("branch3x3_1", 1, 1))
-  double = run(x, ("branch3x3dbl_1", 1, 1), ("branch3x3dbl_2", 3, 3))
-  return (
-    run(x, ("branch1x1", 1, 1)),
-    run(single, ("branch3x3_2a", 1, 3)),
-    run(single, ("branch3x3_2b", 3, 1)),
-    run(double, ("branch3x3dbl_3a", 1, 3)),
-    run(double, ("branch3x3dbl_3b", 3, 1)),
-    run(pool(x), ("branch_pool", 1, 1)),
-  )
-
-
-_BLOCKS = {
-  **dict.fromkeys(("Mixed_5b", "Mixed_5c", "Mixed_5d"), _block_5),
-  "Mixed_6a": _block_6a,
-  **dict.fromkeys(("Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"), _block_6),
-  "Mixed_7a": _block_7a,
-  **dict.fromkeys(("Mixed_7b", "Mixed_7c"), _block_7),
-}
-
-
-def _max_pool(x, stride=1):
-  """3x3 maximum; no padding where it strides."""
-  padding = "SAME" if stride == 1 else "VALID"
-  return nn.max_pool(x, (3, 3), strides=(stride, stride), padding=padding)
-
-
-def _average_pool(x, *, counts_border):
-  """3x3 mean at every place; the zeros around the map count or do not."""
-  return nn.avg_pool(x, (3, 3), padding="SAME", count_include_pad=counts_border)
 
 
 _apply = jax.jit(inception_features, static_argnames="of_fid")

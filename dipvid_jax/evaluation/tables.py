@@ -1,126 +1,26 @@
-"""Means over a set of videos, and tables of them as Markdown, CSV and JSON.
+"""Tables of an evaluation as Markdown, CSV and JSON.
 
 A value that is not measured is NaN: "not measured" in Markdown, empty in CSV, null in
-JSON. An infinite one is "inf" everywhere.
+JSON. An infinite value is "inf" everywhere.
 """
 
 import csv
-import dataclasses
 import io
 import json
 import math
-import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.evaluation.summary import Evaluation, Values, list_columns
 from dipvid_jax.storage.atomic import replacing
 
-Values = Mapping[str, float]
-# The field pools the frames of all videos; a mean that each video enters by its frames.
-_BY_FRAMES = ("sttn_psnr", "sttn_ssim")
-_POOLED_FID = "fid_pooled"
 # Digits after the point, by the last word of a column.
 _DIGITS = {"psnr": 2, "ssim": 4, "paper": 2, "pooled": 2, "frames": 0}
 
 
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-  """What an evaluation found.
-
-  Attributes:
-    name: of the system whose results they are.
-    settings: what the figures depend on, as plain values.
-    notes: what a reader has to know, a line each.
-    rows: `{video: {column: value}}`.
-    summary: `{partition: {column: mean}}`, from `summarise`.
-  """
-
-  name: str
-  settings: Mapping[str, Any]
-  notes: Sequence[str]
-  rows: Mapping[str, Values]
-  summary: Mapping[str, Values]
-
-
-def partition(
-  complexities: Mapping[str, float], *, threshold: float | None = None
-) -> dict[str, list[str]]:
-  """Splits videos into simple and complex ones.
-
-  Args:
-    complexities: by video.
-    threshold: a video above it is complex; None takes the median of the set, so that
-      the halves are equal (of an odd number, the middle one is simple).
-
-  Returns:
-    The names under `complex` and `simple`.
-
-  Reference: Zhang et al., ICCV 2019, section 4.2.
-  """
-  limit = threshold
-  if limit is None:
-    limit = statistics.median(complexities.values())
-  parts: dict[str, list[str]] = {"complex": [], "simple": []}
-  for name, value in complexities.items():
-    parts["complex" if value > limit else "simple"].append(name)
-  return parts
-
-
-def summarise(
-  rows: Mapping[str, Values],
-  *,
-  threshold: float | None = None,
-  pooled_fid: Callable[[Sequence[str]], float] | None = None,
-) -> dict[str, dict[str, float]]:
-  """Means over all videos, and over the complex and the simple ones.
-
-  Each video counts once, but in the columns of `sttn` each frame. A mean of which one
-  video is not measured is not measured: over the others it would be of another set.
-
-  Args:
-    rows: `{video: values}`, values as `evaluate_clip` returns them.
-    threshold: see `partition`.
-    pooled_fid: FID of the frames of so many videos together; without it the pooled
-      FID of several videos is not measured (it is no mean).
-
-  Returns:
-    `{partition: {column: mean}}`: `all`, and where complexity is measured and neither
-    part is empty `complex` and `simple`. `videos` is their number, `frames` the sum.
-  """
-  parts = {"all": [*rows]}
-  complexities = {
-    name: row["complexity"] for name, row in rows.items() if "complexity" in row
-  }
-  if complexities.keys() == rows.keys() and rows:
-    halves = partition(complexities, threshold=threshold)
-    if all(halves.values()):
-      parts |= halves
-  return {part: _means(rows, names, pooled_fid) for part, names in parts.items()}
-
-
-def _means(rows, names, pooled_fid):
-  chosen = [rows[name] for name in names]
-  columns = _columns(chosen)
-  frames = [row["frames"] for row in chosen]
-  means = {"videos": float(len(chosen)), "frames": float(sum(frames))}
-  for column in columns:
-    if column == "frames":
-      continue
-    values = [row.get(column, math.nan) for row in chosen]
-    if column == _POOLED_FID and len(chosen) > 1:
-      means[column] = pooled_fid(names) if pooled_fid else math.nan
-    else:
-      weights = frames if column in _BY_FRAMES else None
-      means[column] = float(np.average(values, weights=weights))
-  return means
-
-
 def format_value(column: str, value: float) -> str:
-  """A value as a table shows it."""
+  """A value as it stands in a Markdown table."""
   if math.isnan(value):
     return "not measured"
   digits = _DIGITS.get("frames" if column == "videos" else column.split("_")[-1])
@@ -141,7 +41,8 @@ def markdown(evaluation: Evaluation) -> str:
   return "\n".join(lines) + "\n"
 
 
-def _measures_down(evaluation):
+def _measures_down(evaluation: Evaluation) -> list[str]:
+  """One line per measure: the only video, or the means of each part."""
   summary = evaluation.summary
   one = len(evaluation.rows) == 1
   heads = [*evaluation.rows] if one else [f"{part} (mean)" for part in summary]
@@ -152,17 +53,14 @@ def _measures_down(evaluation):
   return lines
 
 
-def _videos_down(rows):
-  columns = _columns(rows.values())
+def _videos_down(rows: Mapping[str, Values]) -> list[str]:
+  """One line per video."""
+  columns = list_columns(rows.values())
   lines = [_line(["video", *columns]), _line(["---", *["---:"] * len(columns)])]
   for name, row in rows.items():
     cells = (format_value(column, row.get(column, math.nan)) for column in columns)
     lines.append(_line([name, *cells]))
   return lines
-
-
-def _columns(rows):
-  return dict.fromkeys(column for row in rows for column in row)
 
 
 def table_2(
@@ -172,7 +70,7 @@ def table_2(
 
   Args:
     summaries: from `summarise`, by method.
-    protocol: `paper`, as the paper has it, or `sttn`.
+    protocol: `paper`, the paper's own, or `sttn`.
 
   Returns:
     A line for each method; PSNR and SSIM as the paper writes them, 32.1/.969.
@@ -188,27 +86,27 @@ def table_2(
   return "\n".join(lines)
 
 
-def _pair(values, protocol):
+def _pair(values: Values, protocol: str) -> str:
   psnr, ssim = (values.get(f"{protocol}_{kind}", math.nan) for kind in ("psnr", "ssim"))
   if math.isnan(psnr):
     return "not measured"
   return f"{psnr:.1f}/{f'{ssim:.3f}'.removeprefix('0')}"
 
 
-def _line(cells):
+def _line(cells: Sequence[str]) -> str:
   return f"| {' | '.join(cells)} |"
 
 
 def write_markdown(path: Path, evaluation: Evaluation) -> None:
-  """Writes `markdown`'s text; the file appears when it is whole."""
+  """Writes the text of `markdown`; the file appears only when complete."""
   _write(path, markdown(evaluation))
 
 
 def write_csv(path: Path, evaluation: Evaluation) -> None:
-  """Writes a line for each video and for each mean, every digit."""
+  """Writes a line for each video and each mean, with every digit."""
   rows = [("video", name, row) for name, row in evaluation.rows.items()]
   rows += [("mean", part, row) for part, row in evaluation.summary.items()]
-  columns = _columns(row for *_, row in rows)
+  columns = list_columns(row for *_, row in rows)
   text = io.StringIO()
   writer = csv.writer(text, lineterminator="\n")
   writer.writerow(["kind", "name", *columns])
@@ -219,7 +117,7 @@ def write_csv(path: Path, evaluation: Evaluation) -> None:
 
 
 def write_json(path: Path, evaluation: Evaluation) -> None:
-  """Writes everything, every digit."""
+  """Writes the whole evaluation, with every digit."""
   content = {
     "name": evaluation.name,
     "settings": dict(evaluation.settings),
@@ -231,30 +129,31 @@ def write_json(path: Path, evaluation: Evaluation) -> None:
 
 
 def check_writable(paths: Iterable[Path], *, overwrite: bool) -> None:
-  """Finds out before the work whether tables can be written.
+  """Checks, before the work, that tables can be written.
 
   Args:
     paths: of the files.
-    overwrite: they may be there.
+    overwrite: whether files may exist already.
 
   Raises:
-    InputError: a file is there, or has no folder.
+    InputError: a file exists already, or its folder does not.
   """
   for path in paths:
     if not path.parent.is_dir():
-      raise InputError(f"{path}: there is no folder {path.parent}; make it first")
+      raise InputError(f"{path}: there is no folder {path.parent}; create it first")
     if path.is_dir() or (path.exists() and not overwrite):
-      raise InputError(f"{path}: is there; name another file or add --overwrite")
+      raise InputError(f"{path}: already exists; name another file or add --overwrite")
 
 
-def _plain(values):
+def _plain(values: Values) -> dict[str, float | str | None]:
+  """Values that JSON can hold."""
   return {
     column: None if math.isnan(value) else value if math.isfinite(value) else "inf"
     for column, value in values.items()
   }
 
 
-def _write(path, text):
+def _write(path: Path, text: str) -> None:
   try:
     with replacing(path) as partial:
       partial.write_text(text)

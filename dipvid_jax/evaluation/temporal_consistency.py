@@ -1,4 +1,4 @@
-"""How well what fills the hole is found again in the next frame."""
+"""How well the content of the hole is found again in the next frame."""
 
 import dataclasses
 import functools
@@ -22,8 +22,8 @@ class PatchSearch:
     patch: side of a patch, in pixels.
     radius: how far a patch may move between two frames, in pixels along each axis.
     patches_per_pair: patches drawn for each pair of frames.
-    seed: of the draw. Pair t draws from (seed, t), and the draw sees the masks alone:
-      all methods are measured at the same places.
+    seed: of the draw. Pair t draws from (seed, t) and from the masks alone, so all
+      methods are measured at the same places.
   """
 
   patch: int = 50
@@ -31,12 +31,12 @@ class PatchSearch:
   patches_per_pair: int = 10
   seed: int = 0
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     """Raises an InputError for settings that measure nothing."""
     if self.patch < WINDOW or self.radius < 0 or self.patches_per_pair < 1:
       raise InputError(
         f"temporal consistency needs patches of at least {WINDOW} px, a radius of at "
-        f"least 0 and a patch for each pair, got {self.patch}, {self.radius} and "
+        f"least 0 and at least one patch per pair, got {self.patch}, {self.radius} and "
         f"{self.patches_per_pair}"
       )
     if self.seed < 0:
@@ -44,7 +44,7 @@ class PatchSearch:
 
 
 class Match(NamedTuple):
-  """The smallest mean squared error and the largest SSIM, each at its own place."""
+  """The smallest mean squared error and the largest SSIM, possibly of two places."""
 
   mean_square: float
   ssim: float
@@ -53,22 +53,22 @@ class Match(NamedTuple):
 def temporal_consistency(
   result: np.ndarray, hole_masks: np.ndarray, *, search: PatchSearch | None = None
 ) -> Quality:
-  """PSNR and SSIM of patches in the hole with their best match in the next frame.
+  """PSNR and SSIM of patches in the hole against their best match in the next frame.
 
-  A patch's centre is a hole pixel of frame t, drawn evenly; near the frame's edge the
-  patch is moved inwards until it fits. Candidates are all patches of frame t + 1 that
-  lie within the frame and at most `radius` pixels off along each axis. SSIM is Wang
-  et al.'s, mean over the channels and over the 11 x 11 Gaussian windows that lie in
-  the patch; its best match is searched for on its own. Means over all patches.
+  A patch's centre is a hole pixel of frame t, drawn uniformly; near the frame's edge
+  the patch is moved inwards until it fits. Candidates are all patches of frame t + 1
+  that lie within the frame and at most `radius` pixels away along each axis. SSIM is
+  Wang et al.'s, averaged over the channels and the 11 x 11 Gaussian windows inside the
+  patch; its best match is searched separately. Both are averaged over all patches.
 
   Args:
     result: `[T, H, W, 3]` float in [0, 1].
     hole_masks: `[T, H, W, 1]`, above 0 in the hole.
-    search: patch, radius, number and seed.
+    search: settings; None takes the defaults.
 
   Returns:
-    The means. PSNR is infinite where a patch is found again exactly, NaN with SSIM
-    where no frame but the last has a hole.
+    The means. PSNR is infinite if a patch is found again exactly; both are NaN if no
+    frame before the last has a hole.
 
   Raises:
     InputError: a patch does not fit the frame.
@@ -97,11 +97,11 @@ def draw_corners(
 
   Args:
     hole: `[H, W]` bool.
-    pair: number of the first frame.
+    pair: index of its first frame.
     search: settings.
 
   Returns:
-    (top, left) of each patch; none where there is no hole.
+    (top, left) of each patch; empty without a hole.
   """
   pixels = np.argwhere(hole)
   if not len(pixels):
@@ -119,7 +119,7 @@ def best_match(
   *,
   search: PatchSearch,
 ) -> Match:
-  """Searches the next frame for a patch, every place that is near enough.
+  """Compares a patch with every place of the next frame within the radius.
 
   Args:
     frame, next_frame: `[H, W, 3]` float32 in [0, 1].
@@ -127,7 +127,7 @@ def best_match(
     search: settings.
 
   Returns:
-    The best of both measures.
+    The best value of each measure.
   """
   (top, left), size = corner, search.patch
   patch = _channels_first(frame[top : top + size, left : left + size])
@@ -150,34 +150,34 @@ def best_match(
   return Match(float(min(squares)), float(max(ssims)))
 
 
-def _channels_first(image):
+def _channels_first(image: np.ndarray) -> np.ndarray:
   return np.ascontiguousarray(image.transpose(2, 0, 1))
 
 
-def _windows(image, size):
-  """`[3, h, w]` to the views `[y, x, 3, size, size]` of all its places."""
+def _windows(image: np.ndarray, size: int) -> np.ndarray:
+  """Views `[y, x, 3, size, size]` of every place in `[3, h, w]`."""
   views = sliding_window_view(image, (size, size), axis=(1, 2))
   return views.transpose(1, 2, 0, 3, 4)
 
 
-def _moments(image):
+def _moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Means and variances `[3, h - 10, w - 10]` in the windows of `[3, h, w]`."""
   means = _blur(image)
   return means, _blur(image**2) - means**2
 
 
-def _blur(images):
+def _blur(images: np.ndarray) -> np.ndarray:
   """Gaussian means over the windows inside `[..., h, w]`.
 
-  One small matrix product for each image: large ones would be spread over threads,
-  which is slow where other programs run.
+  One small matrix product per image: BLAS spreads large ones over threads, which is
+  slow on a busy machine.
   """
   height, width = images.shape[-2:]
   return _window_matrix(height) @ images @ _window_matrix(width).T
 
 
 @functools.cache
-def _window_matrix(length):
+def _window_matrix(length: int) -> np.ndarray:
   offsets = np.arange(WINDOW) - WINDOW // 2
   weights = np.exp(-(offsets**2) / (2 * _SIGMA**2))
   matrix = np.zeros((length - WINDOW + 1, length), np.float32)

@@ -1,5 +1,6 @@
 """How far two neighbouring result frames differ along the true motion."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -20,9 +21,10 @@ def warping_error(
 ) -> WarpingError:
   """Squared difference of each frame and the next one, warped onto it.
 
-  Pixels count where the true flow is visible and points into the frame: the mean over
-  pixels and channels of a pair of frames, then over the pairs. For the hole it is the
-  mean over the pixels in the hole of the first frame, over the pairs that have some.
+  Pixels count where the true flow is visible and points into the frame. The mean runs
+  over the pixels and channels of a pair of frames, then over the pairs. The hole's
+  error covers pixels in the hole of a pair's first frame, in pairs that have such
+  pixels.
 
   Args:
     result: `[T, H, W, 3]` float in [0, 1].
@@ -30,12 +32,12 @@ def warping_error(
     flow: of the *true* frames at stride 1, from `flow.estimate_video_flow`.
 
   Returns:
-    Both errors; NaN where no pair has a pixel that counts.
+    Both errors; NaN if no pair has a pixel that counts.
 
   Raises:
-    ValueError: the flow is of another clip or stride.
+    ValueError: the flow belongs to another clip or stride.
 
-  Reference: Lai et al., ECCV 2018 (there with FlowNet2, and its own occlusions).
+  Reference: Lai et al., ECCV 2018 (with FlowNet2 and its own occlusion masks).
   """
   result = np.asarray(result, np.float32)
   if flow.stride != 1 or flow.forward.shape != (len(result) - 1, *result.shape[1:3], 2):
@@ -55,7 +57,7 @@ def warping_error(
   )
 
 
-def _mean(values):
+def _mean(values: Sequence[float] | np.ndarray) -> float:
   return float(np.mean(values)) if len(values) else float("nan")
 
 

@@ -21,7 +21,7 @@ from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.propagation.telea import telea
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.types import Video
-from tests.evaluation.test_inception import golden, narrow_tensors  # noqa: F401
+from tests.support.inception_tensors import narrow_tensors
 from tests.support.synthetic import translating_clip
 from tests.support.torch_file_writer import write_arrays
 
@@ -175,12 +175,8 @@ def test_size_resizes_all_by_area(clips, tmp_path, capsys):
   assert "35x30" in capsys.readouterr().out
 
 
-def test_fid_over_a_set_is_of_all_frames_together(
-  clips,
-  tmp_path,
-  golden,  # noqa: F811
-):
-  write_arrays(tmp_path / "net.pth", narrow_tensors(golden), "zip")
+def test_fid_over_a_set_is_of_all_frames_together(clips, tmp_path):
+  write_arrays(tmp_path / "net.pth", narrow_tensors(), "zip")
   flags = ["--results", str(clips / "results"), "--truth", str(clips / "truth")]
   flags += ["--masks", str(clips / "masks"), "--measures", "fid"]
   flags += [
@@ -228,7 +224,7 @@ def without_config(clips, tmp_path):
     (None, ["--inception", "none.pth"], ("none.pth",)),
     (None, ["--size", "432"], ("--size 432", "240x432")),
     (None, ["--size", "1x1"], ("--size 1x1", "no hole")),
-    (None, ["--patch", "71"], ("temporal needs", "71 px", "90x70")),
+    (None, ["--patch", "71"], ("temporal needs", "71 px", "70x90")),
     (None, ["--patch", "3"], ("at least 11 px",)),
     (None, ["--json", "none/t.json"], ("there is no folder",)),
     (None, ["--truth", "none"], ("none", "No such file")),
@@ -252,7 +248,7 @@ def test_a_name_that_is_missing_or_twice_is_refused(clips, tmp_path, capsys):
   write_images(tmp_path / "truth/fast", read_video(clips / "truth/fast").frames)
   flags = ["--results", str(clips / "results"), "--masks", str(clips / "masks")]
   assert evaluate.main([*flags, "--truth", str(tmp_path / "truth")]) == 2
-  assert "truth: holds nothing of the name slow" in capsys.readouterr().err
+  assert "truth: has nothing named slow" in capsys.readouterr().err
   (tmp_path / "truth/slow").mkdir()
   (tmp_path / "truth/slow.mp4").write_bytes(b"x")
   assert evaluate.main([*flags, "--truth", str(tmp_path / "truth")]) == 2

@@ -1,4 +1,4 @@
-"""Every measure of one clip: names, order, what is not measured, what is refused."""
+"""All measures of one clip: columns, their order, missing frames, refused input."""
 
 import math
 
@@ -29,7 +29,7 @@ def values():
   return evaluate_clip(FULL, STITCHED, TRUTH, HOLES, search=SEARCH)
 
 
-def test_each_column_is_what_its_measure_says(values):
+def test_each_column_holds_its_measure(values):
   flow = estimate_video_flow(TRUTH, strides=(1,))[0]
   complexity = video_complexity(TRUTH, flow)
   expected = {
@@ -45,14 +45,14 @@ def test_each_column_is_what_its_measure_says(values):
   assert expected == {name: pytest.approx(values[name], rel=1e-6) for name in expected}
 
 
-def test_the_columns_come_in_order_and_all_are_numbers(values):
+def test_columns_are_finite_floats_in_the_order_of_the_measures(values):
   columns = [c for name in DEFAULT_MEASURES for c in MEASURES[name].columns]
   assert [*values] == ["frames", *columns]
   assert all(type(value) is float for value in values.values())
   assert all(math.isfinite(value) for value in values.values())
 
 
-def test_frames_that_are_not_given_are_not_measured():
+def test_measures_of_missing_frames_are_nan():
   wanted = ["hole", "paper", "complexity"]
   values = evaluate_clip(None, STITCHED, TRUTH, HOLES, measures=wanted)
   assert math.isnan(values["paper_psnr"]) and math.isnan(values["paper_ssim"])
@@ -61,7 +61,7 @@ def test_frames_that_are_not_given_are_not_measured():
   assert math.isnan(values["hole_psnr"]) and math.isfinite(values["paper_psnr"])
 
 
-def test_levels_are_taken_as_they_are():
+def test_levels_score_as_their_floats():
   levels = [np.rint(clip * 255).astype(np.uint8) for clip in (FULL, STITCHED, TRUTH)]
   wanted = ["paper", "sttn", "hole"]
   values = evaluate_clip(*levels, HOLES, measures=wanted)
@@ -83,19 +83,19 @@ def test_levels_are_taken_as_they_are():
     ({"hole_masks": HOLES * 0, "measures": ["hole"]}, ValueError, "no pixel"),
   ],
 )
-def test_what_does_not_fit_is_refused(changed, error, said):
+def test_arrays_that_do_not_match_are_refused(changed, error, said):
   arrays = {"full": FULL, "stitched": STITCHED, "truth": TRUTH, "hole_masks": HOLES}
   with pytest.raises(error, match=said):
     evaluate_clip(**(arrays | changed))
 
 
-def test_one_frame_has_no_flow():
+def test_flow_needs_two_frames():
   one = (clip[:1] for clip in (FULL, STITCHED, TRUTH, HOLES))
   with pytest.raises(InputError, match="at least 2 frames"):
     evaluate_clip(*one, measures=["warping"])
 
 
-def test_lpips_is_of_the_stitched_frames_with_both_networks():
+def test_lpips_scores_the_stitched_frames_with_both_networks():
   values = evaluate_clip(FULL, STITCHED, TRUTH, HOLES, measures=["lpips"])
   for network in NETWORKS:
     params = load_lpips(network)
@@ -103,6 +103,6 @@ def test_lpips_is_of_the_stitched_frames_with_both_networks():
     assert values[f"lpips_{network}"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_fid_without_weights_says_what_to_give():
+def test_fid_without_weights_names_the_file_to_give():
   with pytest.raises(InputError, match=r"--inception FILE.*\.pth"):
     evaluate_clip(FULL, STITCHED, TRUTH, HOLES, measures=["fid"])

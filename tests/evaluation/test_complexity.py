@@ -15,7 +15,7 @@ def flow_of(fields):
   return PairFlow(1, forward, -forward, visible, visible)
 
 
-def test_a_linear_flow_has_its_slopes_root_of_squares():
+def test_a_linear_flow_has_the_magnitude_of_its_slopes():
   y, x = np.mgrid[: SIZE[0], : SIZE[1]]
   first = np.stack([0.3 * x, 0.4 * y], axis=-1)  # a gradient of 0.5 everywhere
   second = np.stack([0 * x + 5, 0 * y - 5], axis=-1)  # a translation: none
@@ -24,7 +24,7 @@ def test_a_linear_flow_has_its_slopes_root_of_squares():
   assert complexity.appearance == 0
 
 
-def test_appearance_is_the_deviation_of_the_frames_means():
+def test_appearance_is_the_standard_deviation_of_the_frame_means():
   frames = np.zeros((4, *SIZE, 3))
   frames[2:] = 0.2
   frames[:, ::2] += 0.1  # a pattern within the frames changes nothing

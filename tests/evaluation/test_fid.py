@@ -28,7 +28,7 @@ def test_agrees_with_scipys_matrix_root(counts):
 
 
 def test_fewer_frames_than_features_are_exact():
-  """Along one axis each: standard deviations 1 and 3 on the same, then on two axes."""
+  """Standard deviations 1 and 3 along the same axis, then along two axes."""
   samples = np.array([-1.0, 0.0, 1.0])
   a, same, other = np.zeros((3, 3, 200))
   a[:, 5], same[:, 5], other[:, 7] = samples, 3 * samples, 3 * samples
@@ -36,25 +36,25 @@ def test_fewer_frames_than_features_are_exact():
   assert frechet_distance(a, other) == pytest.approx(1 + 9)
 
 
-def test_equal_sets_are_at_0_and_an_offset_at_its_square():
+def test_equal_sets_score_0_and_an_offset_its_square():
   a = gaussian(20, 50, seed=0)
   assert frechet_distance(a, a[::-1]) == pytest.approx(0, abs=1e-9)
   assert frechet_distance(a, a + 0.1) == pytest.approx(50 * 0.01)
 
 
-def test_the_papers_form_takes_each_frame_for_a_point():
+def test_the_papers_form_treats_each_frame_as_a_point():
   result, truth = gaussian(7, 5, seed=0), gaussian(9, 5, seed=1)
   covariance = np.cov(truth, rowvar=False)
   expected = [
     np.sum((frame - truth.mean(axis=0)) ** 2) + np.trace(covariance) for frame in result
   ]
   assert paper_fid(result, truth) == pytest.approx(np.mean(expected))
-  # The truth itself: its scatter about its mean (divisor N), and that once more.
+  # The truth itself: its scatter about its mean (divisor N) plus its covariance.
   trace = np.trace(covariance)
   assert paper_fid(truth, truth) == pytest.approx(trace * (8 / 9 + 1))
 
 
-def test_what_has_no_covariance_is_refused():
+def test_sets_without_a_covariance_are_refused():
   frames = np.zeros((3, 4))
   for call in (
     lambda: frechet_distance(frames[:1], frames),

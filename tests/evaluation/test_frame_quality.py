@@ -16,7 +16,7 @@ def noisy(truth, scale=0.05, seed=0):
   return np.clip(truth + noise, 0, 1)
 
 
-def test_paper_is_the_mean_over_frames_of_psnr_and_of_wangs_ssim():
+def test_paper_averages_psnr_and_wangs_ssim_over_frames():
   truth = np.float64(translating_clip(2, (16, 18)))
   full = noisy(truth)
   full[1] = noisy(truth[1], scale=0.2)
@@ -29,7 +29,7 @@ def test_paper_is_the_mean_over_frames_of_psnr_and_of_wangs_ssim():
   assert quality.ssim == pytest.approx(np.mean(ssims), abs=1e-9)
 
 
-def test_levels_are_scored_as_their_floats():
+def test_levels_score_as_their_floats():
   truth = np.rint(translating_clip(2, (16, 18)) * 255).astype(np.uint8)
   full = np.rint(noisy(truth / 255) * 255).astype(np.uint8)
   assert paper_quality(full, truth) == paper_quality(full / 255, truth / 255)
@@ -62,7 +62,7 @@ def test_an_exact_result_is_infinite_and_1():
   assert hole_ssim(truth, truth, np.ones((2, 66, 70, 1))) == pytest.approx(1)
 
 
-def test_hole_ssim_is_the_maps_mean_over_hole_pixels_of_all_frames():
+def test_hole_ssim_averages_the_map_over_hole_pixels_of_all_frames():
   truth = np.float64(translating_clip(3, (20, 24)))
   result = noisy(truth)
   masks = np.zeros((3, 20, 24, 1))
@@ -82,16 +82,16 @@ def test_a_hole_ssim_without_a_hole_is_refused():
 @pytest.mark.parametrize(
   ("measure", "size", "said"),
   [
-    (paper_quality, (10, 20), r"paper needs.*11 px.*20x10"),
-    (sttn_quality, (70, 64), r"sttn needs.*65 px.*64x70"),
+    (paper_quality, (10, 20), r"paper needs.*11 px.*10x20"),
+    (sttn_quality, (70, 64), r"sttn needs.*65 px.*70x64"),
   ],
 )
-def test_frames_below_a_window_are_refused(measure, size, said):
+def test_frames_smaller_than_a_window_are_refused(measure, size, said):
   with pytest.raises(InputError, match=said):
     measure(*np.zeros((2, 1, *size, 3)))
 
 
-def test_without_scikit_image_the_line_says_what_to_install(monkeypatch):
+def test_without_scikit_image_the_message_names_the_extra(monkeypatch):
   monkeypatch.setitem(sys.modules, "skimage.metrics", None)
   with pytest.raises(InputError, match=r"pip install 'dipvid_jax\[eval\]'"):
     paper_quality(*np.zeros((2, 1, 16, 16, 3)))

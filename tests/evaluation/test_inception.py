@@ -1,6 +1,4 @@
-"""InceptionV3's features against torchvision's and pytorch-fid's, and its files."""
-
-import json
+"""InceptionV3's features against torchvision and pytorch-fid, and its weight files."""
 
 import jax
 import jax.numpy as jnp
@@ -11,36 +9,20 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.inception import (
   arrange_layers,
   frame_features,
-  inception_features,
   load_inception,
 )
+from dipvid_jax.evaluation.inception_network import inception_features
 from tests.goldens import make_inception
+from tests.support.inception_tensors import narrow_tensors, read_golden
 from tests.support.synthetic import texture
 from tests.support.torch_file_writer import write_arrays
 
 apply = jax.jit(inception_features, static_argnames="of_fid")
 
 
-@pytest.fixture(scope="module")
-def golden():
-  with np.load(make_inception.PATH) as file:
-    return json.loads(str(file["provenance"])), {name: file[name] for name in file}
-
-
-def narrow_tensors(golden, *, classes=1008):
-  """A network of a sixteenth of the channels: small enough for a test's file."""
-  shapes = {
-    name: [outputs // 16, max(3, inputs // 16), *size]
-    for name, (outputs, inputs, *size) in golden[0]["shapes"].items()
-  }
-  shapes["Conv2d_1a_3x3"][1] = 3
-  shapes["Conv2d_2a_3x3"][1] = shapes["Conv2d_2b_3x3"][1] = 2
-  return make_inception.random_tensors(shapes, seed=0, classes=classes)
-
-
 @pytest.mark.parametrize("classes", make_inception.SETTINGS["classes"])
-def test_agrees_with_the_published_programs(golden, classes):
-  provenance, arrays = golden
+def test_agrees_with_the_published_programs(classes):
+  provenance, arrays = read_golden()
   seed = provenance["seed"]
   tensors = make_inception.random_tensors(
     provenance["shapes"], seed=seed, classes=classes
@@ -51,22 +33,22 @@ def test_agrees_with_the_published_programs(golden, classes):
   features = apply(layers, jnp.asarray(images), of_fid=of_fid)
   expected = arrays[f"features_{classes}"]
   assert features.shape == (2, 2048)
-  # The frames differ by far more than is allowed here.
+  # The two images differ by far more than the tolerance.
   assert np.abs(expected[0] - expected[1]).mean() > 1e-3 * expected.max()
   np.testing.assert_allclose(features, expected, atol=1e-5 * expected.max())
 
 
-def test_the_two_versions_differ(golden):
-  _, arrays = golden
+def test_the_two_versions_differ():
+  _, arrays = read_golden()
   difference = np.abs(arrays["features_1000"] - arrays["features_1008"])
   assert difference.mean() > 0.01 * arrays["features_1000"].max()
 
 
 @pytest.mark.parametrize("file_format", ["zip", "legacy"])
 def test_a_file_is_read_and_frames_are_resized_as_pytorch_fid_does(
-  golden, tmp_path, file_format
+  tmp_path, file_format
 ):
-  tensors = narrow_tensors(golden)
+  tensors = narrow_tensors()
   write_arrays(tmp_path / "net.pth", tensors, file_format)
   inception = load_inception(tmp_path / "net.pth")
   assert inception.of_fid and "pytorch-fid, sha256" in inception.identity
@@ -82,7 +64,7 @@ def test_a_file_is_read_and_frames_are_resized_as_pytorch_fid_does(
 
 
 def resized(frames):
-  """Bilinear at pixel centres, the border repeated, in [-1, 1]: a loop over places."""
+  """Bilinear at pixel centres, the border repeated, in [-1, 1]: a loop over pixels."""
   _, height, width, _ = frames.shape
   y = np.clip((np.arange(299) + 0.5) * height / 299 - 0.5, 0, height - 1)
   x = np.clip((np.arange(299) + 0.5) * width / 299 - 0.5, 0, width - 1)
@@ -118,8 +100,8 @@ def changes(tensors):
 @pytest.mark.parametrize(
   "kind", ["missing", "no statistics", "turned", "channels", "classes", "no classes"]
 )
-def test_another_network_is_one_line(golden, kind):
-  tensors = narrow_tensors(golden)
+def test_another_network_is_refused_in_one_line(kind):
+  tensors = narrow_tensors()
   changed, said = changes(tensors)[kind]
   tensors = {k: v for k, v in (tensors | changed).items() if v is not None}
   with pytest.raises(InputError, match=r"net\.pth: is not InceptionV3") as error:
@@ -132,7 +114,7 @@ def test_a_missing_file_is_named(tmp_path):
     load_inception(tmp_path / "none.pth")
 
 
-def test_torchvisions_weights_say_that_they_are_not_the_fields(golden, tmp_path):
-  write_arrays(tmp_path / "net.pth", narrow_tensors(golden, classes=1000), "zip")
+def test_torchvisions_weights_are_named_as_not_the_fields(tmp_path):
+  write_arrays(tmp_path / "net.pth", narrow_tensors(classes=1000), "zip")
   inception = load_inception(tmp_path / "net.pth")
   assert not inception.of_fid and "not the field's" in inception.identity

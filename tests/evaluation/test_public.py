@@ -1,4 +1,4 @@
-"""The habits of public functions, in `dipvid_jax.evaluation`."""
+"""Signatures and docstrings of the public functions of `dipvid_jax.evaluation`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Means over videos and partitions, and how tables are written."""
+"""How tables are formatted and written."""
 
 import csv
 import json
@@ -7,13 +7,11 @@ import math
 import pytest
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.evaluation.summary import Evaluation, summarise
 from dipvid_jax.evaluation.tables import (
-  Evaluation,
   check_writable,
   format_value,
   markdown,
-  partition,
-  summarise,
   table_2,
   write_csv,
   write_json,
@@ -26,63 +24,6 @@ ROWS = {
   "b": {"frames": 30, "paper_psnr": 20.0, "sttn_psnr": 40.0, "complexity": 0.3},
   "c": {"frames": 20, "paper_psnr": 25.0, "sttn_psnr": 30.0, "complexity": 0.2},
 }
-
-
-def test_a_video_counts_once_and_in_sttn_by_its_frames():
-  every = summarise(ROWS)["all"]
-  assert every == {
-    "videos": 3,
-    "frames": 60,
-    "paper_psnr": pytest.approx(25),
-    "sttn_psnr": pytest.approx((200 + 1200 + 600) / 60),
-    "complexity": pytest.approx(0.2),
-  }
-
-
-def test_the_median_splits_the_set():
-  assert partition({"a": 0.1, "b": 0.3, "c": 0.2}) == {
-    "complex": ["b"],
-    "simple": ["a", "c"],
-  }
-  halves = partition({"a": 4, "b": 3, "c": 2, "d": 1})
-  assert halves == {"complex": ["a", "b"], "simple": ["c", "d"]}
-  assert partition({"a": 4, "b": 3}, threshold=1)["simple"] == []
-
-
-def test_each_part_has_its_means():
-  summary = summarise(ROWS, threshold=0.15)
-  assert [*summary] == ["all", "complex", "simple"]
-  assert summary["complex"]["paper_psnr"] == pytest.approx(22.5)
-  assert summary["complex"]["sttn_psnr"] == pytest.approx(36)
-  assert summary["simple"]["videos"] == 1
-
-
-@pytest.mark.parametrize("threshold", [0, 1])
-def test_an_empty_part_is_left_out(threshold):
-  assert [*summarise(ROWS, threshold=threshold)] == ["all"]
-
-
-def test_without_complexity_there_are_no_parts():
-  rows = {name: {**row} for name, row in ROWS.items()}
-  del rows["b"]["complexity"]
-  summary = summarise(rows)
-  assert [*summary] == ["all"]
-  assert math.isnan(summary["all"]["complexity"])
-
-
-def test_one_value_not_measured_leaves_the_mean_not_measured():
-  rows = ROWS | {"b": ROWS["b"] | {"paper_psnr": NAN}}
-  summary = summarise(rows)
-  assert math.isnan(summary["all"]["paper_psnr"])
-  assert summary["simple"]["paper_psnr"] == pytest.approx(27.5)
-
-
-def test_the_pooled_fid_is_asked_for_and_never_a_mean():
-  rows = {name: row | {"fid_pooled": 5.0} for name, row in ROWS.items()}
-  assert math.isnan(summarise(rows)["all"]["fid_pooled"])
-  summary = summarise(rows, pooled_fid=lambda names: 100.0 * len(names))
-  pooled = {part: values["fid_pooled"] for part, values in summary.items()}
-  assert pooled == {"all": 300, "complex": 5, "simple": 200}
 
 
 @pytest.mark.parametrize(
@@ -99,11 +40,11 @@ def test_the_pooled_fid_is_asked_for_and_never_a_mean():
     ("paper_psnr", NAN, "not measured"),
   ],
 )
-def test_values_as_a_table_shows_them(column, value, shown):
+def test_a_value_is_formatted_by_its_column(column, value, shown):
   assert format_value(column, value) == shown
 
 
-def test_table_2_is_written_as_the_papers():
+def test_table_2_has_the_papers_format():
   ours = {"all": (32.1, 0.969), "complex": (31.94, 0.9704), "simple": (32.2, 0.968)}
   summaries = {
     "Ours": {part: {"paper_psnr": p, "paper_ssim": s} for part, (p, s) in ours.items()},
@@ -136,7 +77,7 @@ def test_markdown_has_settings_notes_means_and_videos(evaluation):
   assert "| ours | 25.0/.900 | 20.0/.900 | 27.5/.900 |" in lines
 
 
-def test_one_video_is_no_mean(evaluation):
+def test_one_video_is_shown_without_a_mean(evaluation):
   rows = {"b": evaluation.rows["b"]}
   one = Evaluation("ours", {}, [], rows, summarise(rows))
   text = markdown(one)
@@ -163,14 +104,14 @@ def test_csv_and_json_hold_every_digit(evaluation, tmp_path):
   assert (tmp_path / "t.md").read_text() == markdown(evaluation)
 
 
-def test_where_a_table_cannot_be_written_is_found_before(tmp_path):
+def test_an_unwritable_table_is_found_before_the_work(tmp_path):
   path = tmp_path / "t.json"
   check_writable([path], overwrite=False)
   path.write_text("held")
   check_writable([path], overwrite=True)
-  with pytest.raises(InputError, match=r"t\.json: is there; .* --overwrite"):
+  with pytest.raises(InputError, match=r"t\.json: already exists; .* --overwrite"):
     check_writable([path], overwrite=False)
-  with pytest.raises(InputError, match="is there"):
+  with pytest.raises(InputError, match="already exists"):
     check_writable([tmp_path], overwrite=True)
   with pytest.raises(InputError, match="there is no folder"):
     check_writable([tmp_path / "none" / "t.json"], overwrite=False)

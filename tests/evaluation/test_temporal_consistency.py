@@ -41,7 +41,7 @@ def test_the_best_of_all_candidates_is_found(corner):
   assert match.ssim == pytest.approx(expected[1], abs=1e-5)
 
 
-def test_a_small_difference_does_not_drown_in_rounding():
+def test_a_small_difference_survives_rounding():
   """Two patches 1e-4 apart: a mean square of 1e-8 beside intensities near 1."""
   frame = 0.9 + 0.05 * texture(20, 26)
   offset = np.float32(1e-4) * (1 - 2 * (np.indices(frame.shape).sum(0) % 2))
@@ -59,7 +59,7 @@ def test_content_that_moves_within_the_radius_is_found_exactly():
   assert temporal_consistency(clip, holes, search=narrow).psnr < 40
 
 
-def test_the_value_is_the_mean_over_patches_and_pairs():
+def test_the_value_averages_over_patches_and_pairs():
   clip = np.stack([texture(24, 32, seed=seed) for seed in range(3)])
   holes = moving_hole(3, (24, 32))
   matches = [
@@ -96,16 +96,16 @@ def test_the_draw_depends_on_seed_and_pair_alone():
   assert drawn != draw_corners(hole, 3, search=other)
 
 
-def test_no_hole_before_the_last_frame_is_not_measured():
+def test_a_hole_only_in_the_last_frame_is_not_measured():
   holes = np.zeros((3, 24, 32, 1))
   holes[2] = 1
   found = temporal_consistency(translating_clip(3, (24, 32)), holes, search=SEARCH)
   assert np.isnan(found).all()
 
 
-def test_what_cannot_be_measured_is_refused():
+def test_frames_and_settings_that_cannot_be_measured_are_refused():
   clip, holes = translating_clip(2, (24, 32)), np.ones((2, 24, 32, 1))
-  with pytest.raises(InputError, match=r"temporal needs.*50 px.*32x24"):
+  with pytest.raises(InputError, match=r"temporal needs.*50 px.*24x32"):
     temporal_consistency(clip, holes)
   for settings in (
     {"patch": 10},

@@ -44,14 +44,14 @@ def test_a_clip_that_follows_the_flow_has_no_error():
   assert min(still) > 1e-4
 
 
-def test_an_error_outside_the_hole_is_not_the_holes():
+def test_an_error_outside_the_hole_counts_only_for_the_whole():
   clip = np.zeros((COUNT, *SIZE, 3))
   clip[1] = 0.1 * (HOLES[0] == 0)
   error = warping_error(clip, HOLES, constant_flow((0, 0)))
   assert error.whole > 0 and 0 <= error.hole < error.whole
 
 
-def test_without_a_hole_its_error_is_not_measured():
+def test_without_a_hole_its_error_is_nan():
   clip = translating_clip(COUNT, SIZE)
   error = warping_error(clip, np.zeros_like(HOLES), constant_flow((2, 1)))
   assert error.whole == 0 and np.isnan(error.hole)
