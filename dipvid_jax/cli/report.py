@@ -1,4 +1,4 @@
-"""`bin/report`: makes a run's `report.html` again."""
+"""`bin/report`: rebuilds a run's `report.html`."""
 
 import argparse
 import sys
@@ -13,9 +13,9 @@ def make_parser() -> argparse.ArgumentParser:
   """The flags of the command."""
   parser = argparse.ArgumentParser(
     prog="report",
-    description="Makes report.html again from what a run left in its output folder, "
-    "after an interruption, or in another version's layout. What the folder lacks is "
-    "left out.",
+    description="Rebuilds report.html from a run's output folder: after an "
+    "interruption, or in the layout of another version. What the folder lacks is left "
+    "out.",
     allow_abbrev=False,
   )
   parser.add_argument("folder", type=Path, metavar="DIR", help="a run's output folder")

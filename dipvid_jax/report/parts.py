@@ -1,9 +1,11 @@
-"""What a run's report is made of, on disk while the run goes on.
+"""The parts of a run's report, kept on disk during the run.
 
-`report/` in the run's folder: three small videos, three time slices, a strip of frames
-after some rounds, and `facts.json`. `report.write_report` makes one file of them.
+`report/` in the run's folder holds three small videos, three time slices, a strip of
+frames after some rounds, and `facts.json`. `page.write_report` combines them in one
+file.
 """
 
+import fractions
 import json
 import os
 import platform
@@ -26,15 +28,14 @@ from dipvid_jax.report.time_slice import enlarge, fullest_row, time_slice
 from dipvid_jax.storage.atomic import replacing
 from dipvid_jax.types import Video
 
-# Three videos, about fifteen pictures and their base64 stay below 25 MB.
+# Three videos and about fifteen pictures stay below 25 MB in base64.
 VIDEO_BYTES = 4_500_000
 _STRIP_BYTES, _SLICE_BYTES = 120_000, 400_000
 _LONGEST_SIDE, _MOST_FRAMES = 480, 200
 _MOST_STRIPS, _STRIP_FRAMES, _STRIP_WIDTH = 12, 5, 1200
 _SLICE_HEIGHT = 120
-_AROUND = 128  # grey, where the network's frames show less than the input
+_AROUND = 128  # grey level of the border that the network's frames do not cover
 _PACKAGES = ("jax", "jaxlib", "numpy", "opencv-python-headless", "av", "flax", "optax")
-
 
 # `[T, H, W, 3]` uint8 RGB, in memory or on disk.
 Frames = np.ndarray | ImageSequence
@@ -45,16 +46,16 @@ class Shown(NamedTuple):
 
   Attributes:
     size: (H, W) in pixels, both even.
-    step: every so many frames.
-    row: of these pixels, where the time slice is cut.
-    rate: frames per second.
-    placement: where the working frames lie in the input's.
+    step: every step-th frame is shown.
+    row: where the time slice is cut, in pixels as shown.
+    rate: frames per second as shown.
+    placement: of the working frames in the input.
   """
 
   size: tuple[int, int]
   step: int
   row: int
-  rate: Any
+  rate: fractions.Fraction
   placement: Placement
 
 
@@ -74,17 +75,17 @@ class ReportParts:
     times: StageTimes,
     resume: bool,
   ):
-    """Writes what is known before the training.
+    """Writes the facts and the video of the input.
 
     Args:
-      folder: the run's.
+      folder: the run's output folder.
       video: the input.
       masks: `[T, H, W, 1]` uint8, above 127 = hole.
       placement: of the working frames in the input.
-      updates, rounds: of a window's schedule.
-      windows: how many there are.
-      times: of the run; what is counted later is written later.
-      resume: times add up with those of the run so far.
+      updates, rounds: of one window's schedule.
+      windows: the number of windows.
+      times: of the run; `write_facts` writes their present state.
+      resume: add the times of the run so far to `times`.
     """
     self._folder = folder / "report"
     self._folder.mkdir(exist_ok=True)
@@ -93,19 +94,8 @@ class ReportParts:
       times.add(read_facts(self._folder).get("seconds", {}))
     holes = masks > HOLE_ABOVE
     self._shown = _show(video, holes, placement)
-    shares = holes.mean(axis=(1, 2, 3))
     self._facts = {
-      "frames": len(masks),
-      "input_size": list(masks.shape[1:3]),
-      "working_size": list(placement.size),
-      "frame_rate": float(video.frame_rate),
-      "shown_size": list(self._shown.size),
-      "shown_every": self._shown.step,
-      "hole": {
-        "mean_share": float(shares.mean()),
-        "largest_share": float(shares.max()),
-        "frames": int(np.count_nonzero(shares)),
-      },
+      **_clip_facts(video, holes, self._shown),
       "updates": updates,
       "windows": windows,
       "device": _device(),
@@ -113,13 +103,13 @@ class ReportParts:
     }
     picked = range(0, len(masks), self._shown.step)
     size = self._shown.size
-    levels = [_resize(np.uint8(holes[t, ..., 0]) * 255, size) for t in picked]
+    levels = [_resize(holes[t, ..., 0].astype(np.uint8) * 255, size) for t in picked]
     self._write_clip(
       "before",
       np.stack([_resize(video.frames[t], size) for t in picked]),
       holes=np.stack(levels)[..., None] > HOLE_ABOVE,
     )
-    # Of a long clip a round shows one window; the frames of the others stay as shown.
+    # A round of a long clip replaces one window's frames; the others stay.
     self._clips = {
       name: np.full((len(picked), *size, 3), _AROUND, np.uint8)
       for name in ("after", "full")
@@ -127,11 +117,11 @@ class ReportParts:
     self.write_facts(finished=False)
 
   def write_working(self, clips: Mapping[str, np.ndarray], *, first: int) -> None:
-    """Replaces the videos and slices by a result at the working size.
+    """Replaces the videos and slices with a result at the working size.
 
     Args:
-      clips: "after" and "full", `[K, h, w, 3]` uint8 RGB each.
-      first: the number of their first frame in the clip.
+      clips: "after" and "full", each `[K, h, w, 3]` uint8 RGB.
+      first: the index of their first frame in the whole clip.
     """
     target = self._shown.placement.target
     for name, frames in clips.items():
@@ -142,11 +132,12 @@ class ReportParts:
       self._write_clip(name, self._clips[name])
 
   def write_result(self, *, after: Frames, full: Frames) -> None:
-    """Replaces them by those of the run's result, and counts the run as finished.
+    """Replaces the videos and slices with the final result; marks the run finished.
 
     Args:
       after: T frames of the input's size.
-      full: T frames of the network, what the working frames show of the input.
+      full: T frames of the network, covering the same part of the input as the
+        working frames.
     """
     for i, shown in enumerate(self._clips["after"]):
       shown[:] = _resize(after[i * self._shown.step], self._shown.size)
@@ -157,7 +148,7 @@ class ReportParts:
     self.write_facts(finished=True)
 
   def write_strip(self, full: np.ndarray, *, window: int, round_number: int) -> None:
-    """Keeps some of the network's frames after a round, for about twelve rounds.
+    """Keeps a few of the network's frames after about twelve rounds of the run.
 
     Args:
       full: `[K, h, w, 3]` uint8 RGB.
@@ -176,7 +167,7 @@ class ReportParts:
     _write(path, jpeg(strip, max_bytes=_STRIP_BYTES))
 
   def write_facts(self, *, finished: bool) -> None:
-    """Replaces `facts.json`, with the times so far and that of writing."""
+    """Replaces `facts.json`, with the times so far and the present time."""
     now = {
       "seconds": self._times.seconds,
       "finished": finished,
@@ -185,7 +176,9 @@ class ReportParts:
     content = json.dumps(self._facts | now, indent=2)
     _write(self._folder / "facts.json", content.encode())
 
-  def _write_clip(self, name, clip, *, holes=None):
+  def _write_clip(
+    self, name: str, clip: np.ndarray, *, holes: np.ndarray | None = None
+  ) -> None:
     """Writes a video, `[N, H, W, 3]` as shown, and its time slice."""
     path = self._folder / f"{name}.mp4"
     write_video(path, clip, self._shown.rate, max_bytes=VIDEO_BYTES)
@@ -195,12 +188,12 @@ class ReportParts:
 
 
 def strip_name(window: int, round_number: int) -> str:
-  """The file of a round's strip; both numbers from 1."""
+  """The file name of a round's strip; both numbers from 1."""
   return f"window-{window:03}-round-{round_number:05}.jpg"
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-  """Reads `facts.json` in `report/`; empty where there is none that can be read."""
+  """Reads `facts.json` in `report/`; empty if it is missing or damaged."""
   try:
     facts = json.loads((folder / "facts.json").read_text())
   except (OSError, ValueError):
@@ -209,11 +202,11 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 
 def jpeg(image: np.ndarray, *, max_bytes: int) -> bytes:
-  """Encodes a picture, as well as fits.
+  """Encodes a picture at the best quality that fits.
 
   Args:
     image: `[H, W, 3]` uint8 RGB.
-    max_bytes: the quality, then the size falls until it fits.
+    max_bytes: the quality is lowered, then the size is halved, until it fits.
 
   Returns:
     The file's content.
@@ -228,7 +221,25 @@ def jpeg(image: np.ndarray, *, max_bytes: int) -> bytes:
     image = _resize(image, (image.shape[0] // 2, image.shape[1] // 2))
 
 
-def _show(video, holes, placement) -> Shown:
+def _clip_facts(video: Video, holes: np.ndarray, shown: Shown) -> dict[str, object]:
+  """The part of `facts.json` that describes the input and how it is shown."""
+  shares = holes.mean(axis=(1, 2, 3))
+  return {
+    "frames": len(holes),
+    "input_size": list(holes.shape[1:3]),
+    "working_size": list(shown.placement.size),
+    "frame_rate": float(video.frame_rate),
+    "shown_size": list(shown.size),
+    "shown_every": shown.step,
+    "hole": {
+      "mean_share": float(shares.mean()),
+      "largest_share": float(shares.max()),
+      "frames": int(np.count_nonzero(shares)),
+    },
+  }
+
+
+def _show(video: Video, holes: np.ndarray, placement: Placement) -> Shown:
   height, width = holes.shape[1:3]
   width *= float(video.pixel_aspect)
   scale = min(1, _LONGEST_SIDE / max(height, width))
@@ -238,8 +249,8 @@ def _show(video, holes, placement) -> Shown:
   return Shown((even[0], even[1]), step, row, video.frame_rate / step, placement)
 
 
-def _aligned(content, shown: Shown):
-  """What a working frame shows, in its place in the input, at the size shown here."""
+def _aligned(content: np.ndarray, shown: Shown) -> np.ndarray:
+  """Puts the content of a working frame in its place in the input, as shown."""
   source = shown.placement.source
   down, across = (
     side / whole
@@ -256,19 +267,19 @@ def _aligned(content, shown: Shown):
   return image
 
 
-def _resize(image, size):
+def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
   height, width = size
   smaller = height < image.shape[0]
   kind = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
   return cv2.resize(image, (width, height), interpolation=kind)
 
 
-def _write(path, content):
+def _write(path: Path, content: bytes) -> None:
   with replacing(path) as partial:
     partial.write_bytes(content)
 
 
-def _versions():
+def _versions() -> dict[str, str]:
   versions = {"python": platform.python_version()}
   for package in ("dipvid_jax", *_PACKAGES):
     try:
@@ -278,7 +289,7 @@ def _versions():
   return versions
 
 
-def _device():
+def _device() -> str:
   device = jax.devices()[0]
   if device.platform == "cpu":
     return f"CPU, {os.cpu_count()} cores"

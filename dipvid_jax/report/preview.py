@@ -1,4 +1,4 @@
-"""One picture of a run: input, flows, generated and stitched frames."""
+"""One picture of a run: input, flows, generated frames and result."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ _HOLE_TINT = np.array([255, 0, 0], np.float32)
 
 
 def flow_colours(flow: np.ndarray, *, largest: float) -> np.ndarray:
-  """Paints a flow: hue is its direction, value its magnitude.
+  """Colours a flow: the hue is its direction, the value its magnitude.
 
   Args:
     flow: `[H, W, 2]` float, (dx, dy).
@@ -21,7 +21,7 @@ def flow_colours(flow: np.ndarray, *, largest: float) -> np.ndarray:
     `[H, W, 3]` uint8 RGB.
   """
   dx, dy = flow[..., 0], flow[..., 1]
-  hue = (np.degrees(np.arctan2(dy, dx)) % 360) / 2  # OpenCV's hue goes to 180
+  hue = (np.degrees(np.arctan2(dy, dx)) % 360) / 2  # OpenCV's hue ends at 180
   value = 255 * np.clip(np.hypot(dx, dy) / max(largest, 1e-6), 0, 1)
   hsv = np.stack([hue, np.full_like(hue, 255), value], axis=-1)
   return cv2.cvtColor(np.rint(hsv).astype(np.uint8), cv2.COLOR_HSV2RGB)
@@ -50,13 +50,13 @@ def preview_image(
   known_flow: np.ndarray | None = None,
   generated_flow: np.ndarray | None = None,
 ) -> np.ndarray:
-  """Five frames spread over the clip, a row for each stage.
+  """Shows five frames spread over the clip, with one row per stage.
 
   Args:
     frames, full, stitched: `[T, H, W, 3]` float RGB in [0, 1].
     hole_masks: `[T, H, W, 1]` float, 1 = hole.
     known_flow: `[T-t, H, W, 2]` forward flow at the first stride, pixels.
-    generated_flow: `[T, H, W, 2]`, the same of the network.
+    generated_flow: `[T, H, W, 2]`, the network's flow at the same stride, pixels.
 
   Returns:
     `[rows, columns, 3]` uint8 RGB.
@@ -68,7 +68,7 @@ def preview_image(
     ]
   }
   if known_flow is not None and generated_flow is not None:
-    # The last frames have no known forward flow: the nearest pair stands for them.
+    # The last frames have no known forward flow: show the nearest pair's.
     pairs = np.minimum(picked, len(known_flow) - 1)
     magnitudes = np.linalg.norm(known_flow[pairs], axis=-1)
     largest = float(np.percentile(magnitudes, 99.5))
@@ -93,7 +93,8 @@ def preview_image(
   return np.concatenate(strips)
 
 
-def _label(text, strip):
+def _label(text: str, strip: np.ndarray) -> np.ndarray:
+  """A white band with a text, as wide as a strip."""
   band = np.full((_LABEL_HEIGHT, strip.shape[1], 3), 255, np.uint8)
   font, black = cv2.FONT_HERSHEY_SIMPLEX, (0, 0, 0)
   return cv2.putText(band, text, (6, 16), font, 0.5, black, 1, cv2.LINE_AA)

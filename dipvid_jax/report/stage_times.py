@@ -1,11 +1,11 @@
-"""How long the stages of a run take."""
+"""The time that each stage of a run takes."""
 
 import time
 from collections.abc import Mapping
 
 
 class StageTimes:
-  """Seconds by stage, in the order in which they were first heard of.
+  """Seconds by stage, in the order of first use.
 
   Attributes:
     seconds: by the stage's name.
@@ -17,12 +17,12 @@ class StageTimes:
     self._last = time.monotonic()
 
   def lap(self, stage: str) -> None:
-    """Counts the time since the last lap to a stage."""
+    """Adds the time since the last lap to a stage."""
     now = time.monotonic()
     self.add({stage: now - self._last})
     self._last = now
 
   def add(self, seconds: Mapping[str, float]) -> None:
-    """Adds what was counted elsewhere."""
+    """Adds times that were measured elsewhere."""
     for stage, taken in seconds.items():
       self.seconds[stage] = self.seconds.get(stage, 0.0) + taken

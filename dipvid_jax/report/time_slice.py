@@ -1,6 +1,6 @@
 """One row of pixels of every frame, stacked: flicker shows as jags.
 
-Zhang et al., figure 5.
+Reference: Zhang et al., ICCV 2019, figure 5.
 """
 
 import numpy as np
@@ -9,13 +9,13 @@ _MARK = (255, 0, 0)
 
 
 def fullest_row(holes: np.ndarray) -> int:
-  """The row with the most hole in all frames together.
+  """Finds the row with the most hole pixels, summed over all frames.
 
   Args:
     holes: `[T, H, W, 1]`, not 0 in the hole.
 
   Returns:
-    Its number from the top; 0 where there is no hole.
+    The row's index from the top; 0 if there is no hole.
   """
   return int(np.argmax((holes != 0).sum(axis=(0, 2, 3))))
 
@@ -23,11 +23,11 @@ def fullest_row(holes: np.ndarray) -> int:
 def time_slice(
   frames: np.ndarray, *, row: int, holes: np.ndarray | None = None
 ) -> np.ndarray:
-  """Stacks a row of pixels, the first frame at the top.
+  """Stacks one row of pixels of every frame, the first frame at the top.
 
   Args:
     frames: `[T, H, W, 3]` uint8 RGB.
-    row: which.
+    row: index from the top.
     holes: `[T, H, W, 1]`, painted red where it is not 0.
 
   Returns:
@@ -43,7 +43,7 @@ def enlarge(image: np.ndarray, *, rows: int = 1, columns: int = 1) -> np.ndarray
 
   Args:
     image: `[H, W, 3]`.
-    rows, columns: how many times each is there.
+    rows, columns: how many times each row and column is repeated.
 
   Returns:
     `[H * rows, W * columns, 3]`.
