@@ -1,30 +1,34 @@
-"""Flow inside a hole, completed smoothly from around it."""
+"""Completes the flow inside a hole smoothly from its surroundings."""
 
 import dataclasses
 
 import cv2
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Shaped
 
 from flow.video_flow import VideoFlow
 
-_RELAXATIONS = 60  # at each level of the pyramid; more change nothing visible
-# Flow near the hole still feels what fills it: DIS matches patches of 8 pixels, the
-# coarser ones of its pyramid reach further.
+_RELAXATIONS = 60  # at each level of the pyramid; more make no visible difference
+# The hole's content disturbs flow near it too: DIS matches patches of 8 pixels, and
+# at coarser levels of its pyramid they cover more of the frame.
 _MARGIN = 8
 
 
 def complete_video_flow(
-  video_flow: VideoFlow, hole_masks: np.ndarray, *, margin: int = _MARGIN
+  video_flow: VideoFlow,
+  hole_masks: Shaped[np.ndarray, "T H W 1"],
+  *,
+  margin: int = _MARGIN,
 ) -> VideoFlow:
   """Replaces the flow in the hole, and near it, by a smooth continuation.
 
   Args:
     video_flow: from `estimate_video_flow`.
     hole_masks: `[T, H, W, 1]`, above 0 in the hole.
-    margin: pixels around the hole that are replaced too.
+    margin: flow this many pixels around the hole is replaced as well.
 
   Returns:
-    The same flows; known pixels further from the hole than the margin are kept.
+    The same flows; pixels further from the hole than the margin are unchanged.
   """
   side = 2 * margin + 1
   disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
@@ -32,7 +36,7 @@ def complete_video_flow(
     [cv2.dilate((mask[..., 0] > 0).astype(np.uint8), disc) > 0 for mask in hole_masks]
   )
 
-  def complete(flows, masks):
+  def complete(flows: np.ndarray, masks: np.ndarray) -> np.ndarray:
     return np.stack([fill_smoothly(*pair) for pair in zip(flows, masks, strict=True)])
 
   return tuple(
@@ -45,17 +49,19 @@ def complete_video_flow(
   )
 
 
-def fill_smoothly(field: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-  """Fills a field's unknown pixels with the mean of their neighbours, a membrane.
+def fill_smoothly(
+  field: Float[np.ndarray, "H W C"], unknown: Bool[np.ndarray, "H W"]
+) -> Float32[np.ndarray, "H W C"]:
+  """Fills unknown pixels with the mean of their neighbours, as a membrane would.
 
-  The unknown is first filled at half the size, recursively, and then relaxed.
+  Unknown pixels are first filled at half the size, recursively, and then relaxed.
 
   Args:
     field: `[H, W, C]` float32.
     unknown: `[H, W]` bool.
 
   Returns:
-    `[H, W, C]` float32; known pixels as they were, zero where nothing is known.
+    `[H, W, C]` float32; known pixels unchanged, all zero if no pixel is known.
   """
   field = np.where(unknown[..., None], 0, field).astype(np.float32)
   if not unknown.any() or unknown.all():
@@ -77,8 +83,8 @@ def fill_smoothly(field: np.ndarray, unknown: np.ndarray) -> np.ndarray:
   return filled
 
 
-def _halve(field, known):
-  """Means of the known pixels of each 2x2 block, and which blocks have none."""
+def _halve(field: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """The mean of the known pixels in each 2x2 block, and which blocks have none."""
   height, width = known.shape
   rows, columns = (height + 1) // 2, (width + 1) // 2
   odd = ((0, 2 * rows - height), (0, 2 * columns - width))

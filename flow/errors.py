@@ -1,4 +1,4 @@
-"""The one exception that a user, not a programmer, is meant to read."""
+"""The one exception whose message is written for users, not programmers."""
 
 
 class InputError(ValueError):

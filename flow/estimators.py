@@ -1,8 +1,8 @@
-"""Flow estimators behind one call: OpenCV's DIS, and PWC-Net."""
+"""Flow estimators behind one interface: OpenCV's DIS, and PWC-Net."""
 
 import hashlib
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import jax
@@ -18,12 +18,12 @@ ESTIMATORS = ("dis", "pwcnet", "auto")
 
 
 class Estimator(Protocol):
-  """Estimates the flow of a few pairs of frames.
+  """Estimates the flow of several pairs of frames.
 
   Attributes:
-    identity: names the method and its weights; a stored flow is reused only for the
-      same identity.
-    pairs_per_call: how many pairs one call takes best.
+    identity: names the method and its weights; a stored flow is reused only if it
+      has the same identity.
+    pairs_per_call: the number of pairs that one call should get.
   """
 
   identity: str
@@ -35,12 +35,12 @@ class Estimator(Protocol):
 
 
 class DISEstimator:
-  """Dense inverse search (Kroeger et al., 2016), medium preset, on 8-bit grey frames."""
+  """Dense inverse search (Kroeger et al., 2016): medium preset, 8-bit grey frames."""
 
   identity = "OpenCV DIS, medium preset, 8-bit grey"
   pairs_per_call = 1
 
-  def __init__(self):
+  def __init__(self) -> None:
     self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
   def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ class DISEstimator:
     )
 
 
-def _grey(frame):
+def _grey(frame: np.ndarray) -> np.ndarray:
   levels = np.rint(np.asarray(frame) * 255).astype(np.uint8)
   return cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY)
 
@@ -63,20 +63,26 @@ class PWCNetEstimator:
 
   pairs_per_call = 8
 
-  def __init__(self, variables: dict, identity: str, *, network: PWCNet | None = None):
+  def __init__(
+    self,
+    variables: dict[str, Any],
+    identity: str,
+    *,
+    network: PWCNet | None = None,
+  ) -> None:
     """Compiles at the first call.
 
     Args:
-      variables: from `load_pwcnet`, or of the network.
+      variables: of the network, for example from `load_pwcnet`.
       identity: names the weights; see `Estimator`.
-      network: the published one where None.
+      network: None for the published one.
     """
     self.identity = f"PWC-Net, {identity}"
     self._variables = jax.tree.map(jnp.asarray, variables)
     self._apply = jax.jit((network or PWCNet()).apply)
 
   def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """See `Estimator`; a short last call is filled up, so one compilation serves."""
+    """See `Estimator`; pads a short last call, so that one compilation is enough."""
     pairs = len(first)
     filling = [(0, self.pairs_per_call - pairs), (0, 0), (0, 0), (0, 0)]
     first, second = (np.pad(x, filling, mode="edge") for x in (first, second))
@@ -89,15 +95,15 @@ def make_estimator(
   """Makes an estimator by name.
 
   Args:
-    name: `dis`, which needs no weights, `pwcnet`, or `auto`: PWC-Net with the weights
-      given or, if none are, those that the package ships, and DIS if it ships none.
-    weights: PWC-Net's, published (see `load_pwcnet`) or from `bin/train-flow`.
+    name: `dis`, which needs no weights; `pwcnet`; or `auto`, which is PWC-Net with the
+      given weights, else with the package's own, and DIS if the package ships none.
+    weights: of PWC-Net, published (see `load_pwcnet`) or from `bin/train-flow`.
 
   Returns:
     The estimator.
 
   Raises:
-    InputError: an unknown name, missing weights, or weights that do not load.
+    InputError: the name is unknown, or weights are missing or cannot be loaded.
   """
   if name not in ESTIMATORS:
     raise InputError(
@@ -109,8 +115,8 @@ def make_estimator(
     return DISEstimator()
   if not weights:
     raise InputError(
-      "flow.estimator=pwcnet needs its weights: --config.flow.weights=FILE "
-      "(or use flow.estimator=dis, which needs none)"
+      "flow.estimator=pwcnet needs weights: give --config.flow.weights=FILE, "
+      "or use flow.estimator=dis, which needs none"
     )
   if holds_own_weights(weights):
     network, variables = read_weights(weights)

@@ -1,4 +1,4 @@
-"""Optical flow in Middlebury's .flo format, and how far two flows lie apart.
+"""Optical flow in Middlebury's .flo format, and the distance between two flows.
 
 A file is the float32 202021.25 ("PIEH"), int32 width and height, then (dx, dy)
 float32 in pixels, row by row; all little-endian.
@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float, Float32
 
 from flow.errors import InputError
 
@@ -16,7 +17,7 @@ _HEADER = struct.Struct("<4sii")
 _UNKNOWN = 1e9  # larger components mark a pixel whose flow is unknown
 
 
-def read_flo(path: str | Path) -> np.ndarray:
+def read_flo(path: str | Path) -> Float32[np.ndarray, "H W 2"]:
   """Reads a .flo file.
 
   Args:
@@ -27,7 +28,7 @@ def read_flo(path: str | Path) -> np.ndarray:
     beyond 1e9.
 
   Raises:
-    InputError: no such file, or not a whole .flo file.
+    InputError: the file is missing, damaged or not a .flo file.
   """
   try:
     data = Path(path).read_bytes()
@@ -36,27 +37,31 @@ def read_flo(path: str | Path) -> np.ndarray:
       f"{path}: cannot be read ({error.strerror}); give a .flo file"
     ) from None
   if len(data) < _HEADER.size or data[: len(_MAGIC)] != _MAGIC:
-    raise InputError(f"{path}: does not begin as a .flo file does; give a .flo file")
+    raise InputError(
+      f"{path}: is not a .flo file (its first bytes differ); give a .flo file"
+    )
   _, width, height = _HEADER.unpack_from(data)
   length = len(data) - _HEADER.size
   if width < 1 or height < 1 or length != 8 * width * height:
     raise InputError(
-      f"{path}: is damaged or cut short ({length} bytes of flow do not fit its size "
-      f"{width} x {height}); copy it once more"
+      f"{path}: is damaged or cut short ({length} bytes of flow do not match its size "
+      f"{height} x {width}); copy it again"
     )
   flow = np.frombuffer(data, "<f4", offset=_HEADER.size)
   return flow.astype(np.float32).reshape(height, width, 2)
 
 
-def end_point_error(flow: np.ndarray, reference: np.ndarray) -> float:
-  """Mean distance between two flows' end points, where both are known.
+def end_point_error(
+  flow: Float[np.ndarray, "*lead H W 2"], reference: Float[np.ndarray, "*lead H W 2"]
+) -> float:
+  """Mean distance between the end points of two flows, where both are known.
 
   Args:
     flow: `[..., H, W, 2]` float, (dx, dy) in pixels.
-    reference: same shape; which of the two comes first makes no difference.
+    reference: same shape; swapping the two changes nothing.
 
   Returns:
-    Mean Euclidean distance in pixels; NaN where no pixel is known in both.
+    Mean Euclidean distance in pixels; NaN if no pixel is known in both.
 
   Raises:
     ValueError: the shapes disagree.

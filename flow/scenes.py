@@ -1,30 +1,30 @@
-"""Where a clip is cut: no pixel of the one frame is found in the next."""
+"""Scene cuts: where the flow finds almost nothing of one frame in the next."""
 
 import dataclasses
 import itertools
 
 from flow.video_flow import PairFlow
 
-_SEEN_AT_A_CUT = 0.2  # at most so much of two frames is seen in both, by their flow
+_SEEN_AT_A_CUT = 0.2  # below this share of visible pixels, two frames are cut apart
 
 
 def find_scenes(pairs: PairFlow) -> tuple[slice, ...]:
-  """Divides a clip where the flow between neighbouring frames finds nothing.
+  """Splits a clip where hardly any pixel is visible in the neighbouring frame.
 
-  A camera that moves too fast for the flow looks the same; nothing can be followed
-  there either. Fades are not found.
+  A camera too fast for the flow counts as a cut: no pixel can be followed there
+  either. Fades are not found.
 
   Args:
     pairs: flow at stride 1 with its visibility.
 
   Returns:
-    The frames of each scene, in order, all of the clip together.
+    The frames of each scene, in order; together they cover the clip.
 
   Raises:
-    ValueError: the flow is not of stride 1.
+    ValueError: the flow is not at stride 1.
   """
   if pairs.stride != 1:
-    raise ValueError(f"finding scenes needs flow at stride 1, got {pairs.stride}")
+    raise ValueError(f"find_scenes needs flow at stride 1, got {pairs.stride}")
   both_ways = zip(pairs.forward_visible, pairs.backward_visible, strict=True)
   seen = [(there.mean() + back.mean()) / 2 for there, back in both_ways]
   cuts = [t + 1 for t, share in enumerate(seen) if share < _SEEN_AT_A_CUT]
@@ -40,7 +40,7 @@ def scene_flow(pairs: PairFlow, scene: slice) -> PairFlow:
     scene: from `find_scenes`.
 
   Returns:
-    Its part, without pairs where the scene is a single frame.
+    The pairs inside the scene; none if it is a single frame.
   """
   inside = slice(scene.start, scene.stop - 1)
   names = ("forward", "backward", "forward_visible", "backward_visible")

@@ -1,4 +1,4 @@
-"""A clip's flow as arrays on disk, reused while what it was made from is the same."""
+"""A clip's flow as arrays on disk, reused while its inputs are the same."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,19 +29,19 @@ def stored_video_flow(
   """Loads a clip's flow from a folder, or estimates and stores it there.
 
   The folder holds `made_from.json` (estimator, size, strides, SHA-256 of the frames),
-  an array for each stride and direction, and `checksums.json` (SHA-256 of each array).
-  A flow of another clip, size or estimator, or a damaged one, is estimated anew and
-  replaced in one rename.
+  flow and visibility arrays for each stride and direction, and `checksums.json`
+  (SHA-256 of each array). If the clip, size or estimator differs, or a file is
+  damaged, the flow is estimated again and replaces the old one in one rename.
 
   Args:
-    folder: where the arrays are, or will be.
+    folder: of the arrays; it is created if missing.
     frames: `[T, H, W, 3]` float, RGB in [0, 1].
     strides: as in `estimate_video_flow`.
     estimator: from `make_estimator`.
     on_progress: called with the number of flows just loaded or computed.
 
   Returns:
-    As `estimate_video_flow`.
+    A `PairFlow` for each stride.
   """
   folder = Path(folder)
   made_from = _describe(frames, strides, estimator)
@@ -56,7 +57,9 @@ def stored_video_flow(
   return video_flow
 
 
-def _describe(frames, strides, estimator):
+def _describe(
+  frames: np.ndarray, strides: Sequence[int], estimator: Estimator
+) -> dict[str, Any]:
   frames = np.asarray(frames, np.float32)
   return {
     "format": _FORMAT,
@@ -67,11 +70,11 @@ def _describe(frames, strides, estimator):
   }
 
 
-def _path(folder, stride, name):
+def _path(folder: Path, stride: int, name: str) -> Path:
   return folder / f"stride_{stride}_{name}.npy"
 
 
-def _read(path, checksums):
+def _read(path: Path, checksums: dict[str, str]) -> np.ndarray:
   with path.open("rb") as file:
     array = np.lib.format.read_array(file, allow_pickle=False)
   if checksums[path.name] != _sha256(array):
@@ -79,12 +82,12 @@ def _read(path, checksums):
   return array
 
 
-def _sha256(array):
+def _sha256(array: np.ndarray) -> str:
   return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
-def _load(folder, made_from):
-  """The stored flow, or None where it is missing, damaged or made from other input."""
+def _load(folder: Path, made_from: dict[str, Any]) -> VideoFlow | None:
+  """The stored flow; None if it is missing, damaged or of other inputs."""
   count, height, width = made_from["frames"][:3]
   try:
     if json.loads((folder / "made_from.json").read_text()) != made_from:
@@ -98,12 +101,12 @@ def _load(folder, made_from):
       if [(array.shape, array.dtype) for array in arrays] != expected:
         return None
       video_flow.append(PairFlow(stride, *arrays))
-  except Exception:  # a damaged array can fail in any way; it is estimated anew
+  except Exception:  # a damaged file can fail in any way
     return None
   return tuple(video_flow)
 
 
-def _save(folder, made_from, video_flow):
+def _save(folder: Path, made_from: dict[str, Any], video_flow: VideoFlow) -> None:
   folder.parent.mkdir(parents=True, exist_ok=True)
   with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".flow-") as scratch:
     complete = Path(scratch) / "flow"

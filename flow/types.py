@@ -1,9 +1,13 @@
-"""Types that several rooms share, this package's and those that import it."""
+"""Types that more than one folder of this package, or its users, need."""
 
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import optax
+
+AnyArray = jax.Array | np.ndarray
+"""An argument of a function in JAX; NumPy arrays are converted."""
 
 
 class TrainState(NamedTuple):

@@ -1,10 +1,11 @@
-"""The flow of a whole clip: every pair of frames at each stride, both ways."""
+"""The flow of a whole clip: every pair of frames at each stride, both directions."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
+from jaxtyping import Bool, Float
 
 from flow.consistency import visible_mask
 from flow.estimators import DISEstimator, Estimator
@@ -12,21 +13,21 @@ from flow.estimators import DISEstimator, Estimator
 
 @dataclasses.dataclass(frozen=True)
 class PairFlow:
-  """Flow between all pairs of frames at one stride t.
+  """Flow between all pairs of frames at one stride t; P = T - t pairs.
 
   Attributes:
     stride: t, in frames.
-    forward: `[T-t, H, W, 2]` float32, entry i from frame i to frame i + t, pixels.
-    backward: `[T-t, H, W, 2]` float32, entry i from frame i + t to frame i, pixels.
-    forward_visible: `[T-t, H, W, 1]` bool, where `forward` can be trusted.
-    backward_visible: `[T-t, H, W, 1]` bool, where `backward` can be trusted.
+    forward: `[P, H, W, 2]` float32, entry i from frame i to frame i + t, pixels.
+    backward: `[P, H, W, 2]` float32, entry i from frame i + t to frame i, pixels.
+    forward_visible: `[P, H, W, 1]` bool, where `forward` can be trusted.
+    backward_visible: `[P, H, W, 1]` bool, where `backward` can be trusted.
   """
 
   stride: int
-  forward: np.ndarray
-  backward: np.ndarray
-  forward_visible: np.ndarray
-  backward_visible: np.ndarray
+  forward: Float[np.ndarray, "P H W 2"]
+  backward: Float[np.ndarray, "P H W 2"]
+  forward_visible: Bool[np.ndarray, "P H W 1"]
+  backward_visible: Bool[np.ndarray, "P H W 1"]
 
 
 VideoFlow = tuple[PairFlow, ...]
@@ -36,7 +37,7 @@ def neighbour_flow(video_flow: VideoFlow) -> PairFlow:
   """The flow between neighbouring frames, at stride 1.
 
   Args:
-    video_flow: with stride 1 among its strides.
+    video_flow: stride 1 must be among its strides.
 
   Returns:
     The pairs at that stride.
@@ -56,14 +57,14 @@ def estimate_video_flow(
   Args:
     frames: `[T, H, W, 3]` float, RGB in [0, 1].
     strides: distances in frames, each from 1 to T-1.
-    estimator: from `make_estimator`; DIS where None.
+    estimator: from `make_estimator`; None for DIS.
     on_progress: called with the number of flows just computed.
 
   Returns:
     A `PairFlow` for each stride.
 
   Raises:
-    ValueError: frames of another shape, or a stride outside 1 to T-1.
+    ValueError: the frames have another shape, or a stride is outside 1 to T-1.
   """
   frames = np.asarray(frames)
   if frames.ndim != 4 or frames.shape[-1] != 3:
@@ -78,7 +79,12 @@ def estimate_video_flow(
   return tuple(_pair_flow(frames, stride, estimator, report) for stride in strides)
 
 
-def _pair_flow(frames, stride, estimator, report):
+def _pair_flow(
+  frames: np.ndarray,
+  stride: int,
+  estimator: Estimator,
+  report: Callable[[int], None],
+) -> PairFlow:
   earlier, later = frames[:-stride], frames[stride:]
   forward = _estimate(earlier, later, estimator, report)
   backward = _estimate(later, earlier, estimator, report)
@@ -87,7 +93,12 @@ def _pair_flow(frames, stride, estimator, report):
   )
 
 
-def _estimate(first, second, estimator, report):
+def _estimate(
+  first: np.ndarray,
+  second: np.ndarray,
+  estimator: Estimator,
+  report: Callable[[int], None],
+) -> np.ndarray:
   step = estimator.pairs_per_call
   flows = []
   for i in range(0, len(first), step):
@@ -97,7 +108,7 @@ def _estimate(first, second, estimator, report):
   return np.concatenate(flows)
 
 
-def _visible(flow_ij, flow_ji):
+def _visible(flow_ij: np.ndarray, flow_ji: np.ndarray) -> np.ndarray:
   visible = [
     np.asarray(_visible_pair(a[None], b[None])[0]) > 0
     for a, b in zip(flow_ij, flow_ji, strict=True)

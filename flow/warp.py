@@ -2,15 +2,20 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
+
+from flow.types import AnyArray
 
 _IN_BOUNDS_THRESHOLD = 0.999
 
 
-def backward_warp(image: jax.Array, flow: jax.Array) -> tuple[jax.Array, jax.Array]:
+def backward_warp(
+  image: Float[AnyArray, "B H W C"], flow: Float[AnyArray, "B H W 2"]
+) -> tuple[Float[jax.Array, "B H W C"], Float[jax.Array, "B H W 1"]]:
   """Samples an image where a flow points: `warped[y, x] = image[y + dy, x + dx]`.
 
   Bilinear, zeros outside the frame, pixel centres at integer coordinates
-  (`align_corners=True` in PyTorch's words). Differentiable in both arguments.
+  (PyTorch's `align_corners=True`). Differentiable in both arguments.
 
   Args:
     image: `[B, H, W, C]` float.

@@ -1,4 +1,4 @@
-"""Pairs of frames whose flow is known exactly, drawn on the device."""
+"""Draws pairs of frames with exact flow, on the device."""
 
 from flow.procedural.scene import FlowPair, draw_pair
 from flow.procedural.textures import FAMILIES

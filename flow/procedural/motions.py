@@ -1,9 +1,9 @@
 """Motions whose flow is a formula in both directions.
 
-A layer has coordinates of its own. Frame 1 sees them through a smooth deformation D,
-frame 2 through a homography H: pixel p of frame 1 shows the layer's point D(p), and
-that point is at H(D(p)) in frame 2. So the flow of p is H(D(p)) - p, exactly, and
-both frames are drawn from the layer by D and by H's inverse; D is never inverted.
+Each layer has its own coordinates. Frame 1 shows them through a smooth deformation D,
+frame 2 through a homography H: pixel p of frame 1 shows the layer's point D(p), which
+is at H(D(p)) in frame 2. The flow of p is therefore exactly H(D(p)) - p. The frames
+are rendered with D and the inverse of H; D is never inverted.
 """
 
 import math
@@ -15,14 +15,14 @@ import jax.numpy as jnp
 from flow.procedural.numbers import draw_numbers
 
 _RIPPLES = 3
-# The steepest that a ripple is at stride 1. Three of them at stride 5 stay below a
-# slope of 0.41: the deformation does not fold.
+# The steepest slope of a ripple at stride 1. Three ripples at stride 5 stay below a
+# slope of 0.41, so the deformation does not fold.
 _SLOPE = 0.06
-_SPREAD = 3**0.5  # of a uniform distribution of standard deviation 1
+_SPREAD = 3**0.5  # half-width of a uniform distribution of standard deviation 1
 
-# Pixels a frame, log-uniform. Measured by DIS on DAVIS bmx-trees at 192 x 384: the
-# frame's median flow has its 90th percentile at 12.7, 37.6 and 58.8 pixels for
-# strides 1, 3, 5, and what moves against it its 99th at 8.6, 16.5 and 44.9.
+# Pixels per frame, log-uniform. For comparison, DIS on DAVIS bmx-trees at 192 x 384:
+# at strides 1, 3, 5 the median flow of a frame has its 90th percentile at 12.7, 37.6
+# and 58.8 pixels, and motion relative to it its 99th at 8.6, 16.5 and 44.9.
 CAMERA_SPEED = (0.25, 13.0)
 OBJECT_SPEED = (0.15, 9.0)
 
@@ -32,8 +32,8 @@ class Motion(NamedTuple):
 
   Attributes:
     matrix: `[3, 3]`, from the layer's coordinates to frame 2's, homogeneous pixels.
-    ripples: `[3, 2]`, pixels: how far each ripple of D moves a point in x and y.
-    waves: `[3, 2]`, radians a pixel: the ripples' directions.
+    ripples: `[3, 2]`, pixels: the amplitude of each ripple of D in x and y.
+    waves: `[3, 2]`, radians per pixel: the wave vector of each ripple.
     phases: `[3]`, radians.
   """
 
@@ -57,13 +57,13 @@ def draw_motion(
 
   Args:
     key: a PRNG key, consumed.
-    centre: `[2]` (x, y), pixels; rotation and zoom leave it where it is.
-    stride: scalar, frames between the two; the translation grows with it, all else
-      with its square root.
-    speed: the slowest and the fastest translation, pixels a frame.
-    turn: one standard deviation at stride 1, of the rotation in radians, of the
-      zoom's logarithm, and of twice the perspective's change of scale from the centre
-      to a corner of the frame.
+    centre: `[2]` (x, y), pixels; the fixed point of rotation and zoom.
+    stride: scalar, distance of the two in frames; the translation grows with it,
+      everything else with its square root.
+    speed: the slowest and the fastest translation, pixels per frame.
+    turn: standard deviation at stride 1 of the rotation in radians, of the logarithm
+      of the zoom, and of twice the change of scale by perspective between the centre
+      and a corner of the frame.
     height: of the frame, pixels.
     width: of the frame, pixels.
 
@@ -99,7 +99,7 @@ def draw_motion(
     _rows((cos, -sin, zero), (sin, cos, zero), (zero, zero, one)),
     _translation(-centre),
   )
-  lengths = half * jnp.exp(drawn["lengths"])[:, None]  # pixels a wave
+  lengths = half * jnp.exp(drawn["lengths"])[:, None]  # pixels per wave
   heights = growth * _SLOPE * drawn["slopes"][:, None] ** 2 * lengths / (2 * math.pi)
   return Motion(
     matrix=matrix,
@@ -109,7 +109,8 @@ def draw_motion(
   )
 
 
-def _direction(angle):
+def _direction(angle: jax.Array) -> jax.Array:
+  """The unit vector(s) `[.., 2]` at an angle `[..]`."""
   return jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
 
 
@@ -121,11 +122,11 @@ def compose(*matrices: jax.Array) -> jax.Array:
   return product
 
 
-def _rows(*rows):
+def _rows(*rows: tuple[jax.Array, ...]) -> jax.Array:
   return jnp.stack([jnp.stack(row) for row in rows])
 
 
-def _translation(shift):
+def _translation(shift: jax.Array) -> jax.Array:
   one, zero = jnp.ones(()), jnp.zeros(())
   return _rows((one, zero, shift[0]), (zero, one, shift[1]), (zero, zero, one))
 
@@ -133,7 +134,7 @@ def _translation(shift):
 def layer_from_first(
   motion: Motion, x: jax.Array, y: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """D: the point of the layer that is at a position of frame 1.
+  """D: the layer's point at a position in frame 1.
 
   Args:
     motion: of one layer.
@@ -154,7 +155,7 @@ def layer_from_first(
 def second_from_layer(
   motion: Motion, x: jax.Array, y: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """H: where in frame 2 a point of the layer is.
+  """H: the position in frame 2 of a layer's point.
 
   Args:
     motion: of one layer.
@@ -170,7 +171,7 @@ def second_from_layer(
 def layer_from_second(
   motion: Motion, x: jax.Array, y: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """H's inverse: the point of the layer that is at a position of frame 2.
+  """The inverse of H: the layer's point at a position in frame 2.
 
   Args:
     motion: of one layer.
@@ -183,16 +184,18 @@ def layer_from_second(
   return _project(_inverse(motion.matrix), x, y)
 
 
-def _inverse(matrix):
-  """The adjugate over the determinant: no solver, so no reduced precision on a GPU."""
+def _inverse(matrix: jax.Array) -> jax.Array:
+  """Adjugate over determinant: a solver would have reduced precision on a GPU."""
   a, b, c = matrix
   columns = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)], axis=1)
   return columns / jnp.sum(a * columns[:, 0])
 
 
-def _project(matrix, x, y):
+def _project(
+  matrix: jax.Array, x: jax.Array, y: jax.Array
+) -> tuple[jax.Array, jax.Array]:
   scale = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
-  # Far outside of the frame a strong perspective could turn a point inside out.
+  # Far outside the frame a strong perspective could make the scale negative.
   scale = jnp.maximum(scale, 0.1)
   return (
     (matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]) / scale,

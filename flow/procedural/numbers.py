@@ -1,6 +1,6 @@
 """Random numbers by name, all from one call of the generator.
 
-Dozens of calls of `jax.random` take longer to compile than all else in a scene.
+Dozens of calls of `jax.random` take longer to compile than the rest of a scene.
 """
 
 import math
@@ -16,10 +16,10 @@ def draw_numbers(key: jax.Array, ranges: Mapping[str, Range]) -> dict[str, jax.A
 
   Args:
     key: a PRNG key, consumed.
-    ranges: by name (smallest, largest), and a shape where it is no scalar.
+    ranges: by name, (smallest, largest) for a scalar, or (smallest, largest, shape).
 
   Returns:
-    float32 arrays by name, independent of each other.
+    Independent float32 arrays by name.
   """
   shapes = [limits[2] if len(limits) == 3 else () for limits in ranges.values()]
   sizes = [math.prod(shape) for shape in shapes]

@@ -1,4 +1,4 @@
-"""What happens to frames on the way through a camera and a video file."""
+"""Photometric changes: what a camera and a video codec do to frames."""
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +18,11 @@ _FROM_YCC = np.linalg.inv(_TO_YCC)
 
 
 def blur(image: jax.Array, sigma: jax.Array) -> jax.Array:
-  """Blurs with a Gaussian that is cut off at three pixels.
+  """Blurs with a Gaussian truncated at three pixels.
 
   Args:
     image: `[H, W, C]` float.
-    sigma: scalar, pixels; near 0 the image stays as it is.
+    sigma: scalar, pixels; near 0 the image is unchanged.
 
   Returns:
     `[H, W, C]`.
@@ -46,11 +46,11 @@ def compress(image: jax.Array, step: jax.Array) -> jax.Array:
 
   Args:
     image: `[H, W, 3]` float, RGB in [0, 1].
-    step: scalar above 0, the luma's rounding step at the lowest frequency; it grows
-      linearly with the frequency, and is twice as large for chroma.
+    step: scalar above 0, the rounding step of luma at the lowest frequency; it grows
+      linearly with the frequency and is twice as large for chroma.
 
   Returns:
-    `[H, W, 3]`, possibly a little outside of [0, 1].
+    `[H, W, 3]`, possibly slightly outside [0, 1].
   """
   height, width, _ = image.shape
   pad = ((0, -height % _BLOCK), (0, -width % _BLOCK), (0, 0))
@@ -76,10 +76,10 @@ def compress(image: jax.Array, step: jax.Array) -> jax.Array:
 def distort(
   key: jax.Array, first: jax.Array, second: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """Changes the look of a pair: strongly in common, slightly one against the other.
+  """Changes the look of both frames strongly, and their difference slightly.
 
-  Gain, gamma and tint; then, each in a part of the pairs, blur, noise and compression;
-  at the end the 256 levels of a file.
+  Gain, gamma and tint; then blur, noise and compression, each in some of the pairs;
+  finally rounding to the 256 levels of a file.
 
   Args:
     key: a PRNG key, consumed.
@@ -87,7 +87,7 @@ def distort(
     second: `[H, W, 3]` float, likewise.
 
   Returns:
-    `(first, second)`, each on one of 256 levels in [0, 1].
+    `(first, second)`, rounded to 256 levels in [0, 1].
   """
   number_key, first_key, second_key = jax.random.split(key, 3)
   drawn = draw_numbers(

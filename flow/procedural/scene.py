@@ -1,8 +1,8 @@
-"""Textured objects over a textured background, and the pair of frames that they give.
+"""Textured objects over a textured background, rendered as a pair of frames.
 
-Layers lie one over another, the background at index 0. Each has a motion, an outline
-and a painting of its own, so the flow of a pixel is that of the layer which is on top
-there, and it is visible in frame 2 where that layer is on top again.
+Layers are stacked from back to front, the background at index 0. Each has its own
+motion, outline and painting. The flow of a pixel is that of the layer on top there;
+the pixel is visible in frame 2 if that layer is on top at the end of its flow.
 """
 
 import math
@@ -15,23 +15,24 @@ import jax.numpy as jnp
 from flow.procedural import motions, photometric
 from flow.procedural.numbers import draw_numbers
 from flow.procedural.shapes import Shape, coverage, draw_shape
-from flow.procedural.textures import FAMILIES, draw_tiles, sample_tile
+from flow.procedural.textures import FAMILIES
+from flow.procedural.tiles import draw_tiles, sample_tile
 
 _SMALLEST_TILE = 128
 _CAMERA_TURN = 0.012
 _OBJECT_TURN = 0.05
-_FOLLOWS_CAMERA = 0.8  # the part of the objects whose motion adds to the camera's
+_FOLLOWS_CAMERA = 0.8  # share of the objects whose motion adds to the camera's
 
 
 class FlowPair(NamedTuple):
-  """Two frames and what moved between them.
+  """Two frames and the flow between them.
 
   Attributes:
     first: `[H, W, 3]` float32, RGB in [0, 1].
     second: `[H, W, 3]` float32, RGB in [0, 1].
-    flow: `[H, W, 2]` float32, (dx, dy) pixels from first to second; known for hidden
-      pixels too.
-    visible: `[H, W, 1]` float32, 1 where the pixel of `first` is seen in `second`.
+    flow: `[H, W, 2]` float32, (dx, dy) in pixels from first to second; hidden pixels
+      have their true flow.
+    visible: `[H, W, 1]` float32, 1 where a pixel of `first` is visible in `second`.
   """
 
   first: jax.Array
@@ -44,10 +45,10 @@ class Painting(NamedTuple):
   """How a layer is painted.
 
   Attributes:
-    tile: scalar int, which of the tiles.
+    tile: scalar int, index of the tile.
     placing: `[2, 3]`, from the layer's coordinates to the tile's pixels.
     mixing: `[3, 3]`, mixes the tile's channels around grey.
-    base: `[3]`, the colour of a grey tile.
+    base: `[3]`, the colour that a grey tile gets.
   """
 
   tile: jax.Array
@@ -61,9 +62,9 @@ class Layers(NamedTuple):
 
   Attributes:
     motion: of each layer.
-    shape: of each layer; the background's is not looked at.
+    shape: of each layer; the background's is ignored.
     painting: of each layer.
-    present: `[L]`, 1 where the layer is there.
+    present: `[L]`, 1 if the layer is drawn.
   """
 
   motion: motions.Motion
@@ -88,17 +89,17 @@ def draw_pair(
     key: a PRNG key, consumed; the same key gives the same pair.
     height: H, pixels.
     width: W, pixels.
-    strides: one is taken at random: how many frames lie between the two, which sets
-      how far things move.
-    family: the textures, of `FAMILIES`.
-    objects: the most that are drawn over the background.
-    photometric_changes: False leaves the frames as they are rendered.
+    strides: distances of the two in frames, which scale the motion; one is drawn at
+      random.
+    family: of textures, a key of `FAMILIES`.
+    objects: the largest number of objects over the background.
+    photometric_changes: False returns the frames as rendered.
 
   Returns:
     The pair.
 
   Raises:
-    ValueError: an unknown family, or no strides.
+    ValueError: the family is unknown, or there are no strides.
   """
   if family not in FAMILIES:
     raise ValueError(f"family must be one of {', '.join(FAMILIES)}, got {family!r}")
@@ -139,9 +140,9 @@ def draw_layers(
     key: a PRNG key, consumed.
     height: of the frame, pixels.
     width: of the frame, pixels.
-    stride: scalar, frames between the two.
-    objects: the most of them; L is one more.
-    tiles: how many tiles there are to paint with.
+    stride: scalar, distance of the two frames.
+    objects: the largest number of objects; L is one more.
+    tiles: the number of tiles.
 
   Returns:
     The layers.
@@ -160,7 +161,9 @@ def draw_layers(
     **frame,
   )
 
-  def draw(keys, follows):
+  def draw(
+    keys: jax.Array, follows: jax.Array
+  ) -> tuple[motions.Motion, Shape, Painting]:
     shape = draw_shape(keys[0], **frame)
     motion = motions.draw_motion(
       keys[1],
@@ -183,7 +186,7 @@ def draw_layers(
   return Layers(motion, shape, painting, present.astype(jnp.float32))
 
 
-def _draw_painting(key, tiles):
+def _draw_painting(key: jax.Array, tiles: int) -> Painting:
   drawn = draw_numbers(
     key,
     {
@@ -212,7 +215,7 @@ def _draw_painting(key, tiles):
 def render_pair(
   layers: Layers, tiles: jax.Array, *, height: int, width: int
 ) -> FlowPair:
-  """Renders both frames, the exact flow and what stays visible.
+  """Renders both frames, the exact flow and the visibility.
 
   Args:
     layers: the scene.
@@ -234,7 +237,7 @@ def render_pair(
   end_x, end_y = jax.vmap(motions.second_from_layer)(layers.motion, layer_x, layer_y)
   end_x, end_y = _pick(end_x, top), _pick(end_y, top)
 
-  # Which layer is on top where the pixel has gone to.
+  # Which layer is on top where the pixel ends.
   ended = _covers(layers, *_layers_from_second(layers, end_x, end_y))
   inside = (end_x >= 0) & (end_x <= width - 1) & (end_y >= 0) & (end_y <= height - 1)
   visible = (_top(ended) == top) & inside
@@ -249,36 +252,41 @@ def render_pair(
   )
 
 
-def _layers_from_second(layers, x, y):
+def _layers_from_second(
+  layers: Layers, x: jax.Array, y: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """`[L, H, W]` twice: the point of each layer at a position in frame 2."""
   return jax.vmap(motions.layer_from_second, (0, None, None))(layers.motion, x, y)
 
 
-def _covers(layers, x, y):
-  """`[L, H, W]`: how much of a pixel each layer covers, were it alone."""
+def _covers(layers: Layers, x: jax.Array, y: jax.Array) -> jax.Array:
+  """`[L, H, W]`: the part of each pixel that a layer would cover alone."""
   covers = jax.vmap(coverage)(layers.shape, x, y) * layers.present[:, None, None]
   return covers.at[0].set(1)
 
 
-def _top(covers):
-  """`[H, W]` int: the frontmost layer that covers half of the pixel or more."""
+def _top(covers: jax.Array) -> jax.Array:
+  """`[H, W]` int: the frontmost layer that covers at least half of the pixel."""
   return _frontmost(covers >= 0.5)
 
 
-def _frontmost(there):
-  """`[L, H, W]` bool to the last layer that is there, `[H, W]` int."""
+def _frontmost(there: jax.Array) -> jax.Array:
+  """`[L, H, W]` bool to `[H, W]` int: the last layer where it is true."""
   return len(there) - 1 - jnp.argmax(there[::-1], axis=0)
 
 
-def _pick(values, layer):
-  """Takes from `[L, H, W]` what each pixel's layer has; no gather, which is slow."""
+def _pick(values: jax.Array, layer: jax.Array) -> jax.Array:
+  """`[L, H, W]` to `[H, W]`: each pixel's layer's value. A gather would be slower."""
   own = jnp.arange(len(values))[:, None, None] == layer[None]
   return jnp.sum(jnp.where(own, values, 0), axis=0)
 
 
-def _paint(layers, tiles, covers, x, y):
-  """`[H, W, 3]`: the frontmost layer, and the one behind where it covers a part.
+def _paint(
+  layers: Layers, tiles: jax.Array, covers: jax.Array, x: jax.Array, y: jax.Array
+) -> jax.Array:
+  """`[H, W, 3]`: the frontmost layer, blended with the next where it covers a part.
 
-  Two samples a pixel instead of one for each layer.
+  This takes two samples per pixel instead of one for each layer.
   """
   front = _frontmost(covers > 0)
   index = jnp.arange(len(covers))[:, None, None]
@@ -290,8 +298,10 @@ def _paint(layers, tiles, covers, x, y):
   )
 
 
-def _colour(painting, tiles, layer, x, y):
-  """`[H, W, 3]`: each pixel's layer at its position, `x` and `y` `[L, H, W]`."""
+def _colour(
+  painting: Painting, tiles: jax.Array, layer: jax.Array, x: jax.Array, y: jax.Array
+) -> jax.Array:
+  """`[H, W, 3]`: each pixel's layer at its position; `x` and `y` are `[L, H, W]`."""
   placing = painting.placing[..., None, None]
   tile_x = placing[:, 0, 0] * x + placing[:, 0, 1] * y + placing[:, 0, 2]
   tile_y = placing[:, 1, 0] * x + placing[:, 1, 1] * y + placing[:, 1, 2]

@@ -1,4 +1,4 @@
-"""Random outlines: blobs, polygons and rings, as functions of the position."""
+"""Random outlines: blobs, polygons and rings, as functions of position."""
 
 import math
 from typing import NamedTuple
@@ -13,16 +13,16 @@ _MOST_CORNERS = 5
 
 
 class Shape(NamedTuple):
-  """An outline around a centre: r(angle), the largest radius being about 1.
+  """An outline around a centre: a radius by angle, about 1 at most.
 
   Attributes:
     centre: `[2]` (x, y), pixels.
-    axes: `[2]`, pixels in one unit along the shape's own x and y.
+    axes: `[2]`, pixels per unit along the shape's own x and y.
     angle: scalar, radians.
-    waves: `[5]`, how far the outline swings 2, 3, .. 6 times around.
+    waves: `[5]`, amplitude of the outline's waves, 2, 3, .. 6 of them per turn.
     phases: `[5]`, radians.
-    corners: scalar, of a regular polygon; 0 for a circle.
-    ring: scalar, the part of the radius that is cut out from the middle.
+    corners: scalar, number of corners of a regular polygon; 0 for a circle.
+    ring: scalar, radius of the hole in the middle, as a part of the outline's.
   """
 
   centre: jax.Array
@@ -35,7 +35,7 @@ class Shape(NamedTuple):
 
 
 def draw_shape(key: jax.Array, *, height: int, width: int) -> Shape:
-  """Draws an outline whose centre is in the frame.
+  """Draws an outline whose centre is inside the frame.
 
   Args:
     key: a PRNG key, consumed.
@@ -43,8 +43,8 @@ def draw_shape(key: jax.Array, *, height: int, width: int) -> Shape:
     width: of the frame, pixels.
 
   Returns:
-    The shape: a fiftieth to a half of the frame's geometric mean side in radius, up
-    to five times as long as wide.
+    The shape. Its radius is 0.06 to 0.41 of the geometric mean of the frame's sides;
+    it is up to five times as long as wide.
   """
   drawn = draw_numbers(
     key,
@@ -62,7 +62,7 @@ def draw_shape(key: jax.Array, *, height: int, width: int) -> Shape:
   )
   radius = (height * width) ** 0.5 * jnp.exp(drawn["radius"])
   stretch = jnp.exp(drawn["stretch"])
-  # Half of the shapes are round, the others have three, four or five corners.
+  # Half of the shapes are round; the others have three, four or five corners.
   kind = jnp.searchsorted(jnp.array([0.5, 0.65, 0.9]), drawn["kind"])
   return Shape(
     centre=drawn["centre"] * jnp.array([width, height], jnp.float32),
@@ -76,7 +76,7 @@ def draw_shape(key: jax.Array, *, height: int, width: int) -> Shape:
 
 
 def coverage(shape: Shape, x: jax.Array, y: jax.Array) -> jax.Array:
-  """How much of a pixel the shape covers.
+  """The part of each pixel that the shape covers.
 
   Args:
     shape: one shape.
@@ -91,8 +91,8 @@ def coverage(shape: Shape, x: jax.Array, y: jax.Array) -> jax.Array:
   along = (cos * dx + sin * dy) / shape.axes[0]
   across = (cos * dy - sin * dx) / shape.axes[1]
   radius = jnp.hypot(along, across) + 1e-6
-  # Of the direction and its multiples, cosine and sine; no call of a trigonometric
-  # function for a pixel, which would cost more than all else.
+  # Cosine and sine of the direction's multiples by recurrence: trigonometric functions
+  # of every pixel would cost more than everything else.
   cos, sin = along / radius, across / radius
   outline = jnp.ones_like(radius)
   multiple_cos, multiple_sin = cos, sin
@@ -111,11 +111,11 @@ def coverage(shape: Shape, x: jax.Array, y: jax.Array) -> jax.Array:
   return outer * jnp.where(shape.ring > 0, inner, 1)
 
 
-def _polygon(corners, cos, sin):
-  """The radius of a regular polygon in each direction; 1 for no corners."""
+def _polygon(corners: jax.Array, cos: jax.Array, sin: jax.Array) -> jax.Array:
+  """The radius of a regular polygon in each direction; 1 without corners."""
   half = math.pi / jnp.maximum(corners, 1)
   towards_side = -jnp.ones_like(cos)
-  for i in range(_MOST_CORNERS):  # those beyond the last are its first ones again
+  for i in range(_MOST_CORNERS):  # beyond the last side, the first ones repeat
     middle = (2 * i + 1) * half
     side = cos * jnp.cos(middle) + sin * jnp.sin(middle)
     towards_side = jnp.maximum(towards_side, side)

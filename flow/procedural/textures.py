@@ -1,11 +1,11 @@
 """Procedural textures: periodic square tiles, RGB in [0, 1].
 
-A tile joins itself at its borders, so a layer of any size can be painted with it.
-The training family and the held-out family have no kind of texture in common.
+Opposite borders of a tile match, so it can paint a layer of any size. The training
+family and the held-out family share no kind of texture.
 """
 
 import math
-from collections.abc import Callable
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -13,16 +13,32 @@ import numpy as np
 
 from flow.procedural.numbers import draw_numbers
 
-Painter = Callable[..., jax.Array]
-
 _LEAVES = 72
 _CELLS = 64
 _STROKES = 72
-_DETAIL = 0.6  # the strongest fractal detail that is laid over a painting
+
+_Numbers = dict[str, jax.Array]
+_CellState = tuple[jax.Array, jax.Array, jax.Array]  # tile, distances to two points
+
+
+class Painter(Protocol):
+  """Draws a texture; every function of `FAMILIES` does."""
+
+  def __call__(self, key: jax.Array, *, size: int) -> jax.Array:
+    """Draws a tile.
+
+    Args:
+      key: a PRNG key, consumed.
+      size: S, the side of the tile in pixels, a multiple of 32.
+
+    Returns:
+      `[S, S, 3]` float32, RGB in [0, 1].
+    """
+    ...
 
 
 def _wrapped(size: int, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
-  """`([S, S], [S, S])`: the way from (x, y) to each pixel, the shorter way round."""
+  """`([S, S], [S, S])`: the shortest offset from (x, y) to each pixel, wrapping."""
   axis = jnp.arange(size, dtype=jnp.float32)
   half = size / 2
   dx = jnp.broadcast_to((axis - x + half) % size - half, (size, size))
@@ -33,46 +49,38 @@ def _wrapped(size: int, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Arra
 def _turned(
   size: int, centre: jax.Array, angle: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """As `_wrapped` from (x, y), along a direction and across it."""
+  """The offset of `_wrapped`, along a direction and across it."""
   dx, dy = _wrapped(size, *centre)
   cos, sin = jnp.cos(angle), jnp.sin(angle)
   return cos * dx + sin * dy, cos * dy - sin * dx
 
 
 def _phase(size: int, waves: jax.Array, shift: jax.Array) -> jax.Array:
-  """`[S, S]`: 2 pi (waves . position / S) + shift; whole waves keep it periodic."""
+  """`[S, S]`: 2 pi (waves . position / S) + shift; periodic for integer waves."""
   axis = jnp.arange(size, dtype=jnp.float32) / size
   x = jnp.broadcast_to(axis, (size, size))
   return 2 * jnp.pi * (waves[0] * x + waves[1] * x.T) + shift
 
 
 def _colours(numbers: jax.Array) -> jax.Array:
-  """`[N, 4]` in [0, 1] to `[N, 3]`: a luma, and chroma that is seldom strong."""
+  """`[N, 4]` in [0, 1] to `[N, 3]` RGB: a luma, and chroma that is rarely strong."""
   luma, chroma = numbers[:, :1], numbers[:, 1:]
   return jnp.clip(luma + 0.6 * (chroma - 0.5), 0, 1)
 
 
-def _between(position: jax.Array, colours: jax.Array) -> jax.Array:
-  """`[S, S]` in [0, 1] and `[2, 3]` to `[S, S, 3]`."""
-  weight = position[..., None]
+def _between_colours(position: jax.Array, numbers: jax.Array) -> jax.Array:
+  """`[S, S]` in [0, 1] to `[S, S, 3]`, between the colours of two rows `[2, 4]`."""
+  weight, colours = position[..., None], _colours(numbers)
   return (1 - weight) * colours[0][None, None] + weight * colours[1][None, None]
 
 
 def fractal_noise(key: jax.Array, *, size: int) -> jax.Array:
-  """Noise whose amplitude falls with a random power of the frequency.
-
-  Args:
-    key: a PRNG key, consumed.
-    size: S, the tile's side in pixels.
-
-  Returns:
-    `[S, S, 3]` float32, RGB in [0, 1].
-  """
+  """Noise whose amplitude falls with a random power of frequency."""
   number_key, noise_key = jax.random.split(key)
   drawn = draw_numbers(number_key, {"exponent": (0.6, 2.2), "grey": (0, 1)})
   axis = np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None]
   frequency = np.hypot(*axis)
-  frequency[0, 0] = np.inf  # the mean is set below
+  frequency[0, 0] = np.inf  # no constant part: the mean is set below
   amplitude = jnp.asarray(frequency, jnp.float32) ** -drawn["exponent"]
   white = jax.random.normal(noise_key, (3, size, size))
   noise = jnp.fft.irfft2(jnp.fft.rfft2(white) * amplitude[None], s=(size, size))
@@ -82,21 +90,14 @@ def fractal_noise(key: jax.Array, *, size: int) -> jax.Array:
 
 
 def dead_leaves(key: jax.Array, *, size: int) -> jax.Array:
-  """Discs and boxes that hide one another, of many sizes.
-
-  Args:
-    key: a PRNG key, consumed.
-    size: S, the tile's side in pixels.
-
-  Returns:
-    `[S, S, 3]` float32, RGB in [0, 1].
+  """Discs and boxes of many sizes that hide one another.
 
   Reference: Lee, Mumford and Huang, Occlusion models for natural images, IJCV 2001.
   """
   leaves = draw_numbers(
     key,
     {
-      # Uniform in the inverse radius: the radii's density falls as r^-2.
+      # Uniform in the inverse radius, so the density of radii falls as r^-2.
       "curvature": (4 / size, 1 / 3, (_LEAVES,)),
       "centre": (0, size, (_LEAVES, 2)),
       "angle": (0, 2 * math.pi, (_LEAVES,)),
@@ -105,10 +106,10 @@ def dead_leaves(key: jax.Array, *, size: int) -> jax.Array:
       "colour": (0, 1, (_LEAVES, 4)),
     },
   )
-  leaves["curvature"] = jnp.sort(leaves["curvature"])  # small ones stay in sight
+  leaves["curvature"] = jnp.sort(leaves["curvature"])  # small ones on top
   leaves["colour"] = _colours(leaves["colour"])
 
-  def place(tile, leaf):
+  def place(tile: jax.Array, leaf: _Numbers) -> tuple[jax.Array, None]:
     along, across = _turned(size, leaf["centre"], leaf["angle"])
     along = along * leaf["curvature"]
     across = across * leaf["curvature"] / leaf["aspect"]
@@ -123,16 +124,8 @@ def dead_leaves(key: jax.Array, *, size: int) -> jax.Array:
 
 
 def gratings(key: jax.Array, *, size: int) -> jax.Array:
-  """Two gratings of random direction, width and sharpness, multiplied: stripes, checks.
-
-  Args:
-    key: a PRNG key, consumed.
-    size: S, the tile's side in pixels.
-
-  Returns:
-    `[S, S, 3]` float32, RGB in [0, 1].
-  """
-  most = size // 8 + 0.5  # no period below eight pixels
+  """Stripes, or checks of two gratings; random direction, period and sharpness."""
+  most = size // 8 + 0.5  # no period is below eight pixels
   drawn = draw_numbers(
     key,
     {
@@ -149,19 +142,11 @@ def gratings(key: jax.Array, *, size: int) -> jax.Array:
     for i in (0, 1)
   )
   second = jnp.where(drawn["single"] < 0.5, 1, second)
-  return _between(0.5 + 0.5 * first * second, _colours(drawn["colours"]))
+  return _between_colours(0.5 + 0.5 * first * second, drawn["colours"])
 
 
 def gradients(key: jax.Array, *, size: int) -> jax.Array:
-  """Smooth changes of colour over the whole tile, as of sky and plain walls.
-
-  Args:
-    key: a PRNG key, consumed.
-    size: S, the tile's side in pixels.
-
-  Returns:
-    `[S, S, 3]` float32, RGB in [0, 1].
-  """
+  """Smooth changes of colour over the whole tile, as in sky and plain walls."""
   count = 4
   drawn = draw_numbers(
     key,
@@ -178,14 +163,7 @@ def gradients(key: jax.Array, *, size: int) -> jax.Array:
 
 
 def cells(key: jax.Array, *, size: int) -> jax.Array:
-  """Cells around random points, dark where two of them meet.
-
-  Args:
-    key: a PRNG key, consumed.
-    size: S, the tile's side in pixels.
-
-  Returns:
-    `[S, S, 3]` float32, RGB in [0, 1].
+  """Cells around random points, dark where two cells meet.
 
   Reference: Worley, A cellular texture basis function, SIGGRAPH 1996.
   """
@@ -198,7 +176,7 @@ def cells(key: jax.Array, *, size: int) -> jax.Array:
     },
   )
 
-  def place(carry, cell):
+  def place(carry: _CellState, cell: _Numbers) -> tuple[_CellState, None]:
     tile, nearest, second = carry
     distance = jnp.hypot(*_wrapped(size, *cell["point"]))
     closer = distance < nearest
@@ -214,15 +192,7 @@ def cells(key: jax.Array, *, size: int) -> jax.Array:
 
 
 def marble(key: jax.Array, *, size: int) -> jax.Array:
-  """Veins: a wave whose phase a noise shifts.
-
-  Args:
-    key: a PRNG key, consumed.
-    size: S, the tile's side in pixels.
-
-  Returns:
-    `[S, S, 3]` float32, RGB in [0, 1].
-  """
+  """Veins: a wave whose phase is shifted by noise."""
   number_key, noise_key = jax.random.split(key)
   drawn = draw_numbers(
     number_key,
@@ -230,19 +200,11 @@ def marble(key: jax.Array, *, size: int) -> jax.Array:
   )
   shift = drawn["strength"] * fractal_noise(noise_key, size=size)[..., 0]
   veins = 0.5 + 0.5 * jnp.sin(_phase(size, jnp.round(drawn["waves"]), shift))
-  return _between(veins, _colours(drawn["colours"]))
+  return _between_colours(veins, drawn["colours"])
 
 
 def bricks(key: jax.Array, *, size: int) -> jax.Array:
-  """Rows of bricks of random colours in mortar, every other row shifted.
-
-  Args:
-    key: a PRNG key, consumed.
-    size: S, the tile's side in pixels, a multiple of 32.
-
-  Returns:
-    `[S, S, 3]` float32, RGB in [0, 1].
-  """
+  """Rows of bricks of random colours in mortar, every other row shifted."""
   height, width = size // 16, size // 8
   row = np.arange(size) // height
   x = np.arange(size)[None] + (row % 2)[:, None] * (width // 2)
@@ -260,15 +222,7 @@ def bricks(key: jax.Array, *, size: int) -> jax.Array:
 
 
 def strokes(key: jax.Array, *, size: int) -> jax.Array:
-  """Straight strokes of a brush over a plain ground.
-
-  Args:
-    key: a PRNG key, consumed.
-    size: S, the tile's side in pixels.
-
-  Returns:
-    `[S, S, 3]` float32, RGB in [0, 1].
-  """
+  """Straight brush strokes on a plain ground."""
   drawn = draw_numbers(
     key,
     {
@@ -281,7 +235,7 @@ def strokes(key: jax.Array, *, size: int) -> jax.Array:
   )
   drawn["colour"] = _colours(drawn["colour"])
 
-  def place(tile, stroke):
+  def place(tile: jax.Array, stroke: _Numbers) -> tuple[jax.Array, None]:
     along, across = _turned(size, stroke["centre"], stroke["angle"])
     beyond = jnp.maximum(jnp.abs(along) - stroke["length"] / 2, 0)
     distance = jnp.hypot(beyond, across)
@@ -298,51 +252,3 @@ FAMILIES: dict[str, tuple[Painter, ...]] = {
   "held_out": (cells, marble, bricks, strokes),
 }
 """Painters by family; nothing is trained on `held_out`."""
-
-
-def draw_tiles(key: jax.Array, *, family: str, size: int) -> jax.Array:
-  """Draws a tile of every kind in a family, with some fractal detail over it.
-
-  Args:
-    key: a PRNG key, consumed.
-    family: of `FAMILIES`.
-    size: S, the tiles' side in pixels, a multiple of 32.
-
-  Returns:
-    `[K, S, S, 3]` float32, RGB in [0, 1].
-  """
-  painters = FAMILIES[family]
-  detail_key, strength_key, *keys = jax.random.split(key, 2 + len(painters))
-  tiles = jnp.stack(
-    [paint(key, size=size) for paint, key in zip(painters, keys, strict=True)]
-  )
-  strength = _DETAIL * jax.random.uniform(strength_key, (len(painters),)) ** 2
-  detail = fractal_noise(detail_key, size=size) - 0.5
-  return jnp.clip(tiles + strength[:, None, None, None] * detail[None], 0, 1)
-
-
-def sample_tile(
-  tiles: jax.Array, index: jax.Array, x: jax.Array, y: jax.Array
-) -> jax.Array:
-  """Samples a tile bilinearly, as if it went on for ever.
-
-  Args:
-    tiles: `[K, S, S, 3]`.
-    index: `[H, W]` int, which of the tiles.
-    x: `[H, W]` float, in pixels of the tile.
-    y: `[H, W]` float, likewise.
-
-  Returns:
-    `[H, W, 3]`.
-  """
-  size = tiles.shape[1]
-  rows = tiles.reshape(-1, 3)
-  left, top = jnp.floor(x), jnp.floor(y)
-  sampled = jnp.zeros((*x.shape, 3), tiles.dtype)
-  for tap_y, weight_y in ((top, 1 - (y - top)), (top + 1, y - top)):
-    for tap_x, weight_x in ((left, 1 - (x - left)), (left + 1, x - left)):
-      column = tap_x.astype(jnp.int32) % size
-      row = tap_y.astype(jnp.int32) % size
-      tap = rows[(index * size + row) * size + column]
-      sampled += (weight_x * weight_y)[..., None] * tap
-  return sampled

@@ -1,1 +1,1 @@
-"""PWC-Net: the network, its cost volume, and weights in every form they come in."""
+"""PWC-Net: the network, its cost volume, and reading and writing its weights."""

@@ -1,9 +1,9 @@
-"""PWC-Net's published weights -> `flow.pwcnet.network.PWCNet`'s variables.
+"""Converts PWC-Net's published weights to variables of `flow.pwcnet.network.PWCNet`.
 
-The weights circulate as PyTorch files under three sets of names: those of the
-common port (`moduleTwo...`), of its newer code (`netTwo...`), and of the official
-release (`conv2a...`). Where the official release masks warped features at a weight
-sum of 0.9999, this network does so at 0.999, for all three.
+The weights circulate as PyTorch files under three sets of names: the common port's
+(`moduleTwo...`), its newer code's (`netTwo...`), and the official release's
+(`conv2a...`). The official release masks warped features at a weight sum of 0.9999;
+this network does so at 0.999 for all three.
 """
 
 import functools
@@ -22,13 +22,13 @@ from flow.pwcnet.torch_files import read_torch_file
 
 _WORDS = ("One", "Two", "Thr", "Fou", "Fiv", "Six")
 _OFFICIAL_UNUSED = frozenset({"deconv2.weight", "deconv2.bias"})
-_WRAPPER_PREFIX = "module."  # of a model saved from inside PyTorch's DataParallel
+_WRAPPER_PREFIX = "module."  # of a model saved inside PyTorch's DataParallel
 
 _ParamPath = tuple[str, ...]
 
 
 class _Layer(NamedTuple):
-  """A layer's place in the params and its names in the files."""
+  """A layer's path in the params, and its names in the files."""
 
   path: _ParamPath
   port: str
@@ -36,7 +36,7 @@ class _Layer(NamedTuple):
 
 
 class _Naming(NamedTuple):
-  """One of the sets of names: what each means, and which may be left out."""
+  """One set of names: the parameter of each, and names that are ignored."""
 
   paths: dict[str, _ParamPath]
   unused: frozenset[str]
@@ -46,16 +46,16 @@ def load_pwcnet(path: str | Path) -> dict[str, Any]:
   """Reads PWC-Net weights from a PyTorch file, without PyTorch.
 
   Args:
-    path: a checkpoint in PyTorch's zip or legacy format, under any of the three
-      sets of names; it may be wrapped in "state_dict", and its names may begin
-      with "module.".
+    path: a checkpoint in PyTorch's zip or legacy format, with any of the three sets
+      of names; it may be nested under "state_dict", and its names may begin with
+      "module.".
 
   Returns:
     `{"params": ...}` for `PWCNet().apply`, float32.
 
   Raises:
     InputError: the file cannot be read, or tensors in it are missing, unknown or
-      misshapen (one line lists them all). Nothing in the file is run.
+      misshapen (one line lists them all). No code in the file runs.
   """
   return pwcnet_variables(read_torch_file(path), source=str(path))
 
@@ -65,7 +65,7 @@ def pwcnet_variables(tensors: dict[str, np.ndarray], *, source: str) -> dict[str
 
   Args:
     tensors: by name, in PyTorch's layout, named as in `load_pwcnet`.
-    source: where they come from, for the error's text.
+    source: names their origin in error messages.
 
   Returns:
     `{"params": ...}` for `PWCNet().apply`, float32.
@@ -81,8 +81,8 @@ def pwcnet_variables(tensors: dict[str, np.ndarray], *, source: str) -> dict[str
   problems = _problems(tensors, naming)
   if problems:
     raise InputError(
-      f"{source}: is no checkpoint of PWC-Net (the variant with dense connections and "
-      f"a context network); {'; '.join(problems)}"
+      f"{source}: is not a checkpoint of PWC-Net (the variant with dense connections "
+      f"and a context network); {'; '.join(problems)}"
     )
   params: dict[str, Any] = {}
   for name, param_path in naming.paths.items():
@@ -95,10 +95,10 @@ def pwcnet_variables(tensors: dict[str, np.ndarray], *, source: str) -> dict[str
 
 
 def _problems(tensors: dict[str, np.ndarray], naming: _Naming) -> list[str]:
-  """Says what stands between a file's tensors and the network's."""
+  """Lists the differences between a file's tensors and the network's."""
   expected = naming.paths
   if not expected.keys() & tensors:
-    return [f"it has none of its {len(expected)} tensors, under any of their names"]
+    return [f"it has none of the {len(expected)} tensors, under any of their names"]
   wrong = []
   for name in expected.keys() & tensors:
     shape = _torch_shape(expected[name])
@@ -121,12 +121,12 @@ def _problems(tensors: dict[str, np.ndarray], naming: _Naming) -> list[str]:
 
 
 def _to_flax_layout(tensor: np.ndarray, path: _ParamPath) -> np.ndarray:
-  """Turns a PyTorch tensor into the parameter at a path."""
+  """Converts a PyTorch tensor to the parameter at a path."""
   if path[-1] == "bias":
     return tensor
   if _is_transposed(path):
-    # IOHW -> HWIO. PyTorch scatters with the kernel; Flax correlates the dilated
-    # input with it, so it must be turned by 180 degrees.
+    # IOHW -> HWIO. PyTorch scatters with the kernel, Flax correlates the dilated
+    # input with it, so the kernel must be rotated by 180 degrees.
     return tensor.transpose(2, 3, 0, 1)[::-1, ::-1]
   return tensor.transpose(2, 3, 1, 0)  # OIHW -> HWIO
 
@@ -156,7 +156,7 @@ def _param_shapes() -> dict[_ParamPath, tuple[int, ...]]:
 
 @functools.cache
 def _namings() -> tuple[_Naming, ...]:
-  """The three sets of names, in the order in which the module's head lists them."""
+  """The three sets of names, in the order of the module's docstring."""
   port, newer_port, official = {}, {}, {}
   for layer in _layers():
     for kind, leaf in (("weight", "kernel"), ("bias", "bias")):
@@ -176,7 +176,7 @@ def _namings() -> tuple[_Naming, ...]:
 def _layers() -> Iterator[_Layer]:
   """Yields the 63 layers."""
   for level, word in enumerate(_WORDS, start=1):
-    # The official level 6 has its first two convolutions' names the other way round.
+    # The official names of level 6's first two convolutions are swapped.
     suffixes = ("aa", "a", "b") if level == network.COARSEST_LEVEL else ("a", "aa", "b")
     for index, suffix in enumerate(suffixes):
       yield _Layer(
@@ -210,6 +210,6 @@ def _decoder_layers(level: int) -> Iterator[_Layer]:
     )
   yield _Layer((decoder, "flow", "conv"), f"{port}.moduleSix.0", f"predict_flow{level}")
   if level < network.COARSEST_LEVEL:
-    # The official names count by the level that a map comes from.
+    # The official names use the level that a map comes from.
     yield _Layer((decoder, "upflow"), f"{port}.moduleUpflow", f"deconv{level + 1}")
     yield _Layer((decoder, "upfeat"), f"{port}.moduleUpfeat", f"upfeat{level + 1}")

@@ -2,6 +2,9 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
+
+from flow.types import AnyArray
 
 MAX_DISPLACEMENT = 4
 """Largest displacement in each direction, in pixels of the feature map."""
@@ -10,7 +13,9 @@ COST_CHANNELS = (2 * MAX_DISPLACEMENT + 1) ** 2
 """Channels of a cost volume: 9 x 9 displacements."""
 
 
-def cost_volume(first: jax.Array, second: jax.Array) -> jax.Array:
+def cost_volume(
+  first: Float[AnyArray, "B H W C"], second: Float[AnyArray, "B H W C"]
+) -> Float[jax.Array, "B H W 81"]:
   """Correlates each feature vector with those around it in a second feature map.
 
   `volume[b, y, x, (dy + 4) * 9 + (dx + 4)]` is the mean over the channels of
@@ -43,7 +48,7 @@ def cost_volume(first: jax.Array, second: jax.Array) -> jax.Array:
     shifted = jax.lax.dynamic_slice(padded, start, first.shape)
     return jnp.mean(first * shifted, axis=-1)
 
-  # One displacement after another: the 81 shifted copies never exist at once, and
-  # the compiled program holds one of them instead of 81.
+  # A loop over the displacements: at any time one shifted copy exists instead of 81,
+  # and the compiled program contains one instead of 81.
   volume = jax.lax.map(match, jnp.arange(COST_CHANNELS))
   return jnp.moveaxis(volume, 0, -1)

@@ -1,8 +1,8 @@
-"""PWC-Net: optical flow from a pyramid of features, warps and cost volumes.
+"""PWC-Net: optical flow from feature pyramids, warping and cost volumes.
 
-Sun et al., CVPR 2018 (arXiv:1709.02371), the variant with dense connections and
-the dilated context network. Level l works at 1 / 2^l of the frame's size; its
-flow is in units of 20 pixels of the frame.
+Sun et al., CVPR 2018 (arXiv:1709.02371), the variant with dense connections and the
+dilated context network. Level l has 1 / 2^l of the frame's size; its flow is in
+units of 20 pixels of the frame.
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,8 @@ VARIANTS: dict[str, dict[str, tuple[int, ...]]] = {
     "context_channels": (64, 64, 64, 48, 32, 16),
   },
 }
-"""Attributes of `PWCNet` by the name of a variant: the published one, and one of
-2,649,918 parameters with the same wiring."""
+"""Attributes of `PWCNet` by variant: `full` is the published one, `small` has the same
+connections and 2,649,918 parameters."""
 
 COARSEST_LEVEL = 6
 FINEST_LEVEL = 2
@@ -42,7 +42,7 @@ FLOW_UNIT = 20.0
 """Pixels of the frame in one unit of a level's flow."""
 
 SIZE_MULTIPLE = 2**COARSEST_LEVEL
-"""Frames are resized to multiples of it, in pixels."""
+"""Frames are resized to multiples of this, in pixels."""
 
 _NEGATIVE_SLOPE = 0.1
 
@@ -59,7 +59,7 @@ class _Conv(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    # Explicit padding: "SAME" pads a strided convolution on the other side.
+    # Explicit padding: "SAME" would pad a strided convolution on the other side.
     x = nn.Conv(
       self.features,
       kernel_size=(3, 3),
@@ -99,16 +99,16 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-  """The flow of one level from its two feature maps and the coarser level."""
+  """Flow of one level, from its two feature maps and the coarser level's result."""
 
   level: int
   channels: Sequence[int] = DECODER_CHANNELS
-  dtype: Any = None  # of the dense convolutions; flow stays in the params' type
+  dtype: Any = None  # of the dense convolutions; flow keeps the dtype of the params
   precision: Any = None
 
   def _upsample(self, x: jax.Array, name: str) -> jax.Array:
-    # lax pads a stride-2 "SAME" transposed 4x4 convolution by 2 on each side of the
-    # dilated input, which is PyTorch's padding=1.
+    # For stride 2 and a 4x4 kernel, lax's "SAME" pads the dilated input by 2 on each
+    # side, which is PyTorch's padding=1.
     return nn.ConvTranspose(
       2, (4, 4), strides=(2, 2), padding="SAME", precision=self.precision, name=name
     )(x)
@@ -130,7 +130,7 @@ class _Decoder(nn.Module):
 
     Returns:
       `(flow, dense)`: `[B, h, w, 2]` in units of 20 pixels of the frame, and the
-      dense features `[B, h, w, .]` that gave it.
+      dense features `[B, h, w, .]` it is computed from.
     """
     if coarser is None:
       x = nn.leaky_relu(cost_volume(first, second), _NEGATIVE_SLOPE)
@@ -156,7 +156,7 @@ class _Decoder(nn.Module):
 
 
 class _ContextNetwork(nn.Module):
-  """Dilated convolutions that refine the finest flow."""
+  """Dilated convolutions that refine the flow of the finest level."""
 
   channels: Sequence[int] = CONTEXT_CHANNELS
   dtype: Any = None
@@ -180,20 +180,20 @@ class _ContextNetwork(nn.Module):
 class PWCNet(nn.Module):
   """PWC-Net, 9,374,274 parameters: the optical flow from one frame to another.
 
-  `init(key, first, second)` and `apply(variables, first, second)`; wrap `apply` in
-  `jax.jit`, it compiles once for each size. `apply(.., method="levels")` gives the
-  flow of every level, for training.
+  Use `init(key, first, second)` and `apply(variables, first, second)`; wrap `apply` in
+  `jax.jit`, which compiles once for each size. `apply(.., method="levels")` returns
+  the flow of every level, for training.
 
   Attributes:
-    encoder_channels: of levels 1 .. 6. The defaults of all channels are the paper's;
-      `VARIANTS` has others.
-    decoder_channels: that each dense convolution of a decoder adds.
+    encoder_channels: of levels 1 .. 6. All defaults are the paper's; `VARIANTS` has
+      others.
+    decoder_channels: channels that each dense convolution of a decoder adds.
     context_channels: of the context network.
     dtype: of the features and the convolutions on them, for example bfloat16 in
-      training; None takes that of the params and frames. Flow is never rounded to it.
-    precision: of the convolutions, as in `jax.lax.conv_general_dilated`. The
-      default keeps float32 on accelerators that would otherwise round the inputs
-      (to TF32 or bfloat16), which moves flows by more than 1e-3 pixels.
+      training; None for the dtype of params and frames. Flow is never rounded to it.
+    precision: of the convolutions, as in `jax.lax.conv_general_dilated`. The default
+      keeps float32 on accelerators that would otherwise round the inputs to TF32 or
+      bfloat16, which changes flow by more than 1e-3 pixels.
 
   Reference: Sun et al., CVPR 2018.
   """

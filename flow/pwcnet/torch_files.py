@@ -1,8 +1,8 @@
 """Reads the tensors of PyTorch's checkpoint files without PyTorch.
 
-Both formats of `torch.save`: the zip archive (PyTorch 1.6 and later) and the
-legacy stream of pickles before it. Nothing in a file is run, and what it says about
-sizes, strides and offsets is checked against the bytes that are there.
+Both formats of `torch.save` are read: the zip archive (PyTorch 1.6 and later) and the
+older stream of pickles. No code in a file runs, and the sizes, strides and offsets it
+states are checked against the bytes it contains.
 """
 
 import io
@@ -32,7 +32,7 @@ _LEGACY_PROTOCOL = 1001
 _TAR_MAGIC, _TAR_MAGIC_OFFSET = b"ustar", 257
 _MAX_DIMENSIONS = 16
 
-# What malformed bytes make pickle, zipfile and the checks below raise.
+# Raised by pickle, zipfile and the checks below on malformed bytes.
 _DAMAGE = (
   pickle.UnpicklingError,
   zipfile.BadZipFile,
@@ -49,15 +49,15 @@ _DAMAGE = (
 
 
 class _DamagedError(Exception):
-  """The file contradicts itself; the text says where."""
+  """The file contradicts itself; the message says where."""
 
 
 class _NotPyTorchError(Exception):
-  """The file is something else; the text says what."""
+  """The file is something else; the message says what."""
 
 
 class _Content(NamedTuple):
-  """The state dict of a file and the bytes it refers to."""
+  """A file's state dict and the bytes that it refers to."""
 
   tensors: dict[str, TensorRecord]
   buffers: dict[str, bytes]  # by storage key
@@ -68,7 +68,7 @@ def read_torch_file(path: str | Path) -> dict[str, np.ndarray]:
   """Reads the tensors that `torch.save` wrote, in either of its formats.
 
   The file holds a dictionary of tensors by name (a module's state dict), or a
-  dictionary with that one under "state_dict"; what stands beside it is left alone.
+  dictionary with that one under "state_dict", whose other entries are ignored.
 
   Args:
     path: the file.
@@ -77,8 +77,8 @@ def read_torch_file(path: str | Path) -> dict[str, np.ndarray]:
     `{name: array}` in the file's order; the arrays are read-only.
 
   Raises:
-    InputError: no such file, not PyTorch's, damaged, or it asks for anything but
-      tensors, dictionaries, lists, numbers and strings. Nothing in it is run.
+    InputError: the file is missing, damaged or not PyTorch's, or needs more than
+      tensors, dictionaries, lists, numbers and strings. No code in it runs.
   """
   try:
     with Path(path).open("rb") as file:
@@ -90,17 +90,17 @@ def read_torch_file(path: str | Path) -> dict[str, np.ndarray]:
     problem = f"cannot be read ({error.strerror or error}); give a PyTorch checkpoint"
   except ForbiddenPickleError as error:
     problem = (
-      f"refused, and nothing in it was run: it asks for {_printable(error)}, which no "
-      "file of plain tensors needs; save the model's state_dict() alone"
+      f"refused, and no code in it was run: it asks for {_printable(error)}, which no "
+      "file of plain tensors needs; save only the model's state_dict()"
     )
   except _NotPyTorchError as error:
     problem = str(error)
   except _DamagedError as error:
-    problem = f"is damaged or cut short ({error}); copy it once more"
+    problem = f"is damaged or cut short ({error}); copy it again"
   except _DAMAGE as error:
     what = f"{type(error).__name__}: {error}"
-    problem = f"is damaged or cut short ({_printable(what)}); copy it once more"
-  # Outside the handlers: the cause is in the line, a chained traceback adds nothing.
+    problem = f"is damaged or cut short ({_printable(what)}); copy it again"
+  # Raised outside the handlers: the message has the cause, so no chained traceback.
   raise InputError(f"{path}: {problem}")
 
 
@@ -118,7 +118,7 @@ def _read_content(file: BinaryIO) -> _Content:
   if file.read(len(_TAR_MAGIC)) == _TAR_MAGIC:
     raise _NotPyTorchError("is a tar archive; unpack it and give the file inside")
   raise _NotPyTorchError(
-    "is not a PyTorch file, neither of the zip nor of the legacy format; "
+    "is not a PyTorch file, in neither the zip nor the legacy format; "
     "give what torch.save wrote"
   )
 
@@ -127,7 +127,7 @@ def _read_zip(file: BinaryIO, file_size: int) -> _Content:
   """Reads `NAME/data.pkl`, and each storage from `NAME/data/KEY`."""
   with zipfile.ZipFile(file) as archive:
     entries = {info.filename: info for info in archive.infolist()}
-    # PyTorch never compresses; a small file could unpack to gigabytes otherwise.
+    # PyTorch never compresses; a small compressed file could unpack to gigabytes.
     if any(e.compress_type != zipfile.ZIP_STORED for e in entries.values()):
       raise _NotPyTorchError("is a compressed zip archive; give what torch.save wrote")
     pickles = [name for name in entries if name.endswith("/data.pkl")]
@@ -149,10 +149,10 @@ def _read_zip(file: BinaryIO, file_size: int) -> _Content:
 
 
 def _read_legacy(file: BinaryIO, file_size: int) -> _Content:
-  """Reads four pickles (the magic one is behind us), then the storages.
+  """Reads the four pickles after the magic number, then the storages.
 
   The pickles are the format's version, the writer's system, the content, and the
-  storages' keys in the order in which their sizes (int64) and values follow.
+  storages' keys, in the order in which their sizes (int64) and values follow.
   """
   version, _ = load_pickle(file)
   if version != _LEGACY_PROTOCOL:
@@ -182,7 +182,7 @@ def _read_legacy(file: BinaryIO, file_size: int) -> _Content:
 
 
 def _state_dict(content: Any) -> dict[str, TensorRecord]:
-  """Finds the dictionary of tensors in what a checkpoint's pickle holds."""
+  """Finds the dictionary of tensors in a checkpoint's content."""
   if isinstance(content, dict) and "state_dict" in content:
     content = content["state_dict"]
   if not isinstance(content, dict):
@@ -202,7 +202,7 @@ def _state_dict(content: Any) -> dict[str, TensorRecord]:
 def _needed_storages(
   tensors: dict[str, TensorRecord], file_size: int
 ) -> dict[str, Storage]:
-  """Collects the storages behind tensors; together no larger than the file."""
+  """Collects the storages of tensors; checks that they fit the size of the file."""
   needed = {}
   for name, tensor in tensors.items():
     if not isinstance(tensor.storage, Storage):
@@ -214,7 +214,7 @@ def _needed_storages(
 
 
 def _to_array(name: str, tensor: TensorRecord, content: _Content) -> np.ndarray:
-  """Views a storage's bytes as the described tensor, once that has been checked."""
+  """Views a storage's bytes as the described tensor, after checking it."""
   storage, offset, shape, strides = tensor
   buffer = content.buffers.get(storage.key, b"")
   if len(buffer) != _byte_length(storage):
@@ -231,8 +231,8 @@ def _to_array(name: str, tensor: TensorRecord, content: _Content) -> np.ndarray:
     raise _DamagedError(f"{_printable(name)} has no valid shape")
   last = sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
   values = math.prod(shape)
-  # A tensor larger than its storage repeats values: no checkpoint needs that, and
-  # a few bytes could ask for any amount of memory.
+  # A tensor larger than its storage repeats values: no checkpoint needs that, and a
+  # few bytes could claim any amount of memory.
   if values > storage.size or (values and offset + last >= storage.size):
     raise _DamagedError(f"{_printable(name)} reaches beyond its storage")
   dtype = np.dtype(content.byte_order + storage.dtype)
@@ -249,6 +249,6 @@ def _is_count(value: Any) -> bool:
 
 
 def _printable(value: object) -> str:
-  """A piece of a file as short ASCII, so that it cannot write to a terminal."""
+  """Part of a file as short ASCII, without control codes for the terminal."""
   text = ascii(str(value))[1:-1]
   return text if len(text) <= 100 else f"{text[:97]}..."

@@ -1,8 +1,8 @@
-"""Unpickles what PyTorch's checkpoints hold, and nothing else.
+"""Unpickles the content of PyTorch's checkpoints, and nothing else.
 
-A pickle is a program, so nothing of it runs before it has passed two gates: it may
-use only the opcodes, and name only the globals, that dictionaries of tensors need;
-and those names stand for inert records, never for anything imported.
+A pickle is a program, so it must pass two gates. Before it runs, its opcodes and the
+globals it names are checked: only those that dictionaries of tensors need are allowed.
+While it runs, those names resolve to inert records, never to imported objects.
 """
 
 import io
@@ -11,7 +11,7 @@ import pickletools
 import warnings
 from typing import Any, BinaryIO, NamedTuple
 
-_MAX_PICKLE_BYTES = 16 * 2**20  # a checkpoint's pickles describe; they are small
+_MAX_PICKLE_BYTES = 16 * 2**20  # pickles only describe tensors, so they are small
 
 _DTYPES = {
   "FloatStorage": "f4",
@@ -26,7 +26,7 @@ _DTYPES = {
 }
 
 # What torch.save writes for dictionaries, lists, tensors, numbers and strings
-# (BINSTRING and its like: under Python 2).
+# (BINSTRING and similar: in Python 2).
 # fmt: off
 _OPCODES = frozenset({
   "PROTO", "STOP", "MARK", "GLOBAL", "REDUCE", "BUILD", "BINPERSID",
@@ -40,11 +40,11 @@ _OPCODES = frozenset({
 
 
 class ForbiddenPickleError(pickle.UnpicklingError):
-  """The pickle asks for something that no file of plain tensors needs."""
+  """The pickle uses something that no file of plain tensors needs."""
 
 
 class Storage(NamedTuple):
-  """A storage that a pickle refers to; its bytes lie elsewhere in the file.
+  """A storage that a pickle refers to; its bytes are elsewhere in the file.
 
   Attributes:
     key: its name in the file.
@@ -58,7 +58,7 @@ class Storage(NamedTuple):
 
 
 class TensorRecord(NamedTuple):
-  """A tensor as a pickle describes it: **unchecked**, counts in values."""
+  """A tensor as a pickle describes it, **unchecked**; offset and strides in values."""
 
   storage: Any
   offset: Any
@@ -67,22 +67,22 @@ class TensorRecord(NamedTuple):
 
 
 class _StorageType(NamedTuple):
-  """Stands for `torch.FloatStorage` and its like."""
+  """Stands for `torch.FloatStorage` and the other storage types."""
 
   dtype: str
 
 
 class _Dict(dict):
-  """Stands for `collections.OrderedDict`; drops the attributes a pickle gives it."""
+  """Stands for `collections.OrderedDict`; drops attributes that a pickle sets."""
 
   __slots__ = ()
 
   def __setstate__(self, state: Any) -> None:
-    """Ignores `_metadata`, which state dicts carry."""
+    """Ignores `_metadata`, which state dicts have."""
 
 
-# Objects without attributes instead of functions: a pickle's BUILD sets attributes,
-# and a function has some that matter.
+# Objects without attributes, not functions: a pickle's BUILD sets attributes, and some
+# attributes of a function matter.
 class _RebuildTensor:
   """Stands for `torch._utils._rebuild_tensor` and `_rebuild_tensor_v2`."""
 
@@ -113,7 +113,7 @@ _GLOBALS: dict[tuple[str, str], Any] = {
 
 
 def load_pickle(file: BinaryIO) -> tuple[Any, dict[str, Storage]]:
-  """Loads the pickle at the file's position and leaves the file behind its end.
+  """Loads the pickle at the file's position, and moves the position to its end.
 
   Args:
     file: a seekable binary file.
@@ -123,15 +123,15 @@ def load_pickle(file: BinaryIO) -> tuple[Any, dict[str, Storage]]:
     `TensorRecord`s, and every storage that the pickle names, by key.
 
   Raises:
-    ForbiddenPickleError: it asks for more; nothing of it has run.
-    Exception: malformed pickles fail in as many ways as `pickle` itself knows.
+    ForbiddenPickleError: it uses something else; none of it has run.
+    Exception: malformed pickles raise whatever `pickle` raises.
   """
   start = file.tell()
   data = file.read(_MAX_PICKLE_BYTES)
   end = 0
   with warnings.catch_warnings():
-    # pickletools decodes escapes in names and warns of bad ones; the unpickler, and
-    # so the second gate, takes names as they are.
+    # pickletools decodes escapes in names and warns about bad ones; the unpickler, and
+    # so the second gate, takes names literally.
     warnings.simplefilter("ignore")
     for opcode, argument, position in pickletools.genops(data):
       _check_opcode(opcode.name, argument, len(data))
@@ -142,7 +142,7 @@ def load_pickle(file: BinaryIO) -> tuple[Any, dict[str, Storage]]:
 
 
 def _check_opcode(name: str, argument: Any, limit: int) -> None:
-  """The first gate, before anything is executed."""
+  """The first gate, before anything runs."""
   if name == "GLOBAL":
     module, _, attribute = argument.partition(" ")
     _look_up(module, attribute)
@@ -160,7 +160,7 @@ def _look_up(module: str, name: str) -> Any:
 
 
 class _Unpickler(pickle.Unpickler):
-  """The second gate: whatever the opcodes do, they only meet inert records."""
+  """The second gate: whatever the opcodes do, they can only reach inert records."""
 
   def __init__(self, file: BinaryIO, **options: Any) -> None:
     super().__init__(file, **options)
@@ -170,13 +170,13 @@ class _Unpickler(pickle.Unpickler):
     return _look_up(module, name)
 
   def persistent_load(self, pid: Any) -> Storage:
-    # ("storage", type, key, device, size), and in the legacy format a sixth field
-    # for a storage that is a part of another; PyTorch writes None.
+    # ("storage", type, key, device, size), and in the legacy format a sixth field for
+    # a storage that is part of another; PyTorch writes None.
     kind, storage_type, key, _device, size, *part_of = pid
     if kind != "storage" or not isinstance(storage_type, _StorageType):
-      raise pickle.UnpicklingError("a reference to something that is no storage")
+      raise pickle.UnpicklingError("a reference to something other than a storage")
     if not isinstance(key, str) or type(size) is not int or size < 0 or any(part_of):
-      raise pickle.UnpicklingError("a storage without a key or a size of its own")
+      raise pickle.UnpicklingError("a storage without its own key or size")
     storage = Storage(key, storage_type.dtype, size)
     if self.storages.setdefault(key, storage) != storage:
       raise pickle.UnpicklingError(f"two descriptions of storage {key!a}")

@@ -1,7 +1,7 @@
-"""Weights of PWC-Net as this package writes them: float16 arrays in one .npz file.
+"""PWC-Net weights in this package's own format: float16 arrays in one .npz file.
 
-The file holds `variant`, a name of `flow.pwcnet.network.VARIANTS`, and each parameter under
-its path, for example `params/decoder2/flow/conv/kernel`, in Flax's layout.
+The file holds `variant`, a name in `flow.pwcnet.network.VARIANTS`, and each parameter
+by its path, for example `params/decoder2/flow/conv/kernel`, in Flax's layout.
 """
 
 import zipfile
@@ -16,7 +16,7 @@ from flow.errors import InputError
 from flow.pwcnet.network import SIZE_MULTIPLE, VARIANTS, PWCNet, make_network
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights" / "pwc_net.npz"
-"""Where the package's own weights are, once it has some."""
+"""The package's own weights; the file exists only if they ship."""
 
 _VARIANT = "variant"
 
@@ -27,10 +27,10 @@ def write_weights(path: str | Path, params: Any, *, variant: str) -> None:
   Args:
     path: the file to write.
     params: of `make_network(variant)`.
-    variant: the network's.
+    variant: of the network.
 
   Raises:
-    ValueError: a parameter is beyond float16's range.
+    ValueError: a parameter is outside the range of float16.
   """
   arrays = {
     name: np.asarray(leaf, np.float16)
@@ -38,13 +38,13 @@ def write_weights(path: str | Path, params: Any, *, variant: str) -> None:
   }
   for name, array in arrays.items():
     if not np.isfinite(array).all():
-      raise ValueError(f"{name} is beyond float16's range")
+      raise ValueError(f"{name} is outside the range of float16")
   with Path(path).open("wb") as file:
     np.savez(file, allow_pickle=False, **{_VARIANT: np.array(variant)}, **arrays)
 
 
 def holds_own_weights(path: str | Path) -> bool:
-  """Whether a file is of this format; PyTorch's zip files are not."""
+  """Whether a file has this format; PyTorch's zip files do not."""
   try:
     with zipfile.ZipFile(path) as file:
       return f"{_VARIANT}.npy" in file.namelist()
@@ -63,19 +63,19 @@ def read_weights(path: str | Path) -> tuple[PWCNet, dict[str, Any]]:
     for its `apply`, float32.
 
   Raises:
-    InputError: the file is damaged, or of another variant or network.
+    InputError: the file is damaged, or is of another variant or network.
   """
   try:
     with np.load(path, allow_pickle=False) as file:
       arrays = dict(file)
   except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
     raise InputError(
-      f"{path}: cannot be read ({error}); export the weights once more"
+      f"{path}: cannot be read ({error}); export the weights again"
     ) from None
   variant = str(arrays.pop(_VARIANT))
   if variant not in VARIANTS:
     raise InputError(
-      f"{path}: is of the unknown variant {variant!a}; known are {', '.join(VARIANTS)}"
+      f"{path}: has the unknown variant {variant!a}; known are {', '.join(VARIANTS)}"
     )
   network = make_network(variant)
   frame = jax.ShapeDtypeStruct((1, SIZE_MULTIPLE, SIZE_MULTIPLE, 3), jnp.float32)
@@ -91,14 +91,14 @@ def read_weights(path: str | Path) -> tuple[PWCNet, dict[str, Any]]:
   )
   if wrong:
     raise InputError(
-      f"{path}: does not fit the variant {variant}; missing, unknown or misshapen: "
+      f"{path}: does not match the variant {variant}; missing, unknown or misshapen: "
       f"{', '.join(ascii(name)[1:-1] for name in wrong)}"
     )
   leaves = [jnp.asarray(arrays[name], jnp.float32) for name in expected]
   return network, jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
 
-def _by_name(tree):
+def _by_name(tree: Any) -> dict[str, Any]:
   return {
     "/".join(key.key for key in path): leaf
     for path, leaf in jax.tree.leaves_with_path(tree)

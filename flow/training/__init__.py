@@ -1,4 +1,4 @@
-"""Training of PWC-Net on procedural pairs."""
+"""Trains PWC-Net on procedural pairs, and measures it on others."""
 
 from flow.training.evaluation import evaluate_flow, evaluation_pairs
 from flow.training.losses import multiscale_loss

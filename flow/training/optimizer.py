@@ -1,4 +1,4 @@
-"""Learning rate and optimiser, whose whole state is kept in half of a float a weight."""
+"""Learning rate and optimiser, with a state of 2 bytes per parameter."""
 
 from typing import Any
 
@@ -15,20 +15,20 @@ _SMALLEST_FACTORED = 16  # channels
 def make_learning_rate(
   peak: float, *, updates: int, warm_up: int, decay: str = "cosine"
 ) -> optax.Schedule:
-  """A linear rise, then a fall.
+  """A linear rise, then a decay.
 
   Args:
     peak: the highest rate.
     updates: of the whole training.
     warm_up: updates of the rise.
     decay: `cosine` falls to zero at the end; `steps` halves the rate at 1/3, 1/2,
-      2/3 and 5/6 of the training, as the paper's schedule does.
+      2/3 and 5/6 of the training, as in the paper.
 
   Returns:
     The rate by the number of updates done.
 
   Raises:
-    ValueError: an unknown decay.
+    ValueError: the decay is unknown.
   """
   if decay not in DECAYS:
     raise ValueError(f"decay must be one of {', '.join(DECAYS)}, got {decay!r}")
@@ -42,17 +42,17 @@ def make_learning_rate(
 
 
 def make_optimizer(learning_rate: optax.Schedule) -> optax.GradientTransformation:
-  """Adafactor with momentum, in place of Adam: a small state, so a small resume file.
+  """Adafactor with momentum, instead of Adam: its state, and so the resume file, is small.
 
   Adam keeps two float32 numbers for each parameter. Here the second moment of a
-  kernel is kept as its means over the input and over the output channels, and the
-  momentum in bfloat16: with float32 parameters 6 bytes for each instead of 12.
-  Updates are clipped to a root mean square of 1 in each tensor before the momentum,
-  which holds off single large gradients whatever the size of the frames.
+  kernel is stored as its means over the input and over the output channels, and the
+  momentum in bfloat16: with the float32 parameter, 6 bytes instead of 12. Before the
+  momentum, the update of each tensor is clipped to a root mean square of 1, which
+  limits single large gradients at any frame size.
 
-  The weight decay is the paper's 0.0004, but beside the normalised update instead of
-  in the gradient: there it outweighs the gradients of the coarse levels, which are
-  small, and takes their kernels to zero. Biases are not decayed.
+  The weight decay is the paper's 0.0004, but added to the normalised update. Added to
+  the gradient, it outweighs the small gradients of the coarse levels and drives their
+  kernels to zero. Biases are not decayed.
 
   Args:
     learning_rate: from `make_learning_rate`.

@@ -25,9 +25,9 @@ def test_reads_flow_in_order(tmp_path):
 @pytest.mark.parametrize(
   ("data", "words"),
   [
-    (b"", "does not begin as"),
-    (b"PIEH", "does not begin as"),
-    (b"\x89PNG\r\n\x1a\n" + bytes(100), "does not begin as"),
+    (b"", "its first bytes differ"),
+    (b"PIEH", "its first bytes differ"),
+    (b"\x89PNG\r\n\x1a\n" + bytes(100), "its first bytes differ"),
     (flo_bytes(np.zeros((2, 3, 2)))[:-1], "is damaged or cut short"),
     (flo_bytes(np.zeros((2, 3, 2))) + b"x", "is damaged or cut short"),
     (struct.pack("<4sii", b"PIEH", -1, -1) + bytes(8), "is damaged or cut short"),

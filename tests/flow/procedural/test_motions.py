@@ -10,6 +10,7 @@ import pytest
 
 from flow.procedural import motions
 from flow.procedural.shapes import Shape, coverage, draw_shape
+from tests.support.quick_compile import quick_compile  # noqa: F401
 
 HEIGHT, WIDTH = 192, 384
 MIDDLE = jnp.array([WIDTH / 2, HEIGHT / 2])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from flow.procedural import photometric
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.synthetic import texture
 
 IMAGE = texture(44, 60)

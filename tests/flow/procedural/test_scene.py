@@ -12,6 +12,7 @@ from flow.procedural import FlowPair, draw_pair
 from flow.procedural.motions import Motion
 from flow.procedural.scene import Layers, Painting, render_pair
 from flow.procedural.shapes import Shape
+from tests.support.quick_compile import quick_compile  # noqa: F401
 
 HEIGHT, WIDTH, COUNT = 64, 80, 8
 

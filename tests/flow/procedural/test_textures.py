@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from flow.procedural.numbers import draw_numbers
-from flow.procedural.textures import FAMILIES, draw_tiles, sample_tile
+from flow.procedural.textures import FAMILIES
+from flow.procedural.tiles import draw_tiles, sample_tile
+from tests.support.quick_compile import quick_compile  # noqa: F401
 
 SIZE, COUNT = 64, 6
 PAINTERS = [painter for family in FAMILIES.values() for painter in family]

@@ -106,7 +106,7 @@ def test_one_line_lists_everything_that_is_wrong(weights, naming):
   with pytest.raises(InputError) as caught:
     pwcnet_variables(arrays, source="weights.pth")
   line = str(caught.value)
-  assert line.startswith("weights.pth: is no checkpoint of PWC-Net")
+  assert line.startswith("weights.pth: is not a checkpoint of PWC-Net")
   assert f"missing: {missing}; unknown: stranger\\n; misshapen: " in line
   assert f"{swapped} [2, 597, 4, 4] instead of [597, 2, 4, 4]" in line
   assert f"{infinite} with values that are not finite" in line
@@ -117,13 +117,13 @@ def test_one_line_lists_everything_that_is_wrong(weights, naming):
 def test_refuses_the_weights_of_another_network(path):
   arrays = {"conv1.weight": np.zeros((3, 3), np.float32)}
   torch_file_writer.write_arrays(path, arrays, "zip")
-  with pytest.raises(InputError, match="none of its 126 tensors") as caught:
+  with pytest.raises(InputError, match="none of the 126 tensors") as caught:
     load_pwcnet(str(path))
   assert str(caught.value).startswith(f"{path}: ")
 
 
 def test_refuses_an_empty_state_dict():
-  with pytest.raises(InputError, match="none of its 126 tensors"):
+  with pytest.raises(InputError, match="none of the 126 tensors"):
     pwcnet_variables({}, source="file")
 
 

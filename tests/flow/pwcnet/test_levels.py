@@ -7,6 +7,7 @@ import pytest
 
 from flow.pwcnet.network import PWCNet, make_network
 from flow.training import create_flow_state, make_optimizer
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.tiny_network import TINY
 
 

@@ -10,7 +10,8 @@ from flow.pwcnet.network import PWCNet, make_network
 from flow.pwcnet.weights import holds_own_weights, read_weights, write_weights
 from flow.training import create_flow_state, make_optimizer
 from tests.support import torch_file_writer
-from tests.support.tiny_network import TINY
+from tests.support.quick_compile import quick_compile  # noqa: F401
+from tests.support.tiny_network import TINY, tiny  # noqa: F401
 
 FRAMES = np.random.default_rng(0).random((2, 1, 48, 70, 3)).astype(np.float32)
 
@@ -25,7 +26,7 @@ def params():
 
 
 @pytest.fixture
-def path(tmp_path, params, tiny):
+def path(tmp_path, params, tiny):  # noqa: F811
   path = tmp_path / "weights.npz"
   write_weights(path, params, variant=tiny)
   return path
@@ -89,7 +90,9 @@ def test_one_line_lists_what_does_not_fit(path):
   with pytest.raises(InputError) as caught:
     read_weights(path)
   line = str(caught.value)
-  assert line.startswith(f"{path}: does not fit the variant tiny") and "\n" not in line
+  assert (
+    line.startswith(f"{path}: does not match the variant tiny") and "\n" not in line
+  )
   assert line.endswith(f"{missing}, {misshapen}, {infinite}, params/stranger")
 
 
@@ -101,13 +104,16 @@ def test_an_unknown_variant_is_named(path):
 
 def test_a_damaged_file_is_one_line(path):
   path.write_bytes(path.read_bytes().replace(b"NUMPY", b"NIMPY"))
-  with pytest.raises(InputError, match="export the weights once more") as caught:
+  with pytest.raises(InputError, match="export the weights again") as caught:
     read_weights(path)
   assert "\n" not in str(caught.value)
 
 
 def test_weights_beyond_float16_are_not_written(tmp_path, params):
   large = jax.tree.map(lambda leaf: leaf * 1e6, params)
-  with pytest.raises(ValueError, match="beyond float16"), np.errstate(over="ignore"):
+  with (
+    pytest.raises(ValueError, match="outside the range of float16"),
+    np.errstate(over="ignore"),
+  ):
     write_weights(tmp_path / "weights.npz", large, variant="small")
   assert not list(tmp_path.iterdir())

@@ -16,6 +16,7 @@ from flow.training import (
   make_fit_flow,
   make_optimizer,
 )
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.synthetic import texture
 from tests.support.tiny_network import TINY, LevelsOnly
 
