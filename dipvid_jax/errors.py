@@ -1,4 +1,4 @@
-"""Errors that a run can end with."""
+"""Errors that can end a run."""
 
 from flow.errors import InputError
 

@@ -1,6 +1,7 @@
-"""The values that travel along the road, each field with its shape.
+"""The values that pass between stages, each field with its shape.
 
-T frames of a clip, N frames of a batch, S strides, H x W the working size.
+T frames of a clip, N frames of a batch, P pairs of frames, S strides, H x W the
+working size.
 """
 
 import dataclasses
@@ -10,18 +11,18 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float, Int, Int64, UInt8
 
 
 class Timestamps(NamedTuple):
   """When the frames of a clip of variable frame rate are shown.
 
   Attributes:
-    ticks: `[T + 1]` int64, rising from 0: frame t is shown from `ticks[t]` until
-      `ticks[t + 1]`.
-    time_base: seconds a tick.
+    ticks: rising from 0: frame t is shown from `ticks[t]` until `ticks[t + 1]`.
+    time_base: seconds per tick.
   """
 
-  ticks: np.ndarray
+  ticks: Int64[np.ndarray, " T+1"]
   time_base: fractions.Fraction
 
 
@@ -30,15 +31,15 @@ class Video:
   """A decoded video.
 
   Attributes:
-    frames: `[T, H, W, 3]` uint8 RGB, upright.
-    frame_rate: frames per second, on average where `timestamps` are given.
-    timestamps: the frames' times; None where the rate is constant.
+    frames: RGB, upright.
+    frame_rate: frames per second; the average if `timestamps` are given.
+    timestamps: when the frames are shown; None if the frame rate is constant.
     pixel_aspect: width of a pixel over its height, as the frames are shown.
-    bit_depth: bits a sample of the source, which were rounded to 8.
-    audio: the file that holds the clip's sound; None where there is none.
+    bit_depth: bits per sample of the source, which were rounded to 8.
+    audio: the file that holds the clip's sound; None if the clip is silent.
   """
 
-  frames: np.ndarray
+  frames: UInt8[np.ndarray, "T H W 3"]
   frame_rate: fractions.Fraction
   timestamps: Timestamps | None = None
   pixel_aspect: fractions.Fraction = fractions.Fraction(1)
@@ -47,46 +48,45 @@ class Video:
 
 
 class Outputs(NamedTuple):
-  """What the generator makes of a batch of noise maps.
+  """What the generator computes from a batch of noise maps.
 
   Attributes:
-    image: `[N, H, W, 3]` RGB in (0, 1).
-    flow: `[N, H, W, F]` flow in network units (pixels / flow_scale), two channels
-      (dx, dy) for each stride and direction in the order f1 b1 f3 b3 f5 b5.
+    image: RGB in (0, 1).
+    flow: in network units (pixels / flow_scale), two channels (dx, dy) for each
+      stride and direction in the order f1 b1 f3 b3 f5 b5.
   """
 
-  image: jax.Array
-  flow: jax.Array
+  image: Float[jax.Array, "N H W 3"]
+  flow: Float[jax.Array, "N H W F"]
 
 
 class Batch(NamedTuple):
   """N frames at one stride, in the order in which the flow runs through them.
 
   A batch taken backwards in time is stored in reversed order, so the pair
-  (k, k + 1) is (frame i, frame i +- stride) in every batch. The fields of the flow
-  are None where a method has none, the features empty where no loss reads them.
+  (k, k + 1) is (frame i, frame i +- stride) in every batch. The flow fields are None
+  for methods without flow; the features are empty if no loss reads them.
 
   Attributes:
-    noise: `[N, H, W, C]` the fixed network input.
-    frames: `[N, H, W, 3]` RGB in [0, 1]; finite in the hole too.
-    hole_mask: `[N, H, W, 1]` 1 = fill.
-    flow: `[N-1, H, W, 2]` known flow of the pairs in network units.
-    flow_hole: `[N-1, H, W, 1]` 1 where frame k, or frame k + 1 along the flow, is
-      in the hole.
-    visible: `[N-1, H, W, 1]` 1 where the known flow can be trusted.
-    flow_scale: scalar, pixels per network unit at this stride.
-    flow_channel: scalar int32, the first of the two generated flow channels.
-    features: features of the known frames, a map for each layer.
-    feature_holes: `[N, h, w, 1]` for each layer, 1 where a feature saw the hole.
+    noise: the fixed network input.
+    frames: RGB in [0, 1]; finite in the hole too.
+    hole_mask: 1 = fill.
+    flow: known flow of the pairs in network units.
+    flow_hole: 1 where frame k, or frame k + 1 along the flow, is in the hole.
+    visible: 1 where the known flow can be trusted.
+    flow_scale: pixels per network unit at this stride.
+    flow_channel: the first of the two generated flow channels.
+    features: features of the known frames, one map per layer.
+    feature_holes: one mask per layer, 1 where a feature saw the hole.
   """
 
-  noise: jax.Array
-  frames: jax.Array
-  hole_mask: jax.Array
-  flow: jax.Array | None = None
-  flow_hole: jax.Array | None = None
-  visible: jax.Array | None = None
-  flow_scale: jax.Array | None = None
-  flow_channel: jax.Array | None = None
-  features: tuple[jax.Array, ...] = ()
-  feature_holes: tuple[jax.Array, ...] = ()
+  noise: Float[jax.Array, "N H W C"]
+  frames: Float[jax.Array, "N H W 3"]
+  hole_mask: Float[jax.Array, "N H W 1"]
+  flow: Float[jax.Array, "N-1 H W 2"] | None = None
+  flow_hole: Float[jax.Array, "N-1 H W 1"] | None = None
+  visible: Float[jax.Array, "N-1 H W 1"] | None = None
+  flow_scale: Float[jax.Array, ""] | None = None
+  flow_channel: Int[jax.Array, ""] | None = None
+  features: tuple[Float[jax.Array, "N _h _w _c"], ...] = ()
+  feature_holes: tuple[Float[jax.Array, "N _h _w 1"], ...] = ()

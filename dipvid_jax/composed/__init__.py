@@ -1,4 +1,4 @@
-"""The paper's kind of benchmark: real backgrounds, real masks, a known truth."""
+"""The paper's kind of benchmark: real backgrounds and masks, with a known truth."""
 
 from dipvid_jax.composed.building import Composed, build_composed, read_composed
 from dipvid_jax.composed.compose import fit_frames, hide, place_mask

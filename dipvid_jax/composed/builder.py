@@ -1,14 +1,13 @@
 """The composed set as a data set of TensorFlow Datasets.
 
-Imports TensorFlow Datasets (extra `data`); TensorFlow itself is not needed. For that,
-images are handed over as PNG, features.Video is left alone, and the base class is the
-one that writes shards directly: the usual one sorts more than 1 GB in files that only
-TensorFlow opens for it.
+Imports TensorFlow Datasets (extra `data`) but not TensorFlow. Therefore images are
+passed as PNG, features.Video is not used, and the base class writes shards directly:
+the usual one sorts more than 1 GB in files that only TensorFlow can open.
 """
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -38,16 +37,16 @@ _CITATION = """\
 class _SortedWriter(tfds.core.ExampleWriter):
   """Writes an example's features in the order of their names.
 
-  Protocol buffers leave the order open, and it differs from process to process.
+  Protocol buffers leave the order open, and it differs between processes.
   """
 
-  def write(self, path, examples):
+  def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> Any:
     """Writes (key, serialised example) pairs to one file."""
     return super().write(path, ((key, _sort(example)) for key, example in examples))
 
 
 class ComposedSet(tfds.core.ShardBasedBuilder):
-  """Builds a composed set: one split, a file a video, in the order of the recipes."""
+  """Builds a composed set: one split with a file per video, in recipe order."""
 
   VERSION = tfds.core.Version("1.0.0")
 
@@ -59,15 +58,15 @@ class ComposedSet(tfds.core.ShardBasedBuilder):
     settings: dict[str, Any],
     on_video: Callable[[int], None],
     data_dir: str,
-  ):
+  ) -> None:
     """Takes everything that the files depend on.
 
     Args:
-      recipes: a video each.
+      recipes: one for each video.
       compose: makes the frames, hole and truth of a recipe, each a list of PNGs.
-      settings: plain values, stored beside the ids of the videos in metadata.json.
+      settings: plain values, stored with the ids of the videos in metadata.json.
       on_video: called with 1 after each video.
-      data_dir: the folder in which composed_set/1.0.0 is made.
+      data_dir: the folder in which composed_set/1.0.0 is created.
     """
     self._recipes = recipes
     self._compose = compose
@@ -86,7 +85,9 @@ class ComposedSet(tfds.core.ShardBasedBuilder):
       metadata=tfds.core.MetadataDict(self._settings | {"video_ids": video_ids}),
     )
 
-  def _shard_iterators_per_split(self, dl_manager):
+  def _shard_iterators_per_split(
+    self, dl_manager: Any
+  ) -> dict[str, list[Callable[[], Iterator[tuple[str, dict[str, Any]]]]]]:
     del dl_manager  # nothing is downloaded
     return {
       SPLIT: [functools.partial(self._examples, recipe) for recipe in self._recipes]

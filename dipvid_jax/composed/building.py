@@ -5,8 +5,8 @@ import functools
 import io
 import pathlib
 import tempfile
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.media.data_sets import VideoSet, find_sets, import_tfds
 from dipvid_jax.terminal import say, stage
 
+_Value = TypeVar("_Value")
+
 
 class Composed(NamedTuple):
   """One video of a composed set.
@@ -24,7 +26,7 @@ class Composed(NamedTuple):
   Attributes:
     frames: `[T, H, W, 3]` uint8 RGB, grey in the hole: what a method may see.
     hole: `[T, H, W, 1]` uint8, 255 in the hole and 0 elsewhere.
-    truth: `[T, H, W, 3]` uint8 RGB, the frames without hole.
+    truth: `[T, H, W, 3]` uint8 RGB, the frames without a hole.
     recipe: what they are made of.
   """
 
@@ -45,28 +47,28 @@ def build_composed(
   size: tuple[int, int] | None = None,
   vary: bool = False,
 ) -> pathlib.Path:
-  """Composes videos whose hole has a known content, and stores them.
+  """Composes videos whose hole has known content, and stores them.
 
-  Of each background one segment is drawn, and for it so many sequences of masks. The
+  One segment is drawn from each background, and several sequences of masks for it. The
   same files, settings and library versions give the same set, to the byte.
 
   Args:
-    output: the folder for the set, which may exist but must hold no set.
-    backgrounds: the videos, as `open_library` takes them. One with fewer than
-      `segment_length` frames is left out, which is said.
-    masks: the sequences of masks, likewise.
+    output: the folder for the set, which may exist but must not hold a set.
+    backgrounds: the videos, as `open_library` takes them. Videos with fewer than
+      `segment_length` frames are left out with a message.
+    masks: the sequences of masks, as `open_library` takes them.
     segment_length: frames of a composed video.
     masks_per_segment: videos of each background.
     seed: of all draws.
-    size: (H, W) of the videos, to which backgrounds are cut and resized; their own
-      where None.
+    size: (H, W) of the videos, to which backgrounds are cut and resized; None keeps
+      each background's own.
     vary: masks are also mirrored, scaled and moved; see `draw_recipes`.
 
   Returns:
     The set's own folder.
 
   Raises:
-    InputError: bad input, or the extra `data` is missing.
+    InputError: bad input, or the extra `data` is not installed.
 
   Reference: Zhang et al., ICCV 2019, section 4, the Composed dataset.
   """
@@ -76,8 +78,8 @@ def build_composed(
   shown = open_library(backgrounds, content="frames")
   hidden = open_library(masks, content="masks")
   with stage("look", len(shown) + len(hidden)) as progress:
-    facts = [_told(clip.facts(), progress) for clip in shown.values()]
-    mask_list = [_told(mask_facts(clip), progress) for clip in hidden.values()]
+    facts = [_counted(clip.facts(), progress) for clip in shown.values()]
+    mask_list = [_counted(mask_facts(clip), progress) for clip in hidden.values()]
   recipes = draw_recipes(
     _long_enough(facts, segment_length),
     mask_list,
@@ -108,7 +110,7 @@ def read_composed(name_or_folder: str | pathlib.Path, video_id: str) -> Composed
     Its frames, hole, truth and recipe.
 
   Raises:
-    InputError: there is no such set or video, or the set is of another kind.
+    InputError: the set or video does not exist, or the set is of another kind.
   """
   held = VideoSet(name_or_folder)
   recipe = held.read(video_id, "recipe")
@@ -120,9 +122,11 @@ def read_composed(name_or_folder: str | pathlib.Path, video_id: str) -> Composed
 
 
 class _Composer:
-  """Makes what is stored of a recipe; keeps the truth that several recipes share."""
+  """Makes the stored arrays of a recipe; caches the truth that recipes share."""
 
-  def __init__(self, backgrounds: Mapping[str, Clip], masks: Mapping[str, Clip]):
+  def __init__(
+    self, backgrounds: Mapping[str, Clip], masks: Mapping[str, Clip]
+  ) -> None:
     self._backgrounds = backgrounds
     self._masks = masks
     self._read_truth = functools.lru_cache(maxsize=1)(self._read_segment)
@@ -135,14 +139,21 @@ class _Composer:
     frames = to_pngs(hide(truth, hole))
     return {"frames": frames, "hole": to_pngs(hole), "truth": truth_pngs}
 
-  def _read_segment(self, name, first_frame, frame_count, size):
+  def _read_segment(
+    self, name: str, first_frame: int, frame_count: int, size: tuple[int, int]
+  ) -> tuple[np.ndarray, list[bytes]]:
     frames = self._backgrounds[name].frames(first_frame, frame_count)
     truth = fit_frames(frames, size=size)
     return truth, to_pngs(truth)
 
 
-def _write(output, recipes, settings, compose) -> pathlib.Path:
-  # Only now: it needs TensorFlow Datasets to be there.
+def _write(
+  output: pathlib.Path,
+  recipes: Sequence[Recipe],
+  settings: dict[str, Any],
+  compose: Callable[[Recipe], dict[str, list[bytes]]],
+) -> pathlib.Path:
+  # Imported here, because it needs TensorFlow Datasets.
   from dipvid_jax.composed.builder import ComposedSet
 
   tfds = import_tfds()
@@ -155,8 +166,8 @@ def _write(output, recipes, settings, compose) -> pathlib.Path:
         on_video=progress,
         data_dir=str(output),
       )
-      # It says on stdout that it downloads, and makes a folder for that: neither is
-      # wanted, and neither can be turned off.
+      # It reports a download on stdout and creates a folder for it. Neither is wanted
+      # and neither can be turned off.
       with (
         contextlib.redirect_stdout(io.StringIO()),
         tempfile.TemporaryDirectory() as unused,
@@ -171,7 +182,13 @@ def _write(output, recipes, settings, compose) -> pathlib.Path:
   return pathlib.Path(builder.data_dir)
 
 
-def _check_settings(output, segment_length, masks_per_segment, seed, size) -> None:
+def _check_settings(
+  output: pathlib.Path,
+  segment_length: int,
+  masks_per_segment: int,
+  seed: int,
+  size: tuple[int, int] | None,
+) -> None:
   settings = {
     "--segment-length": (segment_length, 1),
     "--masks-per-segment": (masks_per_segment, 1),
@@ -190,6 +207,7 @@ def _check_settings(output, segment_length, masks_per_segment, seed, size) -> No
 
 
 def _long_enough(facts: list[ClipFacts], segment_length: int) -> list[ClipFacts]:
+  """Leaves out clips shorter than a segment, and reports them."""
   short = [
     f"{f.name} ({f.frame_count})" for f in facts if f.frame_count < segment_length
   ]
@@ -203,13 +221,14 @@ def _long_enough(facts: list[ClipFacts], segment_length: int) -> list[ClipFacts]
   return [f for f in facts if f.frame_count >= segment_length]
 
 
-def _told(value: Any, progress) -> Any:
+def _counted(value: _Value, progress: Callable[[int], None]) -> _Value:
+  """The value, after one step of progress."""
   progress(1)
   return value
 
 
 def _plain(value: Any) -> Any:
-  """What TensorFlow Datasets reads, as a recipe has it."""
+  """Converts a value from TensorFlow Datasets to its form in a recipe."""
   if isinstance(value, bytes):
     return value.decode()
   return tuple(value.tolist()) if np.ndim(value) else np.asarray(value).item()

@@ -1,4 +1,4 @@
-"""Background and masks -> what a method sees, the hole, and what is behind it."""
+"""From background and masks to what a method sees, the hole and the truth."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.media.images import format_size
 from dipvid_jax.media.placement import place
 
-# What a method sees in the hole: neither the truth nor an extreme.
+# What a method sees in the hole: mid-grey, unrelated to the truth.
 HIDDEN_LEVEL = 128
 
 
@@ -20,7 +20,7 @@ def fit_frames(frames: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
     size: (h, w).
 
   Returns:
-    `[T, h, w, 3]` uint8 RGB; the frames themselves where they have the size.
+    `[T, h, w, 3]` uint8 RGB; `frames` itself if it has the size already.
   """
   if frames.shape[1:3] == tuple(size):
     return frames
@@ -34,10 +34,10 @@ def fit_frames(frames: np.ndarray, *, size: tuple[int, int]) -> np.ndarray:
 
 
 def place_mask(masks: np.ndarray, recipe: Recipe) -> np.ndarray:
-  """Brings a sequence of masks into the composed frames.
+  """Places a sequence of masks in the composed frames.
 
-  Each pixel takes the mask's pixel at its centre; the whole mask fills the whole
-  frame, whatever their aspects, before it is mirrored, scaled and moved.
+  Each pixel takes the mask's pixel at its centre. The mask is stretched to the whole
+  frame, whatever its aspect, before it is mirrored, scaled and moved.
 
   Args:
     masks: `[S, h, w]` bool, all masks of the sequence, True in the hole.
@@ -47,7 +47,7 @@ def place_mask(masks: np.ndarray, recipe: Recipe) -> np.ndarray:
     `[T, H, W, 1]` uint8, 255 in the hole and 0 elsewhere.
 
   Raises:
-    InputError: no hole is left, or nothing but hole.
+    InputError: no hole is left, or only hole.
   """
   scale = recipe.scale_percent / 100
   rows, columns = (
@@ -59,20 +59,20 @@ def place_mask(masks: np.ndarray, recipe: Recipe) -> np.ndarray:
   chosen = masks[mask_frames(recipe, len(masks))]
   if recipe.flip:
     chosen = chosen[:, :, ::-1]
-  # Beyond the mask's edges, where the line is -1, there is no hole.
+  # Beyond the mask's edges the line is -1, which the padding makes no hole.
   padded = np.pad(chosen, ((0, 0), (0, 1), (0, 1)))
   hole = padded[:, rows][:, :, columns]
   if hole.all() or not hole.any():
     raise InputError(
       f"{recipe.video_id}: the mask {recipe.mask} leaves"
       f" {'nothing but hole' if hole.all() else 'no hole'} in frames of"
-      f" {format_size(recipe.frame_size)} (height x width); take it out"
+      f" {format_size(recipe.frame_size)} (height x width); remove it"
     )
   return np.where(hole, np.uint8(255), np.uint8(0))[..., None]
 
 
 def _source_lines(length: int, source: int, *, scale: float, offset: int) -> np.ndarray:
-  """`[length]` int: the mask's row or column at each of the frame's; -1 beyond it."""
+  """`[length]` int: the mask's row or column for each of the frame's, -1 beyond."""
   centre = length / 2
   positions = (np.arange(length) + 0.5 - offset - centre) / scale + centre
   lines = np.floor(positions * source / length).astype(int)
@@ -80,14 +80,14 @@ def _source_lines(length: int, source: int, *, scale: float, offset: int) -> np.
 
 
 def hide(truth: np.ndarray, hole: np.ndarray) -> np.ndarray:
-  """Replaces what is in the hole by one grey.
+  """Replaces the content of the hole by one grey level.
 
   Args:
     truth: `[T, H, W, 3]` uint8 RGB.
     hole: `[T, H, W, 1]` uint8, 255 in the hole and 0 elsewhere.
 
   Returns:
-    `[T, H, W, 3]` uint8 RGB, all that a method may see.
+    `[T, H, W, 3]` uint8 RGB, what a method may see.
   """
   return np.where(hole > 0, np.uint8(HIDDEN_LEVEL), truth)
 
@@ -99,8 +99,8 @@ def to_pngs(images: np.ndarray) -> list[bytes]:
     images: `[T, H, W, 3]` RGB or `[T, H, W, 1]` grey, uint8.
 
   Returns:
-    A PNG file each.
+    One PNG file for each image.
   """
-  # OpenCV writes the last channel first, and of one channel that changes nothing.
+  # OpenCV stores channels in reverse order; a single channel is unaffected.
   ordered = np.ascontiguousarray(images[..., ::-1])
   return [cv2.imencode(".png", image)[1].tobytes() for image in ordered]

@@ -1,6 +1,6 @@
-"""The demo's clip: a real video with a ball that rolls through it, to be removed.
+"""The demo's clip: a real video with a ball rolling through it, to be removed.
 
-The ball is drawn, so what it hides is known: the run never sees it, the score does.
+The ball is drawn, so what it hides is known: the score uses it, the run never sees it.
 """
 
 import fractions
@@ -18,7 +18,7 @@ _CLIP = "datasets/data/bigbuckbunny.mp4"  # 132 frames, 1280 x 720, 25 a second
 _FIRST_FRAME, _FRAME_COUNT = 40, 24
 _SIZE = (360, 640)
 _RADIUS = 42
-_MARGIN = 5  # pixels around the ball that video compression smears it into
+_MARGIN = 5  # pixels around the ball into which video compression smears it
 FRAME_RATE = fractions.Fraction(25)
 
 
@@ -45,14 +45,14 @@ def read_demo_clip() -> np.ndarray:
 
 
 def draw_ball(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Rolls a ball through a clip from the left to the right.
+  """Draws a ball that rolls through a clip from left to right.
 
   Args:
     frames: `[T, H, W, 3]` uint8 RGB.
 
   Returns:
-    The clip with the ball, and the mask of it with a margin, `[T, H, W, 3]` uint8,
-    255 in the hole.
+    The clip with the ball, and the ball's mask with a margin, both `[T, H, W, 3]`
+    uint8; the mask is 255 in the hole.
   """
   count, height, width = frames.shape[:3]
   clip, masks = frames.copy(), np.zeros_like(frames)
@@ -60,7 +60,7 @@ def draw_ball(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     along = t / max(count - 1, 1)
     x = round(width * (0.42 + 0.42 * along))
     y = round(height * (0.62 + 0.08 * np.sin(2 * np.pi * along)))
-    for ring in range(_RADIUS, 0, -1):  # lighter towards a point up on the left
+    for ring in range(_RADIUS, 0, -1):  # lighter towards the upper left
       light = 1 - ring / _RADIUS
       shift = round(0.3 * _RADIUS * light)
       colour = (200 + 55 * light, 40 + 120 * light, 30 + 60 * light)

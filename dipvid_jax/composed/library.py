@@ -1,7 +1,7 @@
-"""Videos and sequences of masks, by name, from wherever a user has them.
+"""Videos and sequences of masks by name, from several kinds of places.
 
-A folder of video files and of folders of images; DAVIS's own folder; or a data set of
-TensorFlow Datasets.
+A place is a folder of video files and folders of images, the folder of DAVIS, or a
+data set of TensorFlow Datasets.
 """
 
 import dataclasses
@@ -29,13 +29,13 @@ class Clip(Protocol):
 
   @property
   def name(self) -> str:
-    """What it is called in its library."""
+    """Its name in the library."""
 
   def facts(self) -> ClipFacts:
-    """Counts and measures the frames."""
+    """Finds the number, size and rate of the frames."""
 
   def frames(self, first: int, count: int) -> np.ndarray:
-    """Reads `[count, H, W, 3]` uint8 RGB, from the frame `first` on."""
+    """Reads `[count, H, W, 3]` uint8 RGB, starting at the frame `first`."""
 
   def masks(self) -> np.ndarray:
     """Reads all masks, `[T, H, W]` bool, True in the hole."""
@@ -54,7 +54,7 @@ class FileClip:
   path: pathlib.Path
 
   def facts(self) -> ClipFacts:
-    """See `Clip`; a video file is decoded, for only that tells its frames."""
+    """See `Clip`; a video file is decoded, the only reliable way to count frames."""
     if self.path.is_dir():
       files = images.list_images(self.path)
       size = images.read_image(files[0]).shape[:2]
@@ -100,25 +100,25 @@ class SetClip:
     return self.held.frames(self.name)[first : first + count]
 
   def masks(self) -> np.ndarray:
-    """See `Clip`; every object of an annotation is hole."""
+    """See `Clip`; every object in an annotation is hole."""
     return self.held.masks(self.name)[..., 0] > 0
 
 
 def open_library(place: str | pathlib.Path, *, content: Content) -> dict[str, Clip]:
-  """Finds the videos, or the sequences of masks, that a place holds.
+  """Finds the videos or the sequences of masks in a place.
 
   Args:
     place: a folder whose video files and folders of images are one clip each; a
       folder of images or a video file, which is one clip; DAVIS's folder (the one with
-      JPEGImages and Annotations; of its resolutions 480p, or the only one); or a
-      data set as `VideoSet` takes it.
-    content: what is wanted; of DAVIS's folder, which of the two.
+      JPEGImages and Annotations, read at 480p or at its only resolution); or a data
+      set as `VideoSet` takes it.
+    content: what to read; it selects one of the two folders of DAVIS.
 
   Returns:
-    The clips by name, in the order of their names.
+    The clips by name, sorted.
 
   Raises:
-    InputError: nothing of that kind is there, or two clips have one name.
+    InputError: the place holds no clips, or two clips have one name.
   """
   folder = pathlib.Path(place)
   if not folder.exists() or (folder.is_dir() and find_sets(folder)):
@@ -140,7 +140,7 @@ def mask_facts(clip: Clip) -> MaskFacts:
     Its facts.
 
   Raises:
-    InputError: as `read_mask`; also where no frame has a hole.
+    InputError: as `read_mask`, or no frame has a hole.
   """
   masks = clip.masks()
   centres = np.stack([_hole_centre(mask) for mask in masks])
@@ -150,7 +150,7 @@ def mask_facts(clip: Clip) -> MaskFacts:
 
 
 def _hole_centre(mask: np.ndarray) -> np.ndarray:
-  """(y, x) of the hole's pixel nearest to its mean, as fractions; NaN without one."""
+  """(y, x) of the hole's pixel nearest to its mean, as fractions; NaN without a hole."""
   pixels = np.argwhere(mask)
   if not len(pixels):
     return np.full(2, np.nan)
@@ -165,12 +165,11 @@ def _list_clips(folder: pathlib.Path) -> dict[str, Clip]:
       continue
     name = path.name if path.is_dir() else path.stem
     if name in clips:
-      raise InputError(f"{folder}: holds two clips of the name {name}; rename one")
+      raise InputError(f"{folder}: holds two clips named {name}; rename one")
     clips[name] = FileClip(name, path)
   if not clips:
     raise InputError(
-      f"{folder}: holds no clips; a folder of video files, or of folders of images, is"
-      " needed"
+      f"{folder}: holds no clips; give a folder of video files or of folders of images"
     )
   return clips
 

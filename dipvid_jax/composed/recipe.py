@@ -1,4 +1,4 @@
-"""Which background, which mask and how: drawn from a seed before anything is decoded.
+"""Recipes of composed videos, drawn from a seed before anything is decoded.
 
 Sizes are (H, W), offsets (dy, dx), in pixels of the composed frames.
 """
@@ -19,11 +19,11 @@ _SCALES = (75, 125)  # per cent
 
 @dataclasses.dataclass(frozen=True)
 class ClipFacts:
-  """What must be known of a background before it is used.
+  """What a recipe needs to know of a background.
 
   Attributes:
     name: of the video.
-    frame_count: frames in all.
+    frame_count: number of frames.
     size: (H, W).
     frame_rate: frames per second, as "25" or "30000/1001".
   """
@@ -36,7 +36,7 @@ class ClipFacts:
 
 @dataclasses.dataclass(frozen=True)
 class MaskFacts:
-  """What must be known of a sequence of masks before it is used.
+  """What a recipe needs to know of a sequence of masks.
 
   Attributes:
     name: of the sequence.
@@ -52,24 +52,24 @@ class MaskFacts:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-  """One video of a composed set: what it is made of.
+  """What one video of a composed set is made of.
 
   The mask is mirrored, scaled about the frame's centre, then moved.
 
   Attributes:
     background: name of the video whose frames are shown.
-    index: number of the video among those of its background, from 0.
+    index: number of the video among the videos of its background, from 0.
     first_frame: of the background.
     frame_count: frames of the composed video.
     frame_rate: frames per second, of the background.
-    background_size: (H, W) of the background as it is.
+    background_size: (H, W) of the original background.
     frame_size: (H, W) of the composed frames.
     mask: name of the sequence of masks.
-    mask_size: (H, W) of the masks as they are.
-    mask_first_frame: of the mask; a sequence that ends too soon runs back and forth.
+    mask_size: (H, W) of the original masks.
+    mask_first_frame: of the mask; a sequence that is too short runs back and forth.
     flip: the mask is mirrored left to right.
-    scale_percent: the mask's size, 100 where it fills the frame.
-    offset: (dy, dx), the way that the mask moved.
+    scale_percent: the mask's size; 100 fills the frame.
+    offset: (dy, dx), by which the mask is moved.
     seed: of the whole set.
   """
 
@@ -104,42 +104,42 @@ def draw_recipes(
   size: tuple[int, int] | None = None,
   vary: bool = False,
 ) -> list[Recipe]:
-  """Draws a segment of each background and the masks that go on it.
+  """Draws a segment of each background and the masks for it.
 
-  A background's recipes depend on the seed, its own name and length, and the masks:
-  another background more or less changes nothing. A mask of the background's own
-  name shows what is in the background, and is drawn only where there is no other.
+  A background's recipes depend on the seed, its own name and length, and the masks,
+  not on other backgrounds. A mask with the background's own name shows what is in the
+  background, and is drawn only if there is no other.
 
   Args:
-    backgrounds: each with `segment_length` frames at least.
+    backgrounds: each with at least `segment_length` frames.
     masks: to draw from.
     segment_length: frames of a composed video.
-    masks_per_segment: videos made of each background, each with another mask.
-    seed: same seed, same recipes.
-    size: (H, W) of the composed frames; each background's own where None.
+    masks_per_segment: videos made of each background, each with a different mask.
+    seed: the same seed gives the same recipes.
+    size: (H, W) of the composed frames; None keeps each background's own.
     vary: masks are also mirrored, scaled by 75 to 125 per cent and moved by up to a
-      quarter of a side, and drawn again where there are too few.
+      quarter of a side, and drawn repeatedly if there are too few.
 
   Returns:
     `masks_per_segment` recipes for each background, in order.
 
   Raises:
-    InputError: too few masks, or two videos that would have one id.
+    InputError: too few masks, or two videos with one id.
   """
   recipes = []
   for background in backgrounds:
-    rng = np.random.default_rng([seed, zlib.crc32(background.name.encode())])
-    first_frame = int(rng.integers(background.frame_count - segment_length + 1))
+    generator = np.random.default_rng([seed, zlib.crc32(background.name.encode())])
+    first_frame = int(generator.integers(background.frame_count - segment_length + 1))
     others = [mask for mask in masks if mask.name != background.name] or list(masks)
     if len(others) < masks_per_segment and not vary:
       raise InputError(
-        f"{background.name}: {masks_per_segment} masks a segment are asked for, there"
-        f" are {len(others)}; lower --masks-per-segment, or add --vary to use masks"
-        " more than once, each time in another place"
+        f"{background.name}: needs {masks_per_segment} masks per segment, there are"
+        f" {len(others)}; lower --masks-per-segment, or add --vary to use masks more"
+        " than once, each time in another place"
       )
     frame_size = size or background.size
     for index, chosen in enumerate(
-      np.resize(rng.permutation(len(others)), masks_per_segment)
+      np.resize(generator.permutation(len(others)), masks_per_segment)
     ):
       mask = others[chosen]
       recipe = Recipe(
@@ -158,17 +158,17 @@ def draw_recipes(
         offset=(0, 0),
         seed=seed,
       )
-      recipes.append(_draw_placement(rng, recipe, mask, vary=vary))
+      recipes.append(_draw_placement(generator, recipe, mask, vary=vary))
   _check_ids(recipes)
   return recipes
 
 
 def mask_frames(recipe: Recipe, mask_count: int) -> np.ndarray:
-  """Says which mask each frame gets: forth, and back again where they end.
+  """Assigns a mask to each frame, running back and forth through the sequence.
 
   Args:
     recipe: of the video.
-    mask_count: masks of the sequence.
+    mask_count: masks in the sequence.
 
   Returns:
     `[frame_count]` int, indices into the sequence.
@@ -179,25 +179,29 @@ def mask_frames(recipe: Recipe, mask_count: int) -> np.ndarray:
 
 
 def _check_ids(recipes: list[Recipe]) -> None:
-  """Names that hold dashes can meet: a-b on c, and a on b-c."""
+  """Refuses equal ids, which names with dashes can give: a-b on c, and a on b-c."""
   counts = collections.Counter(recipe.video_id for recipe in recipes)
   twice = [video_id for video_id, count in counts.items() if count > 1]
   if twice:
-    raise InputError(f"two videos would be called {twice[0]}; rename a background")
+    raise InputError(f"two videos would be named {twice[0]}; rename a background")
 
 
-def _draw_placement(rng, recipe: Recipe, mask: MaskFacts, *, vary: bool) -> Recipe:
-  """Draws until a hole is in the frame: in half of the mask's frames at least."""
+def _draw_placement(
+  generator: np.random.Generator, recipe: Recipe, mask: MaskFacts, *, vary: bool
+) -> Recipe:
+  """Draws until at least half of the mask's holes are in the frame."""
   latest = max(len(mask.centres) - recipe.frame_count, 0)
   height, width = recipe.frame_size
   for _ in range(_TRIES):
-    drawn = dataclasses.replace(recipe, mask_first_frame=int(rng.integers(latest + 1)))
+    drawn = dataclasses.replace(
+      recipe, mask_first_frame=int(generator.integers(latest + 1))
+    )
     if vary:
       drawn = dataclasses.replace(
         drawn,
-        flip=bool(rng.integers(2)),
-        scale_percent=int(rng.integers(_SCALES[0], _SCALES[1] + 1)),
-        offset=(_draw_shift(rng, height), _draw_shift(rng, width)),
+        flip=bool(generator.integers(2)),
+        scale_percent=int(generator.integers(_SCALES[0], _SCALES[1] + 1)),
+        offset=(_draw_shift(generator, height), _draw_shift(generator, width)),
       )
     if _hole_stays(drawn, mask.centres):
       return drawn
@@ -205,8 +209,8 @@ def _draw_placement(rng, recipe: Recipe, mask: MaskFacts, *, vary: bool) -> Reci
   return dataclasses.replace(recipe, mask_first_frame=int(min(with_hole[0], latest)))
 
 
-def _draw_shift(rng, side: int) -> int:
-  return int(rng.integers(-(side // _LARGEST_SHIFT), side // _LARGEST_SHIFT + 1))
+def _draw_shift(generator: np.random.Generator, side: int) -> int:
+  return int(generator.integers(-(side // _LARGEST_SHIFT), side // _LARGEST_SHIFT + 1))
 
 
 def _hole_stays(recipe: Recipe, centres: np.ndarray) -> bool:

@@ -1,1 +1,1 @@
-"""Networks and their weights, and what makes them fast on a CPU."""
+"""Networks, their weights, and convolutions that are fast on a CPU."""

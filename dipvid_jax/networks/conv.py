@@ -13,17 +13,19 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Float
 
+_Widths = Sequence[tuple[int, int]]
 _LAYOUTS = {4: ("NHWC", "HWIO", "NHWC"), 5: ("NDHWC", "DHWIO", "NDHWC")}
 
 
 def convolve(
-  x: jax.Array,
-  kernel: jax.Array,
+  x: Float[jax.Array, "N *size I"],
+  kernel: Float[jax.Array, "*window I O"],
   *,
   strides: Sequence[int],
   zero_padding: int = 0,
-) -> jax.Array:
+) -> Float[jax.Array, "N *new_size O"]:
   """Convolution (cross-correlation), channels last.
 
   Args:
@@ -58,7 +60,15 @@ def convolve(
   return _forward(x, kernel, strides, zero_padding)
 
 
-def _forward(x, kernel, strides, padding, lhs_dilation=None, rhs_dilation=None):
+def _forward(
+  x: jax.Array,
+  kernel: jax.Array,
+  strides: Sequence[int],
+  padding: int | _Widths,
+  *,
+  lhs_dilation: Sequence[int] | None = None,
+  rhs_dilation: Sequence[int] | None = None,
+) -> jax.Array:
   if isinstance(padding, int):
     padding = [(padding, padding)] * len(strides)
   return lax.conv_general_dilated(
@@ -72,7 +82,9 @@ def _forward(x, kernel, strides, padding, lhs_dilation=None, rhs_dilation=None):
   )
 
 
-def _time_in_channels(x, kernel, strides, padding):
+def _time_in_channels(
+  x: jax.Array, kernel: jax.Array, strides: tuple[int, ...], padding: int
+) -> jax.Array:
   """A 3D convolution as a 2D one over neighbouring frames laid side by side.
 
   The same products and sums; XLA:CPU has a fast convolution for images only.
@@ -88,15 +100,24 @@ def _time_in_channels(x, kernel, strides, padding):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _canonical(x, kernel, strides, padding):
+def _canonical(
+  x: jax.Array, kernel: jax.Array, strides: tuple[int, ...], padding: int
+) -> jax.Array:
   return _forward(x, kernel, strides, padding)
 
 
-def _canonical_forward(x, kernel, strides, padding):
+def _canonical_forward(
+  x: jax.Array, kernel: jax.Array, strides: tuple[int, ...], padding: int
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
   return _forward(x, kernel, strides, padding), (x, kernel)
 
 
-def _canonical_backward(strides, padding, residuals, cotangent):
+def _canonical_backward(
+  strides: tuple[int, ...],
+  padding: int,
+  residuals: tuple[jax.Array, jax.Array],
+  cotangent: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
   x, kernel = residuals
   return (
     _input_gradient(cotangent, kernel, strides, padding, x.shape),
@@ -107,29 +128,41 @@ def _canonical_backward(strides, padding, residuals, cotangent):
 _canonical.defvjp(_canonical_forward, _canonical_backward)
 
 
-def _input_gradient(cotangent, kernel, strides, padding, input_shape):
-  """The cotangent, spread by the strides, convolved with the turned kernel."""
+def _input_gradient(
+  cotangent: jax.Array,
+  kernel: jax.Array,
+  strides: tuple[int, ...],
+  padding: int,
+  input_shape: tuple[int, ...],
+) -> jax.Array:
+  """The cotangent, dilated by the strides, convolved with the flipped kernel."""
   axes = range(len(strides))
-  turned = jnp.swapaxes(jnp.flip(kernel, axis=tuple(axes)), -1, -2)
+  flipped = jnp.swapaxes(jnp.flip(kernel, axis=tuple(axes)), -1, -2)
   full = [kernel.shape[i] - 1 - padding for i in axes]
-  # Rows that the strided windows left over at the end have a zero gradient.
+  # The last rows, which no strided window covers, have a zero gradient.
   left_over = [
     (input_shape[1 + i] + 2 * padding - kernel.shape[i]) % strides[i] for i in axes
   ]
   widths = [(low, low + rest) for low, rest in zip(full, left_over, strict=True)]
   ones = (1,) * len(strides)
   if math.prod(cotangent.shape[1:-1]) >= math.prod(kernel.shape[: len(strides)]):
-    return _forward(cotangent, turned, ones, widths, lhs_dilation=strides)
-  # XLA would let a map and a larger kernel change places, and leave the canonical
-  # form: it must see the spread map as it is.
-  spread = [(*width, step - 1) for width, step in zip(widths, strides, strict=True)]
-  edges = [(0, 0, 0), *spread, (0, 0, 0)]
+    return _forward(cotangent, flipped, ones, widths, lhs_dilation=strides)
+  # XLA would swap a map with a larger kernel, which is no longer the canonical form:
+  # the barrier hides that the map is dilated.
+  dilated = [(*width, step - 1) for width, step in zip(widths, strides, strict=True)]
+  edges = [(0, 0, 0), *dilated, (0, 0, 0)]
   cotangent = lax.pad(cotangent, jnp.zeros((), cotangent.dtype), edges)
-  return _forward(lax.optimization_barrier(cotangent), turned, ones, 0)
+  return _forward(lax.optimization_barrier(cotangent), flipped, ones, 0)
 
 
-def _kernel_gradient(cotangent, x, strides, padding, kernel_shape):
-  """The input convolved with the cotangent; batch and channels change places."""
+def _kernel_gradient(
+  cotangent: jax.Array,
+  x: jax.Array,
+  strides: tuple[int, ...],
+  padding: int,
+  kernel_shape: tuple[int, ...],
+) -> jax.Array:
+  """The input convolved with the cotangent, batch and channel axes swapped."""
   inputs = jnp.swapaxes(x, 0, -1)  # [I, H, W, N]
   filters = jnp.moveaxis(cotangent, 0, -2)  # [H', W', N, O]
   ones = (1,) * len(strides)

@@ -2,11 +2,13 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, PRNGKeyArray
 
 from dipvid_jax.networks.conv import convolve
 from dipvid_jax.networks.upsample_conv import upsample_convolve
@@ -32,10 +34,16 @@ class BatchNorm(nn.Module):
   random_scale: bool = False
 
   @nn.compact
-  def __call__(self, *maps: jax.Array) -> tuple[jax.Array, ...]:
-    """Maps `[N, .., C]` whose channels follow each other, of any sizes; as many again.
+  def __call__(
+    self, *maps: Float[jax.Array, "N ... _C"]
+  ) -> tuple[Float[jax.Array, "N ... _C"], ...]:
+    """Normalises maps of any sizes as if their channels were concatenated.
 
-    Statistics are over all axes but the last.
+    Args:
+      *maps: `[N, .., C]`, C of each; the statistics are over all axes but the last.
+
+    Returns:
+      The normalised maps, in the same order.
     """
     scale_init = (
       nn.initializers.uniform(1.0) if self.random_scale else nn.initializers.ones
@@ -48,27 +56,29 @@ class BatchNorm(nn.Module):
     return tuple(_normalise(*part) for part in parts)
 
 
-def _normalise(x, scale, offset):
+def _normalise(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
   axes = tuple(range(x.ndim - 1))
   mean = jnp.mean(x, axis=axes)
-  # Centred first: folding the mean into the offset would cancel where it is many
-  # times the deviation, as after the first convolutions.
+  # Centred first: a mean folded into the offset loses precision where it is many times
+  # the deviation, as after the first convolutions.
   centred = x - mean.reshape(_broadcast(x))
   variance = jnp.mean(jnp.square(centred), axis=axes)
   factor = scale * jax.lax.rsqrt(variance + _BATCH_NORM_EPSILON)
   return centred * factor.reshape(_broadcast(x)) + offset.reshape(_broadcast(x))
 
 
-def _broadcast(x):
-  """A vector of channels, shaped to meet `x` without rank promotion."""
+def _broadcast(x: jax.Array) -> tuple[int, ...]:
+  """The shape of a vector of channels that meets `x` without rank promotion."""
   return (1,) * (x.ndim - 1) + (x.shape[-1],)
 
 
-def _uniform_fan_in(fan_in: int):
+def _uniform_fan_in(fan_in: int) -> Callable[..., jax.Array]:
   """PyTorch's default for convolutions: uniform on +-1/sqrt(fan_in)."""
   bound = 1 / math.sqrt(fan_in)
 
-  def init(key, shape, dtype=jnp.float32):
+  def init(
+    key: PRNGKeyArray, shape: Sequence[int], dtype: Any = jnp.float32
+  ) -> jax.Array:
     return jax.random.uniform(key, shape, dtype, -bound, bound)
 
   return init
@@ -80,7 +90,7 @@ class Conv(nn.Module):
   Attributes:
     features: output channels.
     kernel_size: odd sizes, (height, width) or (time, height, width).
-    strides: one for each spatial axis; ones where None.
+    strides: one for each spatial axis; None means ones.
   """
 
   features: int
@@ -88,13 +98,17 @@ class Conv(nn.Module):
   strides: Sequence[int] | None = None
 
   @nn.compact
-  def __call__(self, x: jax.Array, upsampled: jax.Array | None = None) -> jax.Array:
-    """Convolves a map, or two side by side.
+  def __call__(
+    self,
+    x: Float[jax.Array, "N ... H W I"],
+    upsampled: Float[jax.Array, "N ... H//2 W//2 J"] | None = None,
+  ) -> Float[jax.Array, "N ... {self.features}"]:
+    """Convolves a map, or two with their channels concatenated.
 
     Args:
       x: `[N, .., H, W, I]`.
-      upsampled: `[N, .., H / 2, W / 2, J]`, to be upsampled (nearest) and to follow
-        `x` in the channels; for kernels of 3 and stride 1.
+      upsampled: `[N, .., H / 2, W / 2, J]`, is upsampled (nearest) and its channels
+        follow those of `x`; for kernels of 3 and stride 1.
 
     Returns:
       `[N, .., H / stride, W / stride, features]`.
@@ -112,7 +126,7 @@ class Conv(nn.Module):
     return y + bias.reshape(_broadcast(y))
 
 
-def _pad(x, kernel_size):
+def _pad(x: jax.Array, kernel_size: tuple[int, ...]) -> jax.Array:
   """Keeps the size under a stride-1 convolution: reflection, replication in time."""
   widths = [(size // 2, size // 2) for size in kernel_size]
   space = [(0, 0)] * (x.ndim - 3) + widths[-2:] + [(0, 0)]
@@ -132,7 +146,11 @@ class ConvBlock(nn.Module):
   random_scale: bool = False
 
   @nn.compact
-  def __call__(self, x: jax.Array, upsampled: jax.Array | None = None) -> jax.Array:
+  def __call__(
+    self,
+    x: Float[jax.Array, "N ... H W I"],
+    upsampled: Float[jax.Array, "N ... H//2 W//2 J"] | None = None,
+  ) -> Float[jax.Array, "N ... {self.features}"]:
     """As `Conv`."""
     x = Conv(self.features, self.kernel_size, self.strides, name="conv")(x, upsampled)
     (x,) = BatchNorm(self.random_scale, name="norm")(x)
@@ -140,7 +158,7 @@ class ConvBlock(nn.Module):
 
 
 class EncoderDecoder(nn.Module):
-  """Maps fixed noise to frames and, where asked, to flow.
+  """Maps fixed noise to frames and, optionally, to flow.
 
   Each level has a 4-channel skip, two 5x5 convolutions down (the first with stride
   2), nearest upsampling, and a 3x3 and a 1x1 convolution up. With `temporal=True`
@@ -149,8 +167,8 @@ class EncoderDecoder(nn.Module):
 
   Attributes:
     flow_channels: 2 for each stride and direction, in the order f1 b1 f3 b3 f5 b5;
-      0 for a network that makes frames only.
-    levels: how often the size is halved, up to 6.
+      0 for a network of frames only.
+    levels: how many times the size is halved, up to 6.
     temporal: 3D convolutions.
     random_scale: see `BatchNorm`.
 
@@ -163,7 +181,9 @@ class EncoderDecoder(nn.Module):
   temporal: bool = False
   random_scale: bool = False
 
-  def _block(self, features, space, *, strides=1, time=1, name):
+  def _block(
+    self, features: int, space: int, *, strides: int = 1, time: int = 1, name: str
+  ) -> ConvBlock:
     kernel: Sequence[int] = (space, space)
     steps: Sequence[int] = (strides, strides)
     if self.temporal:
@@ -171,7 +191,7 @@ class EncoderDecoder(nn.Module):
     return ConvBlock(features, kernel, steps, self.random_scale, name=name)
 
   @nn.compact
-  def __call__(self, noise: jax.Array) -> Outputs:
+  def __call__(self, noise: Float[jax.Array, "N ... _C"]) -> Outputs:
     """Runs the network on a batch of frames.
 
     Args:
@@ -203,7 +223,7 @@ class EncoderDecoder(nn.Module):
     return Outputs(image=nn.sigmoid(heads[..., :3]), flow=heads[..., 3:])
 
 
-def _check_size(shape, levels):
+def _check_size(shape: tuple[int, ...], levels: int) -> None:
   if not 1 <= levels <= len(CHANNELS):
     raise ValueError(f"levels must be 1 to {len(CHANNELS)}, got {levels}")
   if len(shape) != 4:

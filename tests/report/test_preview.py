@@ -1,4 +1,4 @@
-"""The picture of a run: colours of flow, the marked hole, rows and columns."""
+"""The picture of a run: flow colours, the marked hole, rows and columns."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_value_is_the_magnitude():
   assert (colour_of(0, 0, largest=0.0) == 0).all()
 
 
-def test_the_hole_is_tinted_and_nothing_else():
+def test_only_the_hole_is_tinted():
   frame = np.full((4, 5, 3), 100, np.uint8)
   hole = np.zeros((4, 5, 1), np.float32)
   hole[1, 2] = 1
@@ -96,7 +96,7 @@ def test_shows_five_frames_from_the_first_to_the_last(count, picked):
 
 
 def test_shows_both_flows_at_one_scale_and_the_nearest_pair_at_the_end():
-  """Frame i moves i + 1 px to the right; the generated flow is half of it."""
+  """Frame i moves i + 1 px to the right; the generated flow is half as large."""
   motion = np.arange(1.0, 10).reshape(-1, 1, 1, 1) * [1.0, 0.0]
   motion = np.broadcast_to(motion, (9, HEIGHT, WIDTH, 2)).astype(np.float32)
   rows = rows_of(draw(9, known_flow=motion[:8], generated_flow=motion / 2))

@@ -1,4 +1,4 @@
-"""The time slice: which row, and what of it is where."""
+"""The time slice: which row it cuts, and how frames are stacked."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from dipvid_jax.report.time_slice import enlarge, fullest_row, time_slice
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 6, 8, 3), np.uint8)
 
 
-def test_the_row_with_the_most_hole_is_that_of_all_frames_together():
+def test_the_fullest_row_is_counted_over_all_frames():
   holes = np.zeros((5, 6, 8, 1), bool)
   holes[0, 2] = True  # 8 pixels in one frame
   holes[:, 4, 3:5] = True  # 10 in all
@@ -21,7 +21,7 @@ def test_row_t_of_the_slice_is_from_frame_t():
     np.testing.assert_array_equal(cut[t], FRAMES[t, 3])
 
 
-def test_the_hole_is_red_and_nothing_else():
+def test_only_the_hole_is_red():
   holes = np.zeros((5, 6, 8, 1), np.uint8)
   holes[2, 3, 4:6] = 255
   cut = time_slice(FRAMES, row=3, holes=holes)

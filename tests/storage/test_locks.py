@@ -21,7 +21,7 @@ from tests.support import media_files, untrained
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _HOLD = """
 import pathlib, sys
-from dipvid_jax.locks import sole_writer
+from dipvid_jax.storage.locks import sole_writer
 with sole_writer(pathlib.Path(sys.argv[1])):
   print("held", flush=True)
   sys.stdin.read()

@@ -1,13 +1,15 @@
-"""What two runs must have in common to be the same run."""
+"""Compares the results of two runs, to the last bit."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
 
-def frames_of(output):
+def frames_of(output: Path) -> dict[str, bytes]:
   """The bytes of all frames, by name."""
   return {
     str(path.relative_to(output)): path.read_bytes()
@@ -16,7 +18,7 @@ def frames_of(output):
   }
 
 
-def states_of(output):
+def states_of(output: Path) -> list[list[np.ndarray]]:
   """The arrays of the latest state of each window, in order."""
   checkpoints = output / "checkpoints"
   found = []
@@ -29,15 +31,15 @@ def states_of(output):
   return found
 
 
-def metrics_of(output):
+def metrics_of(output: Path) -> list[dict[str, Any]]:
   """The rows of the metrics without their times."""
   lines = (output / "metrics.jsonl").read_text().splitlines()
   rows = [json.loads(line) for line in lines]
   return [{**row, "updates_per_second": None, "seconds": None} for row in rows]
 
 
-def assert_equal_runs(output, other):
-  """Frames, states and losses to the last bit."""
+def assert_equal_runs(output: Path, other: Path) -> None:
+  """Checks frames, states and losses."""
   assert frames_of(output) == frames_of(other)
   assert metrics_of(output) == metrics_of(other)
   for leaves, others in zip(states_of(output), states_of(other), strict=True):
