@@ -37,8 +37,9 @@ from dipvid_jax.media.masks import read_mask
 from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.config import Config
 from dipvid_jax.method.program import build_program, flow_strides
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.method.training_clip import make_training_clip
 from dipvid_jax.propagation.carrying import carry_known_pixels
 from dipvid_jax.propagation.guess import make_guess
@@ -78,18 +79,17 @@ def read_clips(folder: Path | None, composed_sets: list[str]) -> dict[str, Clip]
   return clips
 
 
-def read_variant(variant: str) -> Any:
+def read_variant(variant: str, *, seed: int, max_updates: int) -> Config:
   """The config of `NAME` or `NAME:KEY=VALUE,KEY=VALUE`, with five levels."""
   name, _, changes = variant.partition(":")
-  config = load_config(name)
-  config.levels = 5
+  values: dict[str, object] = {"levels": 5, "seed": seed, "max_updates": max_updates}
   for change in filter(None, changes.split(",")):
     key, _, value = change.partition("=")
     try:
-      config[key] = ast.literal_eval(value)
+      values[key] = ast.literal_eval(value)
     except (SyntaxError, ValueError):
-      config[key] = value
-  return config
+      values[key] = value
+  return load_config(name, **values)
 
 
 def estimate_flow(
@@ -101,12 +101,11 @@ def estimate_flow(
 
 
 def measure(
-  clip: Clip, config: Any, updates: list[int], *, reversed_flow: bool
+  clip: Clip, config: Config, updates: list[int], *, reversed_flow: bool
 ) -> Iterator[dict[str, Any]]:
   """Trains once and yields the figures at each number of updates."""
   frames, hole_masks = clip
-  config.max_updates = updates[-1]
-  seen = telea(frames, hole_masks) if config.hide_hole else frames
+  seen = telea(frames, hole_masks) if config.propagation.hide_hole else frames
   began = time.monotonic()
   strides = flow_strides(len(frames), config=config)
   video_flow = estimate_flow(seen, strides=strides, backwards=reversed_flow)
@@ -116,14 +115,14 @@ def measure(
   prepared = time.monotonic() - began
   done, seconds, visits = 0, 0.0, program.visits
   for target in updates:
-    count = (target - done) // config.inner_steps
+    count = (target - done) // config.schedule.inner_steps
     began = time.monotonic()
     state = fit(
       state,
       training_clip.device,
       visits=visits[:count],
       fit_visits=program.fit_visits,
-      batches_per_call=config.batches_per_call,
+      batches_per_call=config.training.batches_per_call,
     )
     seconds += time.monotonic() - began
     done, visits = target, visits[count:]
@@ -192,11 +191,9 @@ def main() -> None:
     measured = {row["updates"] for row in rows if case.items() <= row.items()}
     if measured >= set(arguments.updates):
       continue
-    config = read_variant(variant)
-    config.seed = seed
-    for figures in measure(
-      clips[name], config, sorted(arguments.updates), reversed_flow=wrong
-    ):
+    updates = sorted(arguments.updates)
+    config = read_variant(variant, seed=seed, max_updates=updates[-1])
+    for figures in measure(clips[name], config, updates, reversed_flow=wrong):
       row = case | figures
       with arguments.rows.open("a") as file:
         file.write(json.dumps(row) + "\n")

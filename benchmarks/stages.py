@@ -13,8 +13,8 @@ from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.media.video_writing import write_video
-from dipvid_jax.method.config import load_config
 from dipvid_jax.method.program import build_program, flow_strides
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.method.training_clip import make_training_clip
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.training.fit import fit
@@ -45,8 +45,8 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
     return {"stage": stage, "seconds": seconds, "frames": _FRAMES, "updates": updates}
 
   frames, hole_masks = draw_clip(_FRAMES, height=height, width=width)
-  config = load_config("flow")
-  config.update(size=(height, width), inner_steps=_INNER_STEPS[on_cpu])
+  inner_steps = _INNER_STEPS[on_cpu]
+  config = load_config("flow", size=(height, width), inner_steps=inner_steps)
   with tempfile.TemporaryDirectory() as scratch:
     folder = Path(scratch)
     write_video(folder / "clip.mp4", to_levels(frames), _RATE)
@@ -69,7 +69,7 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
     for stage in ("first batch, with compilation", "second batch"):
       visits = program.visits[:1]
       state = fit(state, clip, visits=visits, fit_visits=program.fit_visits)
-      yield lap(stage, config.inner_steps)
+      yield lap(stage, inner_steps)
     outputs = program.render(state, clip)
     yield lap("render, with compilation")
     levels = to_levels(outputs.image)

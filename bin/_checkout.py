@@ -1,4 +1,4 @@
-"""Finds the package for the scripts of this folder, without a word if it is there."""
+"""Finds the package for the scripts of this folder, silently if it is there."""
 
 import importlib.util
 import os
@@ -10,12 +10,17 @@ _PYTHON = _CHECKOUT / ".venv" / "bin" / "python"
 
 
 def ensure_package() -> None:
-  """Goes on with the checkout's own Python where this one lacks the package."""
-  if importlib.util.find_spec("dipvid_jax") is not None:
-    return
-  if _PYTHON.is_file() and pathlib.Path(sys.prefix) != _PYTHON.parent.parent:
-    os.execv(_PYTHON, [str(_PYTHON), *sys.argv])
-  name = pathlib.Path(sys.argv[0]).name
-  hint = f"dipvid_jax is not installed; run: make -C {_CHECKOUT} install"
-  print(f"{name}: {hint}", file=sys.stderr)
+  """Imports the package, with the checkout's own Python where this one lacks it."""
+  if importlib.util.find_spec("dipvid_jax") is None:
+    if _PYTHON.is_file() and pathlib.Path(sys.prefix) != _PYTHON.parent.parent:
+      os.execv(_PYTHON, [str(_PYTHON), *sys.argv])
+    _stop(f"dipvid_jax is not installed; run: make -C {_CHECKOUT} install")
+  try:
+    importlib.import_module("dipvid_jax")
+  except ImportError as error:  # a package that is missing, or another one named flow
+    _stop(str(error))
+
+
+def _stop(reason: str) -> None:
+  print(f"{pathlib.Path(sys.argv[0]).name}: {reason}", file=sys.stderr)
   sys.exit(2)

@@ -10,12 +10,12 @@ Command:
 
 import ml_collections
 
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.recipes import load_recipe
 
 
 def get_config() -> ml_collections.ConfigDict:
   """The recommended way with the demo's budget."""
-  config = load_config("fast")
+  config = load_recipe("fast")
   config.max_updates = 100
   config.batches_per_call = 10
   return config

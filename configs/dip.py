@@ -13,12 +13,12 @@ Work: 5,000 updates a frame, 9.5 GFLOP each. Time: see BENCHMARKS.md.
 
 import ml_collections
 
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.recipes import load_recipe
 
 
 def get_config() -> ml_collections.ConfigDict:
   """The authors' setting."""
-  config = load_config("vid")
+  config = load_recipe("vid")
   config.batch_size = 1
   config.schedule = "frames"  # a round is a frame
   config.batches_per_round = 50  # times inner_steps: 5,000 updates of a network

@@ -16,12 +16,12 @@ Work: 2,000 updates without VGG16, 49 GFLOP each. Time and quality: BENCHMARKS.m
 
 import ml_collections
 
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.recipes import load_recipe
 
 
 def get_config() -> ml_collections.ConfigDict:
   """`flow.py` with the hole hidden, pixels carried, and another order."""
-  config = load_config("flow")
+  config = load_recipe("flow")
   config.fit = "pad"
   config.feather = 2
   config.hide_hole = True

@@ -11,12 +11,12 @@ Work: 20 epochs over all T-4 batches, shuffled, the middle one last, 100 updates
 
 import ml_collections
 
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.recipes import load_recipe
 
 
 def get_config() -> ml_collections.ConfigDict:
   """The authors' setting."""
-  config = load_config("flow")
+  config = load_recipe("flow")
   config.strides = (1,)
   config.schedule = "middle_last"
   config.flow_weight = 0.0

@@ -11,11 +11,11 @@ Work: as `vid.py`, about three times the arithmetic an update; a CPU is very slo
 
 import ml_collections
 
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.recipes import load_recipe
 
 
 def get_config() -> ml_collections.ConfigDict:
   """The authors' setting."""
-  config = load_config("vid")
+  config = load_recipe("vid")
   config.network = "3d"
   return config

@@ -1,17 +1,28 @@
 """Video inpainting by internal learning (Zhang et al., ICCV 2019) in JAX.
 
 Three doors: `inpaint_video` for a clip in memory; `train_step`, `fit_batch` and the
-losses for other research code; `bin/inpaint` for files.
+losses for other research code; `bin/inpaint` for files. The names of `__all__` are the
+promise; everything else may move.
 """
+
+import flow as _flow
+
+if not hasattr(_flow, "estimate_video_flow"):
+  raise ImportError(
+    f"the package flow at {_flow.__file__} is not the one that dipvid_jax installs; "
+    "rename it, or run from another folder"
+  )
 
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.media.masks import read_mask
 from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.media.video_writing import write_video
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.callbacks import Callbacks
+from dipvid_jax.method.config import Config
 from dipvid_jax.method.pipeline import Inpainted, inpaint_video
-from dipvid_jax.metrics import hole_psnr
+from dipvid_jax.method.recipes import load_config, load_recipe, parse_recipe
+from dipvid_jax.metrics import hole_psnr, psnr
 from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.networks.vgg import feature_hole_masks, load_vgg16, vgg16_features
 from dipvid_jax.training.batching import (
@@ -36,12 +47,15 @@ from dipvid_jax.training.step import (
   fit_batch,
   make_train_step,
 )
+from dipvid_jax.training.stopping import Stopping
 from dipvid_jax.types import Batch, Outputs, Video
 
 __version__ = "0.1.0"
 
 __all__ = [
   "Batch",
+  "Callbacks",
+  "Config",
   "DeviceClip",
   "DeviceFlow",
   "DivergedError",
@@ -50,6 +64,7 @@ __all__ = [
   "InputError",
   "Loss",
   "Outputs",
+  "Stopping",
   "TrainState",
   "Video",
   "add_known_features",
@@ -62,14 +77,17 @@ __all__ = [
   "hole_psnr",
   "inpaint_video",
   "load_config",
+  "load_recipe",
   "load_vgg16",
   "make_losses",
   "make_render",
   "make_schedule",
   "make_train_step",
   "masked_l2_loss",
+  "parse_recipe",
   "perceptual_loss",
   "prepare",
+  "psnr",
   "put_flow",
   "read_mask",
   "read_video",

@@ -7,7 +7,7 @@ working size.
 import dataclasses
 import fractions
 import pathlib
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -90,3 +90,11 @@ class Batch(NamedTuple):
   flow_channel: Int[jax.Array, ""] | None = None
   features: tuple[Float[jax.Array, "N _h _w _c"], ...] = ()
   feature_holes: tuple[Float[jax.Array, "N _h _w 1"], ...] = ()
+
+
+class HasStep(Protocol):
+  """A training state: a pytree that counts its updates in `step`."""
+
+  @property
+  def step(self) -> jax.Array:
+    """Scalar int32, updates done."""

@@ -1,14 +1,16 @@
 """`bin/ablation`: the paper's studies on a composed set."""
 
 import argparse
-import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dipvid_jax.cli.inpaint import read_config
-from dipvid_jax.errors import DivergedError, InputError
+from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.jax_setup import set_up_jax
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.media.images import write_image
+from dipvid_jax.method.keys import Value
+from dipvid_jax.method.overrides import read_config
+from dipvid_jax.method.recipes import load_config
 from studies.complexity import study_complexity
 from studies.features import study_features
 from studies.method_runs import METHODS, run_method
@@ -35,32 +37,54 @@ examples:
       --config.levels=5 --config.inner_steps=5
       500 updates of every network, for a small set
 
-What is done is kept: the same command goes on. --config.KEY=VALUE sets a key of all
+What is done is kept: the same command continues. --config.KEY=VALUE sets a key of all
 methods. Exit code: 0 done, 1 the training diverged, 2 bad input, 130 Ctrl-C.
 """
 
 
 def make_parser() -> argparse.ArgumentParser:
   """The flags of the command."""
-  parser = argparse.ArgumentParser(
-    prog="ablation",
+  parser = Parser(
+    "ablation",
     description="Runs the paper's studies on a composed set.",
     epilog=_EXAMPLES,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-    allow_abbrev=False,
   )
   parser.add_argument("studies", nargs="+", choices=STUDIES, metavar="STUDY")
-  parser.add_argument("--set", required=True, dest="set_folder", metavar="DIR",
-    help="a composed set, see bin/compose-set")  # fmt: skip
-  parser.add_argument("--output", required=True, type=Path, metavar="DIR",
-    help="a folder for runs, figures and pictures")  # fmt: skip
-  parser.add_argument("--videos", nargs="+", metavar="ID",
-    help="only these videos (default: all; the studies of one video take the first)")  # fmt: skip
+  parser.add_argument(
+    "--set",
+    required=True,
+    dest="set_folder",
+    metavar="DIR",
+    help="a composed set, see bin/compose-set",
+  )
+  parser.add_argument(
+    "--output",
+    required=True,
+    type=Path,
+    metavar="DIR",
+    help="a folder for runs, figures and pictures",
+  )
+  parser.add_argument(
+    "--videos",
+    nargs="+",
+    metavar="ID",
+    help="only these videos (default: all; the studies of one video take the first)",
+  )
   parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
-  parser.add_argument("--max-updates", type=int, metavar="N",
-    help="updates of every network (default: the methods' own)")  # fmt: skip
-  parser.add_argument("--lengths", nargs="+", type=int, default=list(LENGTHS),
-    metavar="K", help="frames of the windows")  # fmt: skip
+  parser.add_argument(
+    "--max-updates",
+    type=int,
+    metavar="N",
+    help="updates of every network (default: the methods' own)",
+  )
+  parser.add_argument(
+    "--lengths",
+    nargs="+",
+    type=int,
+    default=list(LENGTHS),
+    metavar="K",
+    help="frames of the windows",
+  )
   return parser
 
 
@@ -68,47 +92,65 @@ def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns the exit code."""
   arguments, rest = make_parser().parse_known_args(argv)
   set_up_jax()
-  try:
-    settings = _settings(rest)
+
+  def work() -> None:
+    settings = read_settings(rest)
     if arguments.max_updates is not None:
       settings["max_updates"] = arguments.max_updates
     videos = arguments.videos or sorted(VideoSet(arguments.set_folder).places)
     for study in arguments.studies:
       _run_study(study, arguments, videos, settings)
-  except InputError as error:
-    print(f"ablation: {error}", file=sys.stderr)
-    return 2
-  except DivergedError as error:
-    print(f"ablation: {error}", file=sys.stderr)
-    return 1
-  except KeyboardInterrupt:
-    print("ablation: interrupted; the same command goes on", file=sys.stderr)
-    return 130
-  return 0
+
+  return run_command("ablation", work, resume="the same command continues")
 
 
-def _settings(overrides):
-  """The keys that the command line sets, checked against the methods' config."""
-  before, after = read_config("flow", []), read_config("flow", overrides)
-  return {key: after[key] for key in after if after[key] != before[key]}
+def read_settings(overrides: Sequence[str]) -> dict[str, Value]:
+  """The keys that the command line sets, checked against the methods' config.
+
+  Args:
+    overrides: `--config.KEY=VALUE`.
+
+  Returns:
+    Values by key.
+
+  Raises:
+    InputError: an unknown flag or key, or a wrong value.
+  """
+  before, after = load_config("flow").values(), read_config("flow", overrides).values()
+  return {key: value for key, value in after.items() if value != before[key]}
 
 
-def _run_study(study, arguments, videos, settings):
+def _run_study(
+  study: str,
+  arguments: argparse.Namespace,
+  videos: Sequence[str],
+  settings: Mapping[str, Value],
+) -> None:
   folder, output = arguments.set_folder, arguments.output
-  shared = {"output": output, "settings": settings}
   if study == "table":
-    rows = run_table(folder, videos=videos, methods=arguments.methods, **shared)
+    rows = run_table(
+      folder,
+      videos=videos,
+      methods=arguments.methods,
+      output=output,
+      settings=settings,
+    )
     table = table_markdown(rows)
     (output / "table.md").write_text(table)
     print(table)
   elif study == "complexity":
     study_complexity(output)
   elif study == "slice":
-    runs = [run_method(folder, videos[0], m, **shared) for m in arguments.methods]
+    runs = [
+      run_method(folder, videos[0], method, output=output, settings=settings)
+      for method in arguments.methods
+    ]
     write_image(output / "slice.png", compare_slices(runs))
   elif study == "windows":
-    study_windows(folder, videos, lengths=arguments.lengths, **shared)
+    study_windows(
+      folder, videos, lengths=arguments.lengths, output=output, settings=settings
+    )
   elif study == "training":
-    study_training(folder, videos[0], **shared)
+    study_training(folder, videos[0], output=output, settings=settings)
   else:
-    study_features(folder, videos[0], **shared)
+    study_features(folder, videos[0], output=output, settings=settings)

@@ -17,6 +17,7 @@ from dipvid_jax.composed import read_composed
 from dipvid_jax.errors import InputError
 from dipvid_jax.media.images import write_image
 from dipvid_jax.media.pixels import to_levels
+from dipvid_jax.method.keys import Value
 from dipvid_jax.method.program import build_program, flow_strides
 from dipvid_jax.method.training_clip import make_training_clip
 from dipvid_jax.networks.vgg import load_vgg16, vgg16_features
@@ -33,7 +34,7 @@ _FRAMES = 5
 
 
 def study_features(
-  set_folder: str, video_id: str, *, output: Path, settings: Mapping[str, Any]
+  set_folder: str, video_id: str, *, output: Path, settings: Mapping[str, Value]
 ) -> list[dict[str, Any]]:
   """Trains DIP-Vid-Flow on a video and compares its features with VGG16's.
 
@@ -54,9 +55,9 @@ def study_features(
   composed = read_composed(set_folder, video_id)
   truth, holes = as_unit(composed.truth), hole_mask(composed.hole)
   config = method_config("flow", size=truth.shape[1:3], settings=settings)
-  if config.levels < 5:
+  if config.network.levels < 5:
     raise InputError(
-      f"config.levels: stride 32 needs five levels at least, got {config.levels}"
+      f"config.levels: stride 32 needs five levels at least, got {config.network.levels}"
     )
   start = (len(truth) - _FRAMES) // 2
   window = slice(start, start + _FRAMES)

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from dipvid_jax.composed import read_composed
 from dipvid_jax.media.video_reading import read_video
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.config import Config
+from dipvid_jax.method.keys import Value
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.run import run
 
@@ -46,7 +48,7 @@ def run_method(
   method: str,
   *,
   output: Path,
-  settings: Mapping[str, Any],
+  settings: Mapping[str, Value],
 ) -> MethodRun:
   """Runs a method on a video, unless it is done, and reads its results.
 
@@ -69,9 +71,8 @@ def run_method(
   """
   composed = read_composed(set_folder, video_id)
   config = method_config(method, size=composed.truth.shape[1:3], settings=settings)
-  config.update(tfds=set_folder, video_id=video_id)
-  config.output = str(output / "runs" / video_id / method)
-  folder = RunFolder(config.output)
+  folder = RunFolder(output / "runs" / video_id / method)
+  config = config.replace(tfds=set_folder, video_id=video_id, output=str(folder.path))
   if not folder.is_finished(config.to_dict()):
     run(config, resume=folder.holds_run())
   return MethodRun(
@@ -85,8 +86,8 @@ def run_method(
 
 
 def method_config(
-  method: str, *, size: tuple[int, int], settings: Mapping[str, Any]
-) -> Any:
+  method: str, *, size: tuple[int, int], settings: Mapping[str, Value]
+) -> Config:
   """A config at the set's own size, with the hole hidden.
 
   Args:
@@ -97,12 +98,11 @@ def method_config(
   Returns:
     The config.
   """
-  config = load_config(method)
-  config.update({"size": tuple(size), "hide_hole": True, **settings})
-  return config
+  changes = {"size": size, "hide_hole": True, **settings}
+  return load_config(method, **changes)
 
 
-def _full_frames(folder, shape):
+def _full_frames(folder: RunFolder, shape: tuple[int, ...]) -> np.ndarray:
   """The working frames are the set's frames, so nothing is resized."""
   full = read_video(folder.full).frames
   if full.shape != shape:

@@ -8,6 +8,7 @@ import numpy as np
 
 from dipvid_jax.evaluation import evaluate_clip
 from dipvid_jax.media.data_sets import VideoSet
+from dipvid_jax.method.keys import Value
 from dipvid_jax.propagation.telea import telea
 from dipvid_jax.terminal import say
 from studies.method_runs import METHODS, MethodRun, as_unit, hole_mask, run_method
@@ -27,7 +28,7 @@ def run_table(
   set_folder: str,
   *,
   output: Path,
-  settings: Mapping[str, Any],
+  settings: Mapping[str, Value],
   methods: Sequence[str] = tuple(METHODS),
   videos: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:

@@ -10,8 +10,12 @@ from dipvid_jax.composed import read_composed
 from dipvid_jax.evaluation import hole_psnr
 from dipvid_jax.media.images import write_image
 from dipvid_jax.media.pixels import to_levels
-from dipvid_jax.method.pipeline import inpaint_video
+from dipvid_jax.method.callbacks import Callbacks
+from dipvid_jax.method.keys import Value
+from dipvid_jax.method.pipeline import Inpainted, inpaint_video
 from dipvid_jax.report.preview import flow_colours
+from dipvid_jax.training.schedule import Visit
+from dipvid_jax.types import HasStep
 from studies.method_runs import as_unit, hole_mask, method_config
 from studies.plots import plot_curves, stack_labelled
 from studies.rows import write_rows
@@ -20,7 +24,7 @@ _PICTURES = 4
 
 
 def study_training(
-  set_folder: str, video_id: str, *, output: Path, settings: Mapping[str, Any]
+  set_folder: str, video_id: str, *, output: Path, settings: Mapping[str, Value]
 ) -> list[dict[str, Any]]:
   """Trains DIP-Vid-Flow and looks at it after every round.
 
@@ -43,18 +47,21 @@ def study_training(
   rows: list[dict[str, Any]] = []
   frames, flows = [], []
 
-  def on_round(_, state, result):
-    rows.append(
-      {
-        "updates": int(state.step),
-        "hole_psnr": hole_psnr(result.full, truth, holes),
-        "known_psnr": hole_psnr(result.full, truth, 1 - holes),
-      }
-    )
-    frames.append(_outline(to_levels(result.full[middle]), holes[middle]))
-    flows.append(result.flow[middle])
+  class Watch(Callbacks):
+    """Measures and keeps the middle frame after every round."""
 
-  inpaint_video(as_unit(composed.frames), holes, config=config, on_round=on_round)
+    def on_round(self, visit: Visit, state: HasStep, result: Inpainted) -> None:
+      rows.append(
+        {
+          "updates": int(state.step),
+          "hole_psnr": hole_psnr(result.full, truth, holes),
+          "known_psnr": hole_psnr(result.full, truth, 1 - holes),
+        }
+      )
+      frames.append(_outline(to_levels(result.full[middle]), holes[middle]))
+      flows.append(result.flow[middle])
+
+  inpaint_video(as_unit(composed.frames), holes, config=config, callbacks=Watch())
   write_rows(output / "training", rows)
   updates = [row["updates"] for row in rows]
   names = {"hole_psnr": "hole", "known_psnr": "known region"}

@@ -13,6 +13,7 @@ import numpy as np
 from dipvid_jax.composed import read_composed
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation import hole_psnr, hole_ssim, temporal_consistency
+from dipvid_jax.method.keys import Value
 from dipvid_jax.method.pipeline import inpaint_video
 from dipvid_jax.terminal import say
 from studies.method_runs import as_unit, hole_mask, method_config
@@ -27,7 +28,7 @@ def study_windows(
   video_ids: Sequence[str],
   *,
   output: Path,
-  settings: Mapping[str, Any],
+  settings: Mapping[str, Value],
   lengths: Sequence[int] = LENGTHS,
 ) -> list[dict[str, Any]]:
   """Measures the known region, the fused frame and the consistency for each length.
@@ -72,7 +73,7 @@ def _measure(composed, k, settings):
 
 
 def inpaint_windows(
-  frames: np.ndarray, holes: np.ndarray, k: int, settings: Mapping[str, Any]
+  frames: np.ndarray, holes: np.ndarray, k: int, settings: Mapping[str, Value]
 ) -> tuple[np.ndarray, np.ndarray]:
   """Inpaints each window of k frames alone; the last window ends with the video.
 

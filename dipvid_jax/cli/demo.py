@@ -1,13 +1,12 @@
 """Makes the demo's input, and scores its result: `python -m dipvid_jax.cli.demo`."""
 
-import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.composed.demo_clip import FRAME_RATE, draw_ball, read_demo_clip
-from dipvid_jax.errors import InputError
 from dipvid_jax.media.images import write_images
 from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
 from dipvid_jax.media.video_reading import read_video
@@ -49,19 +48,18 @@ def score(folder: Path) -> str:
 
 def main() -> int:
   """Runs `make` or `score`; returns the exit code."""
-  parser = argparse.ArgumentParser(description=__doc__)
+  parser = Parser("demo", description=__doc__ or "")
   parser.add_argument("action", choices=["make", "score"])
   parser.add_argument("folder", type=Path)
   arguments = parser.parse_args()
-  try:
+
+  def work() -> None:
     if arguments.action == "make":
       make(arguments.folder)
     else:
       print(score(arguments.folder))
-  except InputError as error:
-    print(f"demo: {error}", file=sys.stderr)
-    return 2
-  return 0
+
+  return run_command("demo", work)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """`bin/evaluate`: scores results against the truth, under the field's protocols."""
 
 import argparse
-import re
-import sys
 from pathlib import Path
 
-from dipvid_jax.errors import InputError
+from dipvid_jax.cli.command import Parser, run_command
+from dipvid_jax.cli.sizes import parse_size
 from dipvid_jax.evaluation.clip import MEASURES
 from dipvid_jax.evaluation.clip_files import ClipFiles, pair_clips
 from dipvid_jax.evaluation.evaluate import evaluate
@@ -51,60 +50,103 @@ _WRITERS = {"json": write_json, "csv": write_csv, "markdown": write_markdown}
 
 def make_parser() -> argparse.ArgumentParser:
   """The flags of the command."""
-  parser = argparse.ArgumentParser(
-    prog="evaluate",
+  parser = Parser(
+    "evaluate",
     description="Scores inpainted videos against the truth.",
     epilog=_EXAMPLES,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-    allow_abbrev=False,
   )
-  search = PatchSearch()
+  _add_inputs(parser)
+  _add_measures(parser)
+  _add_patches(parser)
+  for kind in _WRITERS:
+    parser.add_argument(f"--{kind}", type=Path, metavar="FILE", help="write the table")
+  parser.add_argument(
+    "--overwrite", action="store_true", help="replace files that are there"
+  )
+  return parser
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
   results = parser.add_mutually_exclusive_group(required=True)
   results.add_argument("--result", type=Path, metavar="PATH", help="of one clip")
   results.add_argument("--results", type=Path, metavar="DIR", help="one for each clip")
-  parser.add_argument("--truth", type=Path, required=True, metavar="PATH",
-    help="the true frames: of one clip, or a folder of several")  # fmt: skip
-  parser.add_argument("--masks", type=Path, required=True, metavar="PATH",
-    help="white in the hole: of one clip, or a folder of several")  # fmt: skip
-  parser.add_argument("--full", type=Path, metavar="PATH",
-    help="full frames, if the result has none: of one clip, or a folder of several")  # fmt: skip
+  parser.add_argument(
+    "--truth",
+    type=Path,
+    required=True,
+    metavar="PATH",
+    help="the true frames: of one clip, or a folder of several",
+  )
+  parser.add_argument(
+    "--masks",
+    type=Path,
+    required=True,
+    metavar="PATH",
+    help="white in the hole: of one clip, or a folder of several",
+  )
+  parser.add_argument(
+    "--full",
+    type=Path,
+    metavar="PATH",
+    help="full frames, if the result has none: of one clip, or a folder of several",
+  )
   parser.add_argument("--name", help="of the system (default: the result's name)")
-  parser.add_argument("--measures", metavar="A,B",
-    help="default: all, but fid only with --inception")  # fmt: skip
-  parser.add_argument("--size", metavar="HxW",
-    help="resize results and truth, by area (sttn: 240x432)")  # fmt: skip
-  parser.add_argument("--threshold", type=float, metavar="C",
-    help="a video is complex above it (default: the median)")  # fmt: skip
-  parser.add_argument("--estimator", default="dis", choices=ESTIMATORS,
-    help="of the true flow (default: dis)")  # fmt: skip
+
+
+def _add_measures(parser: argparse.ArgumentParser) -> None:
+  parser.add_argument(
+    "--measures", metavar="A,B", help="default: all, but fid only with --inception"
+  )
+  parser.add_argument(
+    "--size",
+    type=parse_size,
+    metavar="HxW",
+    help="resize results and truth, by area (sttn: 240x432)",
+  )
+  parser.add_argument(
+    "--threshold",
+    type=float,
+    metavar="C",
+    help="a video is complex above it (default: the median)",
+  )
+  parser.add_argument(
+    "--estimator",
+    default="dis",
+    choices=ESTIMATORS,
+    help="of the true flow (default: dis)",
+  )
   parser.add_argument("--weights", type=Path, metavar="FILE", help="PWC-Net's")
-  parser.add_argument("--inception", type=Path, metavar="FILE",
-    help="InceptionV3's weights, of pytorch-fid or torchvision")  # fmt: skip
-  parser.add_argument("--patch", type=int, default=search.patch, metavar="PX",
-    help="temporal: side of a patch (default: %(default)s)")  # fmt: skip
-  parser.add_argument("--radius", type=int, default=search.radius, metavar="PX",
-    help="temporal: how far to search (default: %(default)s)")  # fmt: skip
-  parser.add_argument("--patches", type=int, default=search.patches_per_pair,
-    metavar="N", help="temporal: for each pair of frames (default: %(default)s)")  # fmt: skip
-  parser.add_argument("--seed", type=int, default=search.seed,
-    help="temporal: of the patches (default: %(default)s)")  # fmt: skip
-  for kind in _WRITERS:
-    parser.add_argument(f"--{kind}", type=Path, metavar="FILE", help="write the table")
-  parser.add_argument("--overwrite", action="store_true",
-    help="replace files that are there")  # fmt: skip
-  return parser
+  parser.add_argument(
+    "--inception",
+    type=Path,
+    metavar="FILE",
+    help="InceptionV3's weights, of pytorch-fid or torchvision",
+  )
+
+
+def _add_patches(parser: argparse.ArgumentParser) -> None:
+  search = PatchSearch()
+  flags = {
+    "patch": (search.patch, "PX", "side of a patch"),
+    "radius": (search.radius, "PX", "how far to search"),
+    "patches": (search.patches_per_pair, "N", "for each pair of frames"),
+    "seed": (search.seed, "N", "of the patches"),
+  }
+  for name, (default, metavar, meaning) in flags.items():
+    parser.add_argument(
+      f"--{name}",
+      type=int,
+      default=default,
+      metavar=metavar,
+      help=f"temporal: {meaning} (default: %(default)s)",
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns the exit code."""
   arguments = make_parser().parse_args(argv)
   set_up_jax()
-  try:
-    run(arguments)
-  except InputError as error:
-    print(f"evaluate: {error}", file=sys.stderr)
-    return 2
-  return 0
+  return run_command("evaluate", lambda: run(arguments))
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -125,7 +167,7 @@ def run(arguments: argparse.Namespace) -> None:
       clips,
       name=arguments.name or (arguments.result or arguments.results).resolve().name,
       measures=read_measures(arguments),
-      size=read_size(arguments.size),
+      size=arguments.size,
       search=PatchSearch(
         patch=arguments.patch,
         radius=arguments.radius,
@@ -158,13 +200,3 @@ def read_measures(arguments: argparse.Namespace) -> list[str]:
   if arguments.measures is None:
     return [name for name in MEASURES if name != "fid" or arguments.inception]
   return [name.strip() for name in arguments.measures.split(",")]
-
-
-def read_size(text: str | None) -> tuple[int, int] | None:
-  """Reads HxW."""
-  if text is None:
-    return None
-  match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
-  if not match:
-    raise InputError(f"--size {text}: give height x width, such as 240x432")
-  return int(match[1]), int(match[2])

@@ -1,12 +1,11 @@
 """`bin/flow-error`: how far an estimator is from a reference flow."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from dipvid_jax.errors import InputError
+from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.flow_weights.known_pair import read_known_pair
 from dipvid_jax.jax_setup import set_up_jax
 from flow import end_point_error, make_estimator
@@ -20,35 +19,33 @@ The authors' weights should come below 0.6 px of their official output.
 """
 
 
-def main(argv: list[str] | None = None) -> int:
-  """Runs the command; returns the exit code."""
-  parser = argparse.ArgumentParser(
-    prog="flow-error",
+def make_parser() -> argparse.ArgumentParser:
+  """The flags of the command."""
+  parser = Parser(
+    "flow-error",
     description="Mean end-point error of an estimator against a reference flow.",
     epilog=_EXAMPLE,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-    allow_abbrev=False,
   )
   parser.add_argument("first", type=Path, help="an image")
   parser.add_argument("second", type=Path, help="the image after it")
   parser.add_argument("reference", type=Path, help="flow from first to second (.flo)")
   parser.add_argument("--estimator", default="dis", choices=ESTIMATORS)
   parser.add_argument("--weights", type=Path, help="PWC-Net's, or from bin/train-flow")
-  arguments = parser.parse_args(argv)
+  return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Runs the command; returns the exit code."""
+  arguments = make_parser().parse_args(argv)
   set_up_jax()
-  try:
-    print(measure(arguments))
-  except InputError as error:
-    print(f"flow-error: {error}", file=sys.stderr)
-    return 2
-  return 0
+  return run_command("flow-error", lambda: print(measure(arguments)))
 
 
 def measure(arguments: argparse.Namespace) -> str:
   """Estimates the flow and says how far it is from the reference.
 
   Args:
-    arguments: as `main` parses them.
+    arguments: as `make_parser` gives them.
 
   Returns:
     A line with the error and the reference's mean magnitude, in pixels.

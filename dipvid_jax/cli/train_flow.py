@@ -2,10 +2,10 @@
 
 import argparse
 import math
-import sys
 from pathlib import Path
 
-from dipvid_jax.errors import DivergedError, InputError
+from dipvid_jax.cli.command import Parser, run_command
+from dipvid_jax.errors import InputError
 from dipvid_jax.flow_weights.known_pair import read_known_pair
 from dipvid_jax.flow_weights.trainer import DTYPES, FlowSettings, FlowTrainer
 from dipvid_jax.jax_setup import set_up_jax
@@ -33,77 +33,94 @@ settings.json, checkpoints/, resume.tar. Exit code: 0 done, or stopped by
 
 def make_parser() -> argparse.ArgumentParser:
   """The flags of the command."""
-  parser = argparse.ArgumentParser(
-    prog="train-flow",
-    description="Trains PWC-Net's weights on pairs of frames that a program draws.",
+  parser = Parser(
+    "train-flow",
+    description="Trains PWC-Net's weights on pairs of frames that it draws itself.",
     epilog=_EXAMPLES,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-    allow_abbrev=False,
   )
-  default = FlowSettings()
-  add = parser.add_argument
-  add("--output", type=Path, required=True, metavar="DIR")
+  parser.add_argument("--output", type=Path, required=True, metavar="DIR")
+  _add_settings(parser)
+  _add_run(parser)
+  return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+  """What decides the weights; see `FlowSettings`."""
+  add, default = parser.add_argument, FlowSettings()
   add("--variant", choices=list(VARIANTS), default=default.variant)
   add("--height", type=int, default=default.height, help="of the pairs, pixels")
   add("--width", type=int, default=default.width)
   add("--batch-size", type=int, default=default.batch_size)
-  add("--strides", type=float, nargs="+", default=default.strides,
-    help="how many frames lie between the two of a pair: the speed (default: 1 3 5)")  # fmt: skip
+  add(
+    "--strides",
+    type=float,
+    nargs="+",
+    default=default.strides,
+    help="how many frames lie between the two of a pair: the speed (default: 1 3 5)",
+  )
   add("--updates", type=int, default=default.updates)
   add("--learning-rate", type=float, default=default.learning_rate)
   add("--warm-up", type=int, default=default.warm_up, metavar="UPDATES")
   add("--decay", choices=DECAYS, default=default.decay)
-  add("--robust-from", type=int, default=default.robust_from, metavar="UPDATE",
-    help="the robust loss takes over here")  # fmt: skip
+  add(
+    "--robust-from",
+    type=int,
+    default=default.robust_from,
+    metavar="UPDATE",
+    help="the robust loss takes over here",
+  )
   add("--dtype", choices=DTYPES, default=default.dtype, help="of the convolutions")
   add("--seed", type=int, default=default.seed)
-  add("--resume", action="store_true", help="go on with the run in the output folder")
-  add("--resume-from", type=Path, metavar="TAR", help="go on with a resume.tar")
-  add("--max-seconds", type=float, default=math.inf, metavar="S",
-    help="stop and save after so long; the same flags with --resume go on")  # fmt: skip
-  add("--updates-per-call", type=int, default=50, metavar="N",
-    help="on the device in a row, before the losses are read")  # fmt: skip
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+  """What decides how far this run gets and what it measures."""
+  add = parser.add_argument
+  add("--resume", action="store_true", help="continue the run in the output folder")
+  add("--resume-from", type=Path, metavar="TAR", help="continue from a resume.tar")
+  add(
+    "--max-seconds",
+    type=float,
+    default=math.inf,
+    metavar="S",
+    help="stop and save after this time; the same flags with --resume continue",
+  )
+  add(
+    "--updates-per-call",
+    type=int,
+    default=50,
+    metavar="N",
+    help="updates on the device before the losses are read",
+  )
   add("--evaluate-every", type=int, default=2000, metavar="UPDATES")
   add("--evaluation-pairs", type=int, default=64, metavar="N", help="of each family")
-  add("--sintel-pair", nargs=3, type=Path, metavar=("PNG", "PNG", "FLO"),
-    help="two frames and a reference flow, evaluated too")  # fmt: skip
+  add(
+    "--sintel-pair",
+    nargs=3,
+    type=Path,
+    metavar=("PNG", "PNG", "FLO"),
+    help="two frames and a reference flow, also evaluated",
+  )
   add("--export", type=Path, metavar="NPZ", help="write the weights there, float16")
-  return parser
 
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns the exit code."""
   arguments = make_parser().parse_args(argv)
   set_up_jax()
-  try:
-    return train(arguments)
-  except InputError as error:
-    print(f"train-flow: {error}", file=sys.stderr)
-    return 2
-  except DivergedError as error:
-    print(f"train-flow: {error}; the checkpoint is kept", file=sys.stderr)
-    return 1
-  except OSError as error:  # a full disk, most of all
-    reason = error.strerror or error
-    print(
-      f"train-flow: {error.filename or arguments.output}: cannot be written ({reason}); "
-      "the checkpoint is kept, --resume goes on",
-      file=sys.stderr,
-    )
-    return 1
-  except KeyboardInterrupt:
-    print("train-flow: interrupted; --resume goes on", file=sys.stderr)
-    return 130
+  return run_command(
+    "train-flow",
+    lambda: train(arguments),
+    kept="the checkpoint is kept",
+    resume="the same flags with --resume continue",
+  )
 
 
-def train(arguments: argparse.Namespace) -> int:
+def train(arguments: argparse.Namespace) -> None:
   """Trains as the flags say.
 
   Args:
     arguments: from `make_parser`.
-
-  Returns:
-    The exit code.
 
   Raises:
     InputError: a flag, file or folder that does not fit.
@@ -134,8 +151,3 @@ def train(arguments: argparse.Namespace) -> int:
     print(f"weights: {arguments.export}")
   print("done" if complete else f"stopped at update {trainer.update}")
   trainer.close()
-  return 0
-
-
-if __name__ == "__main__":
-  sys.exit(main())

@@ -1,4 +1,4 @@
-"""A list of clips, one after the other, shared with whoever else works on it."""
+"""Works through a list of clips, one after the other, beside other workers."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -14,16 +14,17 @@ from jax.errors import JaxRuntimeError
 
 from dipvid_jax.clip_lists.claims import TIMEOUT, ClaimLost, Claims
 from dipvid_jax.errors import DivergedError, InputError
+from dipvid_jax.method.config import Config
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.run import run
 from dipvid_jax.storage.atomic import replacing
 from dipvid_jax.storage.locks import check_free
 from dipvid_jax.terminal import say
 
-# What a clip can fail with by itself; anything else is a mistake of the program, of
-# which the traceback is shown before the list goes on.
+# What a clip itself can fail with; anything else is a bug, and its traceback is shown
+# before the next clip.
 _EXPECTED = (InputError, DivergedError, OSError, MemoryError, JaxRuntimeError)
-_POLLS = 12  # in a timeout, while other workers' clips are waited for
+_POLLS = 12  # per timeout, while waiting for the clips of other workers
 
 
 class Job(NamedTuple):
@@ -31,15 +32,17 @@ class Job(NamedTuple):
 
   Attributes:
     line: its line in the manifest.
-    config: of its run, with output set.
+    output: the folder of its results.
+    config: of its run.
   """
 
   line: int
-  config: Any
+  output: Path
+  config: Config
 
 
 class Outcome(NamedTuple):
-  """What became of a clip.
+  """The outcome of a clip.
 
   Attributes:
     line: its line in the manifest.
@@ -59,15 +62,15 @@ class Outcome(NamedTuple):
 class RunClip(Protocol):
   """As `run`."""
 
-  def __call__(self, config: Any, *, resume: bool) -> Any:
-    """Makes a clip's results, or goes on with them."""
+  def __call__(self, config: Config, *, resume: bool) -> object:
+    """Makes a clip's results, or continues them."""
 
 
 class Worker:
   """Works through a list; others may work on the same list at the same time.
 
-  What is done is skipped, what was begun goes on from its checkpoint, what fails is
-  noted. A clip that failed is tried again by the next command, not by this one.
+  Finished clips are skipped, begun ones resume from their checkpoints, failures are
+  noted. The next command tries a failed clip again, not this one.
   """
 
   def __init__(
@@ -88,9 +91,7 @@ class Worker:
     """
     self._jobs = jobs
     self._order = [*jobs[first:], *jobs[:first]]
-    self._claims = {
-      job.line: Claims(Path(job.config.output), timeout=timeout) for job in jobs
-    }
+    self._claims = {job.line: Claims(job.output, timeout=timeout) for job in jobs}
     self._settled: dict[int, Outcome] = {}
     self._pause = timeout / _POLLS
     self._run_clip = run_clip
@@ -98,13 +99,14 @@ class Worker:
   def work(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
     """Runs until every clip is done or has failed, here or in another worker.
 
-    While others have the last clips it waits: one of them may be lost.
+    While others have the last clips it waits: if a worker dies, another can take its
+    clip at once.
 
     Args:
-      sleep: waits for so many seconds.
+      sleep: waits for a number of seconds.
 
     Raises:
-      JaxRuntimeError: the device has stopped working; its clip is free for others.
+      JaxRuntimeError: the device has stopped working; others may take its clip.
     """
     told = False
     while left := [job for job in self._order if job.line not in self._settled]:
@@ -120,23 +122,23 @@ class Worker:
       sleep(self._pause)
 
   def outcomes(self) -> list[Outcome]:
-    """What became of every clip so far, in the order of the list."""
+    """The outcome of every clip so far, in the order of the list."""
     return [self._settled.get(job.line) or self._standing(job) for job in self._jobs]
 
-  def _standing(self, job):
-    outcome = Outcome(job.line, job.config.output, "waiting")
+  def _standing(self, job: Job) -> Outcome:
+    outcome = Outcome(job.line, str(job.output), "waiting")
     if holder := self._claims[job.line].holder():
       return outcome._replace(state="running", note=holder)
     if _is_written_to(job):
       return outcome._replace(state="running", note="by a command of its own")
     return outcome
 
-  def _attempt(self, job) -> Outcome | None:
+  def _attempt(self, job: Job) -> Outcome | None:
     """Runs a clip unless it is done or another worker's; None: not settled yet."""
     claims = self._claims[job.line]
-    outcome = Outcome(job.line, job.config.output, "done")
+    outcome = Outcome(job.line, str(job.output), "done")
     try:
-      if RunFolder(job.config.output).is_finished(job.config.to_dict()):
+      if RunFolder(job.output).is_finished(job.config.to_dict()):
         return outcome
       if (reason := claims.failure()) is not None:
         return outcome._replace(state="failed", note=reason)
@@ -151,20 +153,20 @@ class Worker:
         else:
           claim.fail(reason)
     except ClaimLost:
-      say(f"line {job.line}: another worker has taken over {job.config.output}")
+      say(f"line {job.line}: another worker has taken over {job.output}")
       return None
     except (InputError, OSError) as error:  # of the folder or of the claim
       return outcome._replace(state="failed", note=_one_line(error))
     outcome = outcome._replace(seconds=time.monotonic() - begun)
     return outcome if reason is None else outcome._replace(state="failed", note=reason)
 
-  def _run(self, job) -> str | None:
+  def _run(self, job: Job) -> str | None:
     """Runs a clip that is claimed; why it failed, or None."""
-    folder = RunFolder(job.config.output)
+    folder = RunFolder(job.output)
     try:
       if folder.is_finished(job.config.to_dict()):  # while the claim was taken
         return None
-      say(f"line {job.line}: {job.config.output}")
+      say(f"line {job.line}: {job.output}")
       self._run_clip(job.config, resume=folder.holds_run())
     except Exception as error:
       if isinstance(error, JaxRuntimeError) and not _device_works_after(error):
@@ -177,10 +179,10 @@ class Worker:
     return None
 
 
-def _is_written_to(job) -> bool:
+def _is_written_to(job: Job) -> bool:
   """Whether a run holds the folder; without a claim it is one outside the list."""
   try:
-    check_free(Path(job.config.output))
+    check_free(job.output)
   except InputError:
     return True
   return False
@@ -206,13 +208,13 @@ def _one_line(error: BaseException) -> str:
 
 
 def outcome_table(outcomes: Sequence[Outcome]) -> str:
-  """What became of a list, for the terminal.
+  """The outcomes of a list, for the terminal.
 
   Args:
     outcomes: of all clips.
 
   Returns:
-    A line with the numbers, then one for each clip that is not done, and why.
+    A line with the counts, then one for each clip that is not done, with the reason.
   """
   counts = {
     state: sum(outcome.state == state for outcome in outcomes)
@@ -233,7 +235,7 @@ def outcome_table(outcomes: Sequence[Outcome]) -> str:
 
 
 def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
-  """Writes what became of a list as CSV, whole or not at all.
+  """Writes the outcomes of a list as CSV, whole or not at all.
 
   Args:
     path: the file.

@@ -1,33 +1,38 @@
 """`inpaint_video`: a clip's arrays and a config in, the inpainted clip out."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from dipvid_jax.errors import InputError
 from dipvid_jax.media.placement import check_size
-from dipvid_jax.method.config import check_config
+from dipvid_jax.method.callbacks import Callbacks
+from dipvid_jax.method.config import Config
 from dipvid_jax.method.program import Program, build_program, flow_strides
-from dipvid_jax.method.training_clip import Inpainted, make_training_clip
+from dipvid_jax.method.training_clip import (
+  Inpainted,
+  TrainingClip,
+  make_training_clip,
+)
 from dipvid_jax.propagation.telea import telea
 from dipvid_jax.training.fit import fit
 from dipvid_jax.training.schedule import Visit, visits_left
 from dipvid_jax.training.stopping import Stopping
-from flow import InputError, VideoFlow, estimate_video_flow, make_estimator
+from dipvid_jax.types import HasStep
+from flow import VideoFlow, estimate_video_flow, make_estimator
+
+# From the frames, their hole filled where the config hides it, and the strides.
+FlowSource = Callable[[np.ndarray, tuple[int, ...]], VideoFlow]
 
 
 def inpaint_video(
   frames: np.ndarray,
   hole_masks: np.ndarray,
   *,
-  config: Any,
-  video_flow: VideoFlow | None = None,
+  config: Config,
+  video_flow: VideoFlow | FlowSource | None = None,
   program: Program | None = None,
-  resume_from: Callable[[Any], Any | None] | None = None,
-  on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
-  on_state: Callable[[Visit, Any], None] | None = None,
-  on_round: Callable[[Visit, Any, Inpainted], None] | None = None,
-  on_window: Callable[[int, int], None] | None = None,
+  callbacks: Callbacks | None = None,
   stopping: Stopping | None = None,
 ) -> Inpainted:
   """Trains a network on a clip and fills its hole.
@@ -35,19 +40,12 @@ def inpaint_video(
   Args:
     frames: `[T, H, W, 3]` float RGB in [0, 1], finite; H x W is the working size.
     hole_masks: `[T, H, W, 1]` float, 1 = fill, 0 = observed.
-    config: from `load_config`; its video, mask, output and size are not read.
-    video_flow: known flow at `flow_strides(T, config=config)`; estimated from
-      `frames` where None.
+    config: from `load_config`; its source, size and output are not read.
+    video_flow: known flow at `flow_strides(T, config=config)`, or a function of the
+      frames and these strides that finds it; estimated from `frames` where None.
     program: from `build_program` for T frames and this config; built where None.
-    resume_from: given the fresh state, returns the one to go on from, or None.
-    on_visit: called after each batch, or each `batches_per_call` of them, with the
-      last visit and the metrics, `[updates]` each.
-    on_state: called then with the last visit and the state, which it must not keep;
-      `resume_from` may return a copy.
-    on_round: called after each round with its last visit, the state, the result.
-    on_window: called during inference with the windows done and all windows.
-    stopping: ends the run before its schedule does, for the reason that it then
-      tells; made from the config where None. `resume_from` restores one that it knows.
+    callbacks: told what the run does; may resume an earlier one.
+    stopping: ends the run before its schedule does; made from the config where None.
 
   Returns:
     The result after the last round.
@@ -58,76 +56,85 @@ def inpaint_video(
 
   Reference: Zhang et al., ICCV 2019.
   """
-  check_config(config)
+  if not isinstance(config, Config):
+    raise InputError(
+      f"config must come from load_config, got {type(config).__name__}; "
+      "parse_recipe turns a ConfigDict into one"
+    )
   frames, hole_masks = _check_clip(frames, hole_masks)
-  if config.hide_hole:
+  check_size(frames.shape[1:3], config.network.levels)
+  if config.propagation.hide_hole:
     frames = telea(frames, hole_masks)
-  check_size(frames.shape[1:3], config.levels)
   program = program or build_program(len(frames), config=config)
-  strides = flow_strides(len(frames), config=config)
-  if video_flow is None:
-    estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
-    video_flow = estimate_video_flow(frames, strides=strides, estimator=estimator)
-  _check_flow(video_flow, strides, frames.shape)
-
-  clip = make_training_clip(frames, hole_masks, video_flow, config=config)
-  state = program.start(clip.device)
-  if resume_from:
-    state = resume_from(state) or state
-
+  callbacks = callbacks or Callbacks()
+  known_flow = _known_flow(video_flow, frames, config)
+  callbacks.on_flow(known_flow)
+  clip = make_training_clip(frames, hole_masks, known_flow, config=config)
+  state = callbacks.on_start(program.start(clip.device))
+  stopping = stopping or Stopping(
+    patience=config.stopping.stop_patience, minutes=config.stopping.max_minutes
+  )
   return _run(
     program,
     state,
-    clip.device,
-    stopping=stopping
-    or Stopping(patience=config.stop_patience, minutes=config.max_minutes),
-    render=lambda state: clip.compose(program.render(state, clip.device, on_window)),
-    batches_per_call=config.batches_per_call,
-    on_visit=on_visit,
-    on_state=on_state,
-    on_round=on_round,
+    clip,
+    stopping=stopping,
+    callbacks=callbacks,
+    batches_per_call=config.training.batches_per_call,
   )
 
 
+def _known_flow(
+  given: VideoFlow | FlowSource | None, frames: np.ndarray, config: Config
+) -> VideoFlow:
+  strides = flow_strides(len(frames), config=config)
+  if given is None:
+    estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
+    given = estimate_video_flow(frames, strides=strides, estimator=estimator)
+  video_flow = given(frames, strides) if callable(given) else given
+  _check_flow(video_flow, strides, frames.shape)
+  return video_flow
+
+
 def _run(
-  program,
-  state,
-  clip,
+  program: Program,
+  state: HasStep,
+  clip: TrainingClip,
   *,
-  stopping,
-  render,
-  batches_per_call,
-  on_visit,
-  on_state,
-  on_round,
-):
+  stopping: Stopping,
+  callbacks: Callbacks,
+  batches_per_call: int,
+) -> Inpainted:
   """Fits what is left of the schedule; each round renders, the last is the result."""
-  latest = None
+  latest: Inpainted | None = None
   last_update = sum(visit.updates for visit in program.visits)
 
-  def finish_round(visit, state):
+  def render(state: HasStep) -> Inpainted:
+    return clip.compose(program.render(state, clip.device, callbacks.on_window))
+
+  def finish_round(visit: Visit, state: HasStep) -> None:
     nonlocal latest
     latest = render(state)
     if int(state.step) < last_update:
       stopping.check_quality(latest.holdout_psnr)
-    if on_round:
-      on_round(visit, state, latest)
+    callbacks.on_round(visit, state, latest)
 
   state = fit(
     state,
-    clip,
+    clip.device,
     visits=[] if stopping.reason else visits_left(program.visits, int(state.step)),
     fit_visits=program.fit_visits,
     batches_per_call=batches_per_call,
-    on_visit=on_visit,
-    on_state=on_state,
+    on_visit=callbacks.on_visit,
     on_round=finish_round,
     stopping=stopping,
   )
   return render(state) if latest is None else latest
 
 
-def _check_clip(frames, hole_masks):
+def _check_clip(
+  frames: np.ndarray, hole_masks: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
   frames = np.asarray(frames)
   hole_masks = np.asarray(hole_masks)
   if frames.ndim != 4 or frames.shape[-1] != 3:
@@ -142,7 +149,8 @@ def _check_clip(frames, hole_masks):
     raise InputError("frames must be finite and in [0, 1], in the hole too")
   if hole_masks.shape != (*frames.shape[:3], 1):
     raise InputError(
-      f"hole_masks must be {(*frames.shape[:3], 1)} like the frames, got {hole_masks.shape}"
+      f"hole_masks must be {(*frames.shape[:3], 1)} like the frames, got"
+      f" {hole_masks.shape}"
     )
   if not np.isin(hole_masks, (0, 1)).all():
     raise InputError("hole_masks must be 0 (observed) or 1 (fill)")
@@ -151,7 +159,9 @@ def _check_clip(frames, hole_masks):
   return frames.astype(np.float32), hole_masks.astype(np.float32)
 
 
-def _check_flow(video_flow, strides, shape):
+def _check_flow(
+  video_flow: VideoFlow, strides: tuple[int, ...], shape: tuple[int, ...]
+) -> None:
   expected = [(t, (shape[0] - t, *shape[1:3], 2)) for t in strides]
   if [(pairs.stride, pairs.forward.shape) for pairs in video_flow] != expected:
     raise InputError(

@@ -1,14 +1,14 @@
 """What a config builds: network, optimiser, losses, schedule, compiled functions."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.method.config import LOSSES, follows_scene, generates_flow, reads
+from dipvid_jax.method.config import Config, LossWeights, needed_frames
 from dipvid_jax.method.requirements import Work
 from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.networks.vgg import load_vgg16
@@ -19,7 +19,7 @@ from dipvid_jax.training.frame_networks import (
   create_frame_networks,
   make_fit_frames,
 )
-from dipvid_jax.training.objective import add_known_features, make_losses
+from dipvid_jax.training.objective import Losses, add_known_features, make_losses
 from dipvid_jax.training.optimization import make_optimizer
 from dipvid_jax.training.render import make_render
 from dipvid_jax.training.schedule import (
@@ -34,10 +34,13 @@ from dipvid_jax.training.step import (
   make_train_step,
   make_update,
 )
-from dipvid_jax.types import Outputs
+from dipvid_jax.types import Batch, HasStep, Outputs
 
 # Parameters and noises each draw from their own branch of the seed.
 PARAMS_KEY, NOISE_KEY = 0, 1
+
+CreateState = Callable[[jax.Array, jax.Array], TrainState]
+PrepareBatch = Callable[[Batch], Batch]
 
 
 class Program(NamedTuple):
@@ -58,18 +61,18 @@ class Program(NamedTuple):
   optimizer: optax.GradientTransformation
   model: EncoderDecoder
   visits: list[Visit]
-  create_state: Callable[[jax.Array, jax.Array], TrainState]
-  start: Callable[[DeviceClip], Any]
+  create_state: CreateState
+  start: Callable[[DeviceClip], HasStep]
   fit_visits: FitVisits
   render: Callable[..., Outputs]
 
 
-def clip_strides(frame_count: int, *, config: Any) -> tuple[int, ...]:
+def clip_strides(frame_count: int, *, config: Config) -> tuple[int, ...]:
   """The config's strides at which a clip of `frame_count` frames has a batch.
 
   Args:
     frame_count: T.
-    config: from `load_config`.
+    config: the run's settings.
 
   Returns:
     Distances in frames, at least one.
@@ -77,24 +80,25 @@ def clip_strides(frame_count: int, *, config: Any) -> tuple[int, ...]:
   Raises:
     InputError: the clip is too short for every stride.
   """
+  schedule = config.schedule
   strides = usable_strides(
-    frame_count, strides=tuple(config.strides), batch_size=config.batch_size
+    frame_count, strides=schedule.strides, batch_size=schedule.batch_size
   )
   if not strides:
-    needed = (config.batch_size - 1) * min(config.strides) + 1
     raise InputError(
-      f"the clip has {frame_count} frames; a batch of {config.batch_size} at stride "
-      f"{min(config.strides)} needs {needed}: use a longer clip or a smaller batch_size"
+      f"the clip has {frame_count} frames; a batch of {schedule.batch_size} at stride "
+      f"{min(schedule.strides)} needs {needed_frames(config)}: use a longer clip or a "
+      "smaller batch_size"
     )
   return strides
 
 
-def flow_strides(frame_count: int, *, config: Any) -> tuple[int, ...]:
+def flow_strides(frame_count: int, *, config: Config) -> tuple[int, ...]:
   """The strides whose known flow the config's method reads.
 
   Args:
     frame_count: T.
-    config: from `load_config`.
+    config: the run's settings.
 
   Returns:
     Distances in frames: those of the batches where flow is generated, 1 where the
@@ -104,17 +108,17 @@ def flow_strides(frame_count: int, *, config: Any) -> tuple[int, ...]:
     InputError: the clip is too short for every stride.
   """
   strides = clip_strides(frame_count, config=config)
-  if generates_flow(config):
+  if config.losses.generates_flow:
     return strides
-  return (1,) if follows_scene(config) else ()
+  return (1,) if config.follows_scene else ()
 
 
-def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
+def build_visits(frame_count: int, *, config: Config) -> list[Visit]:
   """The schedule that a config asks for on a clip of T frames.
 
   Args:
     frame_count: T.
-    config: from `load_config`, checked.
+    config: the run's settings.
 
   Returns:
     The visits, as `make_schedule`.
@@ -122,48 +126,43 @@ def build_visits(frame_count: int, *, config: Any) -> list[Visit]:
   Raises:
     InputError: the clip is too short for every stride.
   """
-  if config.schedule == "frames":
+  schedule = config.schedule
+  if schedule.per_frame:
     return make_frame_schedule(
       frame_count,
       updates=_frame_updates(config),
-      inner_steps=config.inner_steps,
+      inner_steps=schedule.inner_steps,
     )
   return make_schedule(
     frame_count,
     strides=clip_strides(frame_count, config=config),
-    batch_size=config.batch_size,
-    rounds=config.rounds,
-    batches_per_round=config.batches_per_round,
-    inner_steps=config.inner_steps,
+    batch_size=schedule.batch_size,
+    rounds=schedule.rounds,
+    batches_per_round=schedule.batches_per_round,
+    inner_steps=schedule.inner_steps,
     seed=config.seed,
-    schedule=config.schedule,
-    max_updates=config.max_updates,
+    schedule=schedule.schedule,
+    max_updates=schedule.max_updates,
   )
 
 
-def _frame_updates(config):
+def _frame_updates(config: Config) -> int:
   """Updates of each of DIP's networks."""
-  updates = config.batches_per_round * config.inner_steps
-  return min(updates, config.max_updates or updates)
-
-
-def _network_updates(config, visits):
-  """Updates of a network, in all."""
-  if config.schedule == "frames":
-    return _frame_updates(config)
-  return sum(visit.updates for visit in visits)
+  schedule = config.schedule
+  updates = schedule.batches_per_round * schedule.inner_steps
+  return min(updates, schedule.max_updates or updates)
 
 
 def build_program(
-  frame_count: int, *, config: Any, like: Program | None = None
+  frame_count: int, *, config: Config, like: Program | None = None
 ) -> Program:
-  """Turns a config into functions; no other library code sees a config.
+  """Turns a config into functions; the training itself never sees one.
 
   Args:
     frame_count: T.
-    config: from `load_config`, checked.
-    like: a program for T frames whose config had another seed: its compiled functions
-      are used again where they do not depend on the seed.
+    config: the run's settings.
+    like: a program for T frames whose config had another seed; its compiled functions
+      are reused where they do not depend on the seed.
 
   Returns:
     The program for clips of that length.
@@ -173,37 +172,44 @@ def build_program(
   """
   visits = build_visits(frame_count, config=config)
   key = jax.random.fold_in(jax.random.key(config.seed), PARAMS_KEY)
-  if like and config.schedule != "frames":
-    start = like.create_state
-    return like._replace(visits=visits, start=lambda clip: start(key, clip.noise[:1]))
-  strides = clip_strides(frame_count, config=config)
-  model = EncoderDecoder(
-    flow_channels=4 * len(strides) if generates_flow(config) else 0,
-    levels=config.levels,
-    temporal=config.network == "3d",
-    random_scale=config.random_norm_scale,
-  )
-  updates = _network_updates(config, visits)
+  if like and not config.schedule.per_frame:
+    return like._replace(visits=visits, start=_start(key, like.create_state))
+  model = _build_model(frame_count, config)
   optimizer = make_optimizer(
-    config.learning_rate,
-    updates=updates,
-    schedule=config.learning_rate_schedule,
+    config.training.learning_rate,
+    updates=_network_updates(config, visits),
+    schedule=config.training.learning_rate_schedule,
   )
-  losses, prepare_batch = _objective(config)
+  losses, prepare_batch = _objective(config.losses)
   create_state = make_create_state(model, optimizer)
-  shared: dict[str, Any] = {"optimizer": optimizer, "model": model, "visits": visits}
-  if config.schedule == "frames":
-    update = make_update(model, optimizer, losses=losses)
-    single = _single_frames(config, key, create_state, update, prepare_batch)
-    return Program(**shared, create_state=create_state, **single)
-  render = make_render(model, batch_size=config.batch_size, flow_channels=2)
+  if config.schedule.per_frame:
+    return Program(
+      optimizer=optimizer,
+      model=model,
+      visits=visits,
+      create_state=create_state,
+      start=lambda clip: create_frame_networks(key, clip, create_state=create_state),
+      fit_visits=make_fit_frames(
+        make_update(model, optimizer, losses=losses),
+        key=key,
+        create_state=create_state,
+        frame_updates=_frame_updates(config),
+        best_of_every=config.training.best_of_every,
+        prepare_batch=prepare_batch,
+      ),
+      render=best_frames,
+    )
+  batch_size = config.schedule.batch_size
+  render = make_render(model, batch_size=batch_size, flow_channels=2)
   return Program(
-    **shared,
+    optimizer=optimizer,
+    model=model,
+    visits=visits,
     create_state=create_state,
-    start=lambda clip: create_state(key, clip.noise[:1]),
+    start=_start(key, create_state),
     fit_visits=make_fit_visits(
       make_train_step(model, optimizer, losses=losses),
-      batch_size=config.batch_size,
+      batch_size=batch_size,
       prepare_batch=prepare_batch,
     ),
     render=lambda state, clip, on_window=None: render(
@@ -212,33 +218,47 @@ def build_program(
   )
 
 
-def _single_frames(config, key, create_state, update, prepare_batch):
-  """What DIP, a network for every frame, has of its own in a program."""
-  return {
-    "start": lambda clip: create_frame_networks(key, clip, create_state=create_state),
-    "fit_visits": make_fit_frames(
-      update,
-      key=key,
-      create_state=create_state,
-      frame_updates=_frame_updates(config),
-      best_of_every=config.best_of_every,
-      prepare_batch=prepare_batch,
-    ),
-    "render": best_frames,
-  }
+def _start(
+  key: jax.Array, create_state: CreateState
+) -> Callable[[DeviceClip], TrainState]:
+  return lambda clip: create_state(key, clip.noise[:1])
 
 
-def _objective(config):
+def _build_model(frame_count: int, config: Config) -> EncoderDecoder:
+  strides = clip_strides(frame_count, config=config)
+  return EncoderDecoder(
+    flow_channels=4 * len(strides) if config.losses.generates_flow else 0,
+    levels=config.network.levels,
+    temporal=config.network.network == "3d",
+    random_scale=config.network.random_norm_scale,
+  )
+
+
+def _network_updates(config: Config, visits: list[Visit]) -> int:
+  """Updates of a network, in all."""
+  if config.schedule.per_frame:
+    return _frame_updates(config)
+  return sum(visit.updates for visit in visits)
+
+
+def _objective(weights: LossWeights) -> tuple[Losses, PrepareBatch]:
   """The losses, and what they need computed once for each batch."""
-  vgg = load_vgg16() if reads(config, "perceptual") else None
-  vgg_options = {"vgg_input": config.vgg_input, "vgg_dtype": config.vgg_dtype}
-  weights: dict[str, Any] = {
-    f"{name}_weight": config[f"{name}_weight"] for name in LOSSES
-  }
-  losses = make_losses(**weights, vgg=vgg, **vgg_options)
+  vgg = load_vgg16() if weights.perceptual_weight else None
+  convention, dtype = weights.vgg_input, weights.vgg_dtype
+  losses = make_losses(
+    image_weight=weights.image_weight,
+    flow_weight=weights.flow_weight,
+    consistency_weight=weights.consistency_weight,
+    perceptual_weight=weights.perceptual_weight,
+    vgg=vgg,
+    vgg_input=convention,
+    vgg_dtype=dtype,
+  )
 
-  def prepare_batch(batch):
-    return batch if vgg is None else add_known_features(batch, vgg=vgg, **vgg_options)
+  def prepare_batch(batch: Batch) -> Batch:
+    if vgg is None:
+      return batch
+    return add_known_features(batch, vgg=vgg, vgg_input=convention, vgg_dtype=dtype)
 
   return losses, prepare_batch
 
@@ -249,7 +269,7 @@ def describe_work(
   frame_count: int,
   size: tuple[int, int],
   windows: int,
-  config: Any,
+  config: Config,
 ) -> Work:
   """What decides the needs of a run.
 
@@ -258,25 +278,25 @@ def describe_work(
     frame_count: T.
     size: (H, W) of the working frames.
     windows: how many clips of that length are trained on.
-    config: from `load_config`, checked.
+    config: the run's settings.
 
   Returns:
     The work, for `requirements.needs`.
   """
-  noise = jax.ShapeDtypeStruct((1, *size, config.noise_channels), jnp.float32)
+  network = config.network
+  noise = jax.ShapeDtypeStruct((1, *size, network.noise_channels), jnp.float32)
   state = jax.eval_shape(program.create_state, jax.random.key(0), noise)
-  state_bytes = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
   return Work(
     frame_count=frame_count,
     window_count=windows,
     size=size,
     stride_count=len(flow_strides(frame_count, config=config)),
-    batch_size=config.batch_size,
-    levels=config.levels,
-    noise_channels=config.noise_channels,
-    state_bytes=state_bytes,
+    batch_size=config.schedule.batch_size,
+    levels=network.levels,
+    noise_channels=network.noise_channels,
+    state_bytes=sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state)),
     updates=sum(visit.updates for visit in program.visits),
-    temporal=config.network == "3d",
-    flow_losses=generates_flow(config),
-    perceptual=reads(config, "perceptual"),
+    temporal=network.network == "3d",
+    flow_losses=config.losses.generates_flow,
+    perceptual=bool(config.losses.perceptual_weight),
   )

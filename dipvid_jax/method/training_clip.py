@@ -1,12 +1,12 @@
-"""What a run knows of a clip: what training reads, what a result is put together of."""
+"""A clip as training sees it, and the result composed from it."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dipvid_jax.method.config import generates_flow
+from dipvid_jax.method.config import Config
 from dipvid_jax.method.program import NOISE_KEY, clip_strides
 from dipvid_jax.propagation.guess import Guess, make_guess, network_share
 from dipvid_jax.training.batching import DeviceClip, draw_noise, put_flow
@@ -89,7 +89,7 @@ class TrainingClip(NamedTuple):
       holdout_psnr=holdout_psnr(image, self.frames, self.holdout),
     )
 
-  def _unseen(self, image):
+  def _unseen(self, image: np.ndarray) -> float:
     """How many times larger the network's error is where it has learnt nothing."""
     error = np.square(image - self.frames).mean(axis=-1, keepdims=True)
     learnt, unseen = self.hidden == 0, self.holdout > 0
@@ -99,44 +99,49 @@ class TrainingClip(NamedTuple):
 
 
 def make_training_clip(
-  frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, config: Any
+  frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, config: Config
 ) -> TrainingClip:
-  """Holds out, guesses, makes the network's input and puts it all on the device.
+  """Holds pixels out, guesses the hole, makes the network's input; all on the device.
 
   Args:
     frames: `[T, H, W, 3]` float32 RGB in [0, 1]; with `hide_hole` the hole filled.
     hole_masks: `[T, H, W, 1]` float32, 1 = hole.
     video_flow: known flow at `flow_strides(T, config=config)`.
-    config: from `load_config`; its seed decides the noise, what is held out, and
-      where the guess is proved.
+    config: the run's settings; the seed decides the noise, what is held out, and where
+      the copies of the hole lie that the guess is measured on.
 
   Returns:
     The clip.
   """
-  draw = {"fraction": config.holdout_fraction, "seed": config.seed}
-  holdout = draw_holdout(hole_masks, **draw)
+  propagation = config.propagation
+  holdout = draw_holdout(
+    hole_masks, fraction=config.stopping.holdout_fraction, seed=config.seed
+  )
   hidden = np.maximum(hole_masks, holdout)
-  shown = hide_held_out(frames, hole_masks, holdout, fill_hole=config.hide_hole)
+  shown = hide_held_out(frames, hole_masks, holdout, fill_hole=propagation.hide_hole)
   guess = None
-  if config.carry:
+  if propagation.carry:
     generator = np.random.default_rng(config.seed)
     guess = make_guess(shown, hidden, neighbour_flow(video_flow), generator=generator)
-  # Nothing is learnt of what is held out, not even where something was carried to it.
+  # Held-out pixels are never learnt, not even where a pixel was carried to them.
   soft_hole = np.maximum(1 - guess.trust, holdout) if guess else hidden
   device = DeviceClip(
-    noise=_network_input(frames.shape[:3], hole_masks, video_flow, config),
+    noise=_network_input(hole_masks, video_flow, config),
     frames=jnp.asarray(guess.carried if guess else shown),
     hole_mask=jnp.asarray(soft_hole),
     strides=jnp.asarray(clip_strides(len(frames), config=config), jnp.int32),
-    flow=put_flow(video_flow, hidden) if generates_flow(config) else None,
+    flow=put_flow(video_flow, hidden) if config.losses.generates_flow else None,
   )
   return TrainingClip(frames, holdout, shown, hidden, guess, device)
 
 
-def _network_input(shape, hole_masks, video_flow, config):
+def _network_input(
+  hole_masks: np.ndarray, video_flow: VideoFlow, config: Config
+) -> jax.Array:
   key = jax.random.fold_in(jax.random.key(config.seed), NOISE_KEY)
-  if config.network_input == "noise":
-    return draw_noise(key, (*shape, config.noise_channels))
+  channels = config.network.noise_channels
+  if config.network.network_input == "noise":
+    return draw_noise(key, (*hole_masks.shape[:3], channels))
   (neighbours,) = complete_video_flow((neighbour_flow(video_flow),), hole_masks)
   scenes = find_scenes(neighbours)
   return jnp.concatenate(
@@ -144,7 +149,7 @@ def _network_input(shape, hole_masks, video_flow, config):
       moving_noise(
         scene_key,
         scene_coordinates(scene_flow(neighbours, scene)),
-        channels=config.noise_channels,
+        channels=channels,
       )
       for scene_key, scene in zip(
         jax.random.split(key, len(scenes)), scenes, strict=True

@@ -1,25 +1,22 @@
-"""What a run tells of itself as it goes on: its rounds in a file, and `report.html`."""
+"""What a running run tells: its rounds in a file, and `report.html`."""
 
 import time
-from typing import Any
-
-import numpy as np
 
 from dipvid_jax.media.image_sequence import ImageSequence
 from dipvid_jax.media.pixels import to_levels
-from dipvid_jax.media.placement import Placement
-from dipvid_jax.method.config import config_folder, load_config
+from dipvid_jax.method.config import StoppingConfig
 from dipvid_jax.method.pipeline import Inpainted
+from dipvid_jax.method.recipes import shipped_recipes
 from dipvid_jax.report.page import write_report
 from dipvid_jax.report.parts import ReportParts
 from dipvid_jax.report.stage_times import StageTimes
 from dipvid_jax.runs.folder import RunFolder
+from dipvid_jax.runs.plan import RunPlan
 from dipvid_jax.runs.windows import Window
 from dipvid_jax.storage.rows import read_rows
 from dipvid_jax.terminal import say
 from dipvid_jax.training.schedule import Visit
 from dipvid_jax.training.stopping import Stopping
-from dipvid_jax.types import Video
 
 
 class RunReport:
@@ -29,16 +26,20 @@ class RunReport:
     stopping: ends the training on the present window before its schedule does.
   """
 
-  def __init__(self, folder: RunFolder, *, config: Any):
-    """Starts the clocks; nothing is made yet.
+  def __init__(
+    self, folder: RunFolder, *, stopping: StoppingConfig, preview_every: int
+  ):
+    """Starts the clocks; writes nothing yet.
 
     Args:
       folder: of the run.
-      config: from `load_config`.
+      stopping: when windows end before their schedule.
+      preview_every: rounds between updates of the report.
     """
     self.stopping = Stopping()
     self._folder = folder
-    self._config = config
+    self._limits = stopping
+    self._preview_every = preview_every
     self._times = StageTimes()
     self._begun = time.monotonic()
 
@@ -46,62 +47,51 @@ class RunReport:
     """Counts the time since the last stage to this one."""
     self._times.lap(stage)
 
-  def begin(
-    self,
-    video: Video,
-    masks: np.ndarray,
-    *,
-    placement: Placement,
-    visits: list[Visit],
-    windows: int,
-    resume: bool,
-  ) -> None:
+  def begin(self, plan: RunPlan, *, resume: bool) -> None:
     """Writes a report without results.
 
     Args:
-      video: the input.
-      masks: `[T, H, W, 1]` uint8, above 127 = hole.
-      placement: of the working frames in the input.
-      visits: the whole schedule of a window.
-      windows: how many there are.
-      resume: the folder's run goes on.
+      plan: the run.
+      resume: the folder's run is resumed.
     """
-    self._windows = windows
-    self._frame_count = len(masks)
+    source, visits = plan.source, plan.program.visits
+    self._windows = len(plan.windows)
+    self._frame_count = len(source.masks)
     self._parts = ReportParts(
       self._folder.path,
-      video,
-      masks,
-      placement=placement,
+      source.video,
+      source.masks,
+      placement=source.placement,
       updates=sum(visit.updates for visit in visits),
       rounds=visits[-1].round + 1,
-      windows=windows,
+      windows=self._windows,
       times=self._times,
       resume=resume,
     )
     if resume:
       rows = read_rows(self._folder.metrics) + read_rows(self._folder.rounds)
       self._begun -= max([row.get("seconds", 0.0) for row in rows], default=0.0)
-    write_report(self._folder.path, recipes=_recipes())
+    write_report(self._folder.path, recipes=shipped_recipes())
     self.lap("checkpoints and report")
 
   def begin_window(self, window: Window) -> None:
     """Makes `stopping` for a window.
 
-    `max_minutes` is shared: a window may take what is left up to its part of them.
+    Windows share `max_minutes`: each may use what is left of its part and those
+    before it.
 
     Args:
       window: from `plan_windows`.
     """
-    minutes = self._config.max_minutes
+    minutes = self._limits.max_minutes
     if minutes is not None:
       minutes *= (window.number + 1) / self._windows
     self.stopping = Stopping(
-      patience=self._config.stop_patience, minutes=minutes, begun=self._begun
+      patience=self._limits.stop_patience, minutes=minutes, begun=self._begun
     )
 
   def resume(self, window: Window, updates: int) -> None:
-    """Goes on after so many updates of a window; the folder holds no later rows.
+    """Continues a window after some updates; the folder holds no later rows.
 
     Args:
       window: from `plan_windows`.
@@ -118,7 +108,7 @@ class RunReport:
   def record_round(
     self, visit: Visit, updates: int, result: Inpainted, *, window: Window
   ) -> None:
-    """Adds a round to `rounds.jsonl`; to be called before its checkpoint is written.
+    """Adds a round to `rounds.jsonl`; called before its checkpoint is written.
 
     Args:
       visit: that ended the round.
@@ -128,7 +118,7 @@ class RunReport:
     """
     self.lap("inference")
     number = window.number + 1
-    row: dict[str, Any] = {
+    row: dict[str, int | float | str] = {
       "window": number,
       "update": updates,
       "round": visit.round + 1,
@@ -146,7 +136,7 @@ class RunReport:
     )
 
   def refresh(self, visit: Visit, result: Inpainted, *, window: Window) -> bool:
-    """Makes the report anew where it is due, with the result of a round.
+    """Updates the report with the result of a round, where that is due.
 
     Args:
       visit: that ended the round.
@@ -156,26 +146,20 @@ class RunReport:
     Returns:
       Whether it was due: every `preview_every` rounds.
     """
-    due = (visit.round + 1) % self._config.preview_every == 0
+    due = (visit.round + 1) % self._preview_every == 0
     if due:
       levels = {"after": to_levels(result.stitched), "full": to_levels(result.full)}
       self._parts.write_working(levels, first=window.start)
       self._parts.write_facts(finished=False)
-      write_report(self._folder.path, recipes=_recipes())
+      write_report(self._folder.path, recipes=shipped_recipes())
       self.lap("checkpoints and report")
     return due
 
   def end(self) -> None:
-    """Makes the report anew, with the frames that the run has written."""
+    """Writes the final report, with the frames that the run has written."""
     self.lap("writing")
     self._parts.write_result(
       after=ImageSequence(self._folder.frames, self._frame_count),
       full=ImageSequence(self._folder.full, self._frame_count),
     )
-    write_report(self._folder.path, recipes=_recipes())
-
-
-def _recipes() -> dict[str, dict[str, Any]]:
-  """The values of the shipped configs, by file name."""
-  names = sorted(path.name for path in config_folder().glob("*.py"))
-  return {name: load_config(name).to_dict() for name in names}
+    write_report(self._folder.path, recipes=shipped_recipes())

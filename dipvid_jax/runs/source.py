@@ -1,47 +1,96 @@
 """Where a run's clip comes from: files, or a video of a data set."""
 
 import fractions
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.media.data_sets import VideoSet
-from dipvid_jax.media.masks import check_hole, read_mask
+from dipvid_jax.media.frame_times import DEFAULT_FRAME_RATE
+from dipvid_jax.media.masks import check_hole, dilate, read_mask
+from dipvid_jax.media.placement import Placement, place
+from dipvid_jax.media.preparation import prepare_holes
 from dipvid_jax.media.video_reading import read_video
+from dipvid_jax.method.config import Config, SourceConfig
+from dipvid_jax.terminal import stage
 from dipvid_jax.types import Video
 
-_FRAME_RATE = "24"  # of DAVIS, and of a set that does not say
+
+class Source(NamedTuple):
+  """The input. Only one window of a long clip is in memory at the working size.
+
+  Attributes:
+    video: as it was read.
+    masks: `[T, H, W, 1]` uint8, above 127 = hole, grown by `dilate`.
+    placement: of the input in the working frames.
+    holes: `[T, h, w, 1]` bool, the hole at the working size.
+  """
+
+  video: Video
+  masks: np.ndarray
+  placement: Placement
+  holes: np.ndarray
 
 
-def check_source(config: Any) -> None:
-  """Makes sure that a config names one clip, and all of it.
-
-  Args:
-    config: with video, mask, tfds and video_id.
+def check_source(source: SourceConfig) -> None:
+  """Checks that a config names exactly one clip with its mask.
 
   Raises:
-    InputError: it names none, two, or a half.
+    InputError: it names none, two, or half of one.
   """
-  if config.tfds:
+  if source.tfds:
     for key in ("video", "mask"):
-      if config[key]:
+      if getattr(source, key):
         raise InputError(
           f"--tfds and --{key} exclude each other: a video of a data set has its mask"
         )
     return
-  if config.video_id:
+  if source.video_id:
     raise InputError("--video-id is a video of a data set: name the set with --tfds")
   for key in ("video", "mask"):
-    if not config[key]:
+    if not getattr(source, key):
       raise InputError(f"--{key} is missing; see --help")
 
 
-def read_clip(config: Any) -> tuple[Video, np.ndarray]:
-  """Reads the clip and its hole as they are.
+def source_name(source: SourceConfig) -> str:
+  """The file or data set that messages about the clip name."""
+  return source.video or source.tfds or ""
+
+
+def read_source(config: Config) -> Source:
+  """Reads the clip and its mask, and brings the hole to the working size.
 
   Args:
-    config: that `check_source` lets pass.
+    config: the run's settings; its source has passed `check_source`.
+
+  Returns:
+    The input.
+
+  Raises:
+    InputError: as `read_clip` and `prepare_holes`.
+  """
+  with stage("read", 2) as progress:
+    video, masks = read_clip(config.source)
+    masks = dilate(masks, config.source.dilate)
+    progress(1)
+    placement = place(
+      video.frames.shape[1:3],
+      size=config.placement.content_size,
+      fit=config.placement.fit,
+      levels=config.network.levels,
+    )
+    hide_hole = config.propagation.hide_hole
+    holes = prepare_holes(masks, placement, hide_hole=hide_hole)
+    progress(1)
+  return Source(video, masks, placement, holes)
+
+
+def read_clip(source: SourceConfig) -> tuple[Video, np.ndarray]:
+  """Reads the clip and its hole at the input's size.
+
+  Args:
+    source: has passed `check_source`.
 
   Returns:
     The video, and its masks `[T, H, W, 1]` uint8, above 127 = hole.
@@ -49,25 +98,27 @@ def read_clip(config: Any) -> tuple[Video, np.ndarray]:
   Raises:
     InputError: as `read_video`, `read_mask` and `VideoSet`.
   """
-  if config.tfds:
-    return _read_from_set(config)
-  video = read_video(config.video)
+  if source.tfds:
+    return _read_from_set(source.tfds, source)
+  video = read_video(source.video or "")
   masks = read_mask(
-    config.mask,
+    source.mask or "",
     frame_count=len(video.frames),
     size=video.frames.shape[1:3],
-    object_id=config.mask_object,
-    invert=config.invert_mask,
+    object_id=source.mask_object,
+    invert=source.invert_mask,
   )
   return video, masks
 
 
-def _read_from_set(config) -> tuple[Video, np.ndarray]:
-  held = VideoSet(config.tfds)
-  held.check_id(config.video_id)
-  masks = held.masks(config.video_id, object_id=config.mask_object)
-  if config.invert_mask:
+def _read_from_set(name: str, source: SourceConfig) -> tuple[Video, np.ndarray]:
+  held = VideoSet(name)
+  held.check_id(source.video_id)
+  video_id = source.video_id or ""
+  masks = held.masks(video_id, object_id=source.mask_object)
+  if source.invert_mask:
     masks = 255 - masks
-  check_hole(f"{config.tfds}: {config.video_id}", masks, invert=config.invert_mask)
-  rate = held.frame_rate(config.video_id) or _FRAME_RATE
-  return Video(held.frames(config.video_id), fractions.Fraction(rate)), masks
+  check_hole(f"{name}: {video_id}", masks, invert=source.invert_mask)
+  rate = held.frame_rate(video_id)
+  frame_rate = fractions.Fraction(rate) if rate else DEFAULT_FRAME_RATE
+  return Video(held.frames(video_id), frame_rate), masks

@@ -1,7 +1,6 @@
 """Training on the whole video: visit after visit, round after round."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +9,13 @@ import numpy as np
 from dipvid_jax.errors import DivergedError
 from dipvid_jax.training.batching import DeviceClip, take_batch
 from dipvid_jax.training.schedule import Visit
-from dipvid_jax.training.step import TrainState, TrainStep, fit_batch
+from dipvid_jax.training.step import Metrics, TrainState, TrainStep, fit_batch
 from dipvid_jax.training.stopping import Stopping
-from dipvid_jax.types import Batch
+from dipvid_jax.types import Batch, HasStep
 
 # From a state, the clip and batches to the state and the metrics; of any method.
-FitVisits = Callable[..., tuple[Any, dict[str, jax.Array]]]
+FitVisits = Callable[..., tuple[HasStep, Metrics]]
+HostMetrics = dict[str, np.ndarray]
 
 
 def make_fit_visits(
@@ -39,10 +39,11 @@ def make_fit_visits(
     is traced.
   """
 
-  def fit_visits(state, clip, batches, *, inner_steps):
-    def visit(state, indices):
-      batch = take_batch(clip, *indices, batch_size=batch_size)
-      batch = prepare_batch(batch)
+  def fit_visits(
+    state: TrainState, clip: DeviceClip, batches: jax.Array, *, inner_steps: int
+  ) -> tuple[TrainState, Metrics]:
+    def visit(state: TrainState, indices: jax.Array) -> tuple[TrainState, Metrics]:
+      batch = prepare_batch(take_batch(clip, *indices, batch_size=batch_size))
       return fit_batch(state, batch, train_step=train_step, inner_steps=inner_steps)
 
     state, metrics = jax.lax.scan(visit, state, batches)
@@ -52,17 +53,16 @@ def make_fit_visits(
 
 
 def fit(
-  state: TrainState,
+  state: HasStep,
   clip: DeviceClip,
   *,
   visits: Sequence[Visit],
   fit_visits: FitVisits,
   batches_per_call: int = 1,
-  on_visit: Callable[[Visit, dict[str, np.ndarray]], None] | None = None,
-  on_state: Callable[[Visit, TrainState], None] | None = None,
-  on_round: Callable[[Visit, TrainState], None] | None = None,
+  on_visit: Callable[[Visit, HostMetrics, HasStep], None] | None = None,
+  on_round: Callable[[Visit, HasStep], None] | None = None,
   stopping: Stopping | None = None,
-) -> TrainState:
+) -> HasStep:
   """Trains a network on one clip.
 
   Args:
@@ -71,15 +71,14 @@ def fit(
     visits: from `make_schedule`, or what is left of it.
     fit_visits: from `make_fit_visits`.
     batches_per_call: how many visits run on the device before the losses are read.
-    on_visit: called after each call with its last visit and the metrics of all its
-      updates, `[updates]` each.
-    on_state: called after each call with its last visit and the state, which it must
-      not keep; a run that goes on from this state ends as if nothing had been.
-    on_round: as `on_state`, after the visit that ends a round.
-    stopping: may end the training after a call, which then ends a round, too.
+    on_visit: called after each call with its last visit, the metrics of all its
+      updates, `[updates]` each, and the state, which it must not keep. A run resumed
+      from a copy of this state ends with the same bits.
+    on_round: called after the visit that ends a round, with it and the state.
+    stopping: may end the training after a call, which then also ends a round.
 
   Returns:
-    The state after the last visit that was made.
+    The state after the last visit.
 
   Raises:
     DivergedError: a loss is not finite; `on_visit` has not seen that call.
@@ -92,14 +91,12 @@ def fit(
     state, metrics = fit_visits(state, clip, batches, inner_steps=last.updates)
     metrics = jax.device_get(metrics)
     _check_finite(metrics, group)
-    if on_visit:
-      on_visit(last, metrics)
     if number < len(groups):
       stopping.check_time()
     if stopping.reason:
       last = last._replace(ends_round=True)
-    if on_state:
-      on_state(last, state)
+    if on_visit:
+      on_visit(last, metrics, state)
     if on_round and last.ends_round:
       on_round(last, state)
     if stopping.reason:
@@ -129,7 +126,7 @@ def group_visits(visits: Sequence[Visit], size: int) -> Iterator[list[Visit]]:
     yield group
 
 
-def _check_finite(metrics, group):
+def _check_finite(metrics: HostMetrics, group: list[Visit]) -> None:
   broken = {
     name: int(np.flatnonzero(~np.isfinite(values))[0])
     for name, values in metrics.items()

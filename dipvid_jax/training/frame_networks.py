@@ -9,10 +9,11 @@ import numpy as np
 
 from dipvid_jax.training.batching import DeviceClip, take_batch
 from dipvid_jax.training.fit import FitVisits
-from dipvid_jax.training.step import TrainState, Update
+from dipvid_jax.training.step import Metrics, TrainState, Update
 from dipvid_jax.types import Batch, Outputs
 
 CreateState = Callable[[jax.Array, jax.Array], TrainState]
+_Carry = tuple[TrainState, tuple[jax.Array, jax.Array]]  # network; best image and loss
 
 
 class FrameNetworks(NamedTuple):
@@ -86,10 +87,10 @@ def make_fit_frames(
 
   def fit_frame(
     state: FrameNetworks, clip: DeviceClip, frame: jax.Array, *, inner_steps: int
-  ) -> tuple[FrameNetworks, dict[str, jax.Array]]:
+  ) -> tuple[FrameNetworks, Metrics]:
     batch = prepare_batch(take_batch(clip, frame, 0, 0, batch_size=1))
 
-    def body(carry, _):
+    def body(carry: _Carry, _: None) -> tuple[_Carry, Metrics]:
       network, (best_image, best_loss) = carry
       candidate = network.step % best_of_every == 0
       network, metrics, outputs = update(network, batch)
@@ -116,7 +117,7 @@ def make_fit_frames(
 
   def fit_visits(
     state: FrameNetworks, clip: DeviceClip, batches: np.ndarray, *, inner_steps: int
-  ) -> tuple[FrameNetworks, dict[str, jax.Array]]:
+  ) -> tuple[FrameNetworks, Metrics]:
     frame = int(batches[0][0])
     if int(state.step) % frame_updates == 0:
       state = state._replace(network=_draw(key, clip, frame, create_state))

@@ -12,7 +12,7 @@ class Stopping:
   The run then ends as if its schedule did: with a round's inference and checkpoint.
 
   Attributes:
-    reason: why the run ends, in a few words; empty while it goes on.
+    reason: why the run ends, in a few words; empty while it runs.
     minutes: after which it ends; None: never.
   """
 
@@ -43,7 +43,7 @@ class Stopping:
     return time.monotonic() - self._begun
 
   def restore(self, *, psnrs: Iterable[float], reason: str) -> None:
-    """Goes on where an interrupted training was.
+    """Resumes where an interrupted training was.
 
     Args:
       psnrs: what its rounds measured, decibels.
@@ -72,7 +72,7 @@ class Stopping:
         f"no rise of {RISE} dB on held-out pixels for {self._rounds_since_rise} rounds"
       )
 
-  def _count(self, psnr):
+  def _count(self, psnr: float) -> None:
     rises = psnr >= self._best + RISE
     self._rounds_since_rise = 0 if rises else self._rounds_since_rise + 1
     if rises:

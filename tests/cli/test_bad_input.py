@@ -11,8 +11,8 @@ from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.method import pipeline
-from dipvid_jax.method.config import load_config
 from dipvid_jax.method.pipeline import inpaint_video
+from dipvid_jax.method.recipes import load_config
 from flow import make_estimator, stored_video_flow
 from tests.support import bad_inputs, media_files, untrained
 from tests.support.bad_inputs import COUNT, FRAMES, HEIGHT, MASK, WIDTH
@@ -293,8 +293,7 @@ def test_bad_arrays_are_one_line_before_any_work(name, monkeypatch):
 
   monkeypatch.setattr(pipeline, "make_training_clip", work)
   change, words = BAD_ARRAYS[name]
-  config = load_config("flow")
-  config.update(levels=2, strides=(1,), perceptual_weight=0.0)
+  config = load_config("flow", levels=2, strides=(1,), perceptual_weight=0.0)
   arrays = clip_arrays()
   with pytest.raises(ValueError, match=words) as error:
     inpaint_video(**{**arrays, **change(arrays)}, config=config)

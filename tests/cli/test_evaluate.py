@@ -222,7 +222,6 @@ def without_config(clips, tmp_path):
     (None, ["--measures", "psnr"], ("'psnr' is unknown", "paper, sttn")),
     (None, ["--measures", "fid"], ("--inception",)),
     (None, ["--inception", "none.pth"], ("none.pth",)),
-    (None, ["--size", "432"], ("--size 432", "240x432")),
     (None, ["--size", "1x1"], ("--size 1x1", "no hole")),
     (None, ["--patch", "71"], ("temporal needs", "71 px", "70x90")),
     (None, ["--patch", "3"], ("at least 11 px",)),
@@ -242,6 +241,14 @@ def test_bad_input_is_one_line_and_exit_code_2(
   assert line.startswith("evaluate: ") and "Traceback" not in captured.err
   assert all(part in line for part in said), line
   assert captured.out == ""
+
+
+def test_a_size_of_another_form_is_refused(clips, capsys):
+  with pytest.raises(SystemExit) as exit_info:
+    one(clips, "--size", "432")
+  assert exit_info.value.code == 2
+  error = capsys.readouterr().err
+  assert "--size: '432' is not height x width" in error and error.count("\n") == 1
 
 
 def test_a_name_that_is_missing_or_twice_is_refused(clips, tmp_path, capsys):

@@ -17,7 +17,8 @@ from dipvid_jax.cli import inpaint
 from dipvid_jax.media.images import write_images
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.media.video_writing import write_video
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.overrides import read_config
+from dipvid_jax.method.recipes import load_config
 from tests.support import untrained
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -221,7 +222,7 @@ def test_an_interrupted_run_resumes_to_the_same_frames(
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(folder.RunFolder, "append_metrics", stop)
     assert _run(clip, tmp_path, "--seed", "3") == 130
-  assert "--resume goes on" in capsys.readouterr().err
+  assert "--resume continues" in capsys.readouterr().err
   assert _run(clip, tmp_path, "--seed", "5", "--resume") == 2
   assert "seed" in capsys.readouterr().err
   assert _run(clip, tmp_path, "--seed", "3", "--resume") == 0
@@ -302,7 +303,7 @@ def test_help_speaks_to_a_newcomer(capsys):
 def test_size_is_short_for_the_config_key(clip, tmp_path, monkeypatch, word, size):
   seen = []
   monkeypatch.setattr(
-    inpaint, "run", lambda config, **_: seen.append(config.size) or tmp_path
+    inpaint, "run", lambda config, **_: seen.append(config.placement.size) or tmp_path
   )
   assert _run(clip, tmp_path, "--size", word) == 0
   assert tuple(seen[0]) == size
@@ -329,11 +330,14 @@ def test_any_size_is_trained_at_and_cut_off_after(clip, tmp_path, monkeypatch):
 
 
 def test_config_overrides_reach_every_kind_of_key():
-  config = inpaint.read_config(
+  config = read_config(
     "flow.py",
-    ["--config.size=96,192", "--config.flow.weights=x.pth", "--config.seed", "7"],
+    [
+      *("--config.size=96,192", "--config.levels=5"),
+      *("--config.flow.weights=x.pth", "--config.seed", "7"),
+    ],
   )
-  assert tuple(config.size) == (96, 192)
+  assert config.placement.size == (96, 192)
   assert (config.flow.weights, config.seed) == ("x.pth", 7)
   assert load_config("flow").seed == 0
 

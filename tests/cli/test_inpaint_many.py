@@ -194,7 +194,7 @@ def test_ctrl_c_frees_the_clip_and_shows_where_the_list_is(
   monkeypatch.setattr("dipvid_jax.storage.checkpoints.Checkpoints.save", interrupt)
   assert inpaint.main(["--manifest", str(manifest), *_SMALL]) == 130
   said = capsys.readouterr()
-  assert said.err == "inpaint: interrupted; the same command goes on\n"
+  assert said.err == "inpaint: interrupted; the same command continues\n"
   assert "2 clips: 2 waiting" in said.out
 
 
@@ -204,7 +204,10 @@ def test_a_summary_that_cannot_be_written_is_a_line(clips, tmp_path, capsys):
   flags = ("--manifest", str(manifest), "--summary", str(summary), *_SMALL)
   assert inpaint.main(list(flags)) == 1
   said = capsys.readouterr()
-  assert said.err == f"inpaint: --summary {summary}: No such file or directory\n"
+  assert (
+    said.err
+    == f"inpaint: --summary {summary}: cannot be written (No such file or directory)\n"
+  )
   assert "1 clip: 1 failed" in said.out
 
 

@@ -183,11 +183,9 @@ def test_a_row_wins_over_the_command(folder):
   jobs = inpaint_many.read_jobs(
     arguments,
     given={"seed": 3, "dilate": 2},
-    make_config=lambda name, more: inpaint.read_config(
-      name, ["--config.seed=5", "--config.rounds=1", *more]
-    ),
+    overrides=["--config.seed=5", "--config.rounds=1"],
   )
   keys = ("seed", "dilate", "rounds", "carry", "size")
-  held = [(job.line, *(job.config[key] for key in keys)) for job in jobs]
+  held = [(job.line, *(job.config.values()[key] for key in keys)) for job in jobs]
   assert held == [(2, 7, 2, 1, False, (192, 768)), (3, 3, 2, 1, True, (192, 384))]
-  assert [pathlib.Path(job.config.output).name for job in jobs] == ["o", "p"]
+  assert [pathlib.Path(job.config.output.folder).name for job in jobs] == ["o", "p"]

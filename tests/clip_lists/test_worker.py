@@ -4,7 +4,6 @@ import contextlib
 import csv
 import errno
 import time
-from pathlib import Path
 
 import jax
 import pytest
@@ -20,7 +19,7 @@ from dipvid_jax.clip_lists.worker import (
   write_outcomes,
 )
 from dipvid_jax.errors import DivergedError, InputError
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.storage.locks import sole_writer
 
@@ -32,9 +31,9 @@ def jobs(tmp_path):
   """Four clips, from line 2 on."""
   made = []
   for line in range(2, 6):
-    config = load_config("fast")
-    config.update(video="v", mask="m", output=str(tmp_path / f"out/{line}"))
-    made.append(Job(line, config))
+    output = tmp_path / f"out/{line}"
+    config = load_config("fast", video="v", mask="m", output=str(output))
+    made.append(Job(line, output, config))
   return made
 
 
@@ -48,7 +47,7 @@ class Runs:
 
   def __call__(self, config, *, resume):
     """Makes the files; the folder's name is its line."""
-    folder = RunFolder(config.output)
+    folder = RunFolder(config.output.folder)
     self.begun.append((int(folder.path.name), resume))
     folder.create(config.to_dict(), resume=resume)
     error = self.errors.get(f"line{folder.path.name}")
@@ -138,7 +137,7 @@ def test_a_failure_is_not_tried_again_by_those_who_were_there(jobs):
 
 def test_a_folder_of_another_run_fails_alone(jobs):
   work(jobs[1:2], Runs())
-  jobs[1].config.seed = 9
+  jobs[1] = jobs[1]._replace(config=jobs[1].config.replace(seed=9))
   runs = Runs()
   outcomes = work(jobs, runs)
   assert states(outcomes) == ["done", "failed", "done", "done"]
@@ -148,7 +147,7 @@ def test_a_folder_of_another_run_fails_alone(jobs):
 
 def test_a_folder_that_cannot_be_made_fails_alone(jobs, tmp_path):
   (tmp_path / "file").touch()
-  jobs[1].config.output = str(tmp_path / "file/out")
+  jobs[1] = jobs[1]._replace(output=tmp_path / "file/out")
   outcomes = work(jobs, Runs())
   assert states(outcomes) == ["done", "failed", "done", "done"]
   assert str(tmp_path / "file") in outcomes[1].note
@@ -172,7 +171,7 @@ def test_a_device_that_computes_works():
 def test_the_last_clips_of_others_are_waited_for(jobs, capsys):
   """One is finished by its worker; the other's worker goes away, and it is freed."""
   config = jobs[1].config
-  finisher, leaver = (Claims(Path(job.config.output)) for job in jobs[1:3])
+  finisher, leaver = (Claims(job.output) for job in jobs[1:3])
   held = [finisher.take(), leaver.take()]
   slept = []
 
@@ -200,7 +199,7 @@ def test_a_folder_in_which_another_command_runs_is_waited_for(jobs):
     Runs()(jobs[2].config, resume=False)
     other.close()
 
-  folder = Path(jobs[2].config.output)
+  folder = jobs[2].output
   folder.mkdir(parents=True)
   other = contextlib.ExitStack()
   other.enter_context(sole_writer(folder))
@@ -216,7 +215,7 @@ def test_a_worker_that_lost_its_clip_goes_on_with_the_others(jobs, monkeypatch, 
 
   def pause():
     monkeypatch.setattr(claims, "machine_id", lambda: "another")
-    other = Claims(Path(jobs[1].config.output), timeout=-1.0)
+    other = Claims(jobs[1].output, timeout=-1.0)
     taken.append(other.take())
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -224,7 +223,7 @@ def test_a_worker_that_lost_its_clip_goes_on_with_the_others(jobs, monkeypatch, 
 
   def sleep(_):
     with taken[0] as claim:
-      (RunFolder(jobs[1].config.output).path / "full.mp4").touch()
+      (RunFolder(jobs[1].config.output.folder).path / "full.mp4").touch()
       claim.finish()
 
   taken = []

@@ -19,7 +19,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.media.images import write_images
 from dipvid_jax.media.video_reading import read_video
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.runs.source import read_clip
 from tests.support.media_files import NTSC, encode, moving_frames
 
@@ -398,9 +398,9 @@ def test_davis_of_tfds_serves_as_backgrounds_and_masks(davis, tmp_path):
 
 @pytest.mark.parametrize("invert", [False, True])
 def test_davis_of_tfds_is_a_source_of_a_run(davis, invert):
-  config = load_config("fast")
-  config.update(tfds=str(davis), video_id="dog", mask_object=1, invert_mask=invert)
-  video, masks = read_clip(config)
+  named = {"tfds": str(davis), "video_id": "dog", "mask_object": 1}
+  config = load_config("fast", **named, invert_mask=invert)
+  video, masks = read_clip(config.source)
   assert np.array_equal(video.frames, moving_frames(6, 16, 32))
   assert video.frame_rate == 24
   hole = np.zeros((6, 16, 32, 1), bool)

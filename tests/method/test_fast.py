@@ -11,8 +11,8 @@ from dipvid_jax.media.images import write_images
 from dipvid_jax.media.placement import place
 from dipvid_jax.media.preparation import prepare, put_back
 from dipvid_jax.media.video_reading import read_video
-from dipvid_jax.method.config import check_config, load_config
 from dipvid_jax.method.pipeline import inpaint_video
+from dipvid_jax.method.recipes import load_config
 from tests.support import untrained
 
 _SMALL = {
@@ -41,8 +41,7 @@ def _clip():
 
 
 def _config(**changes):
-  config = load_config("fast")
-  config.update({**_SMALL, **changes})
+  config = load_config("fast", **{**_SMALL, **changes})
   return config
 
 
@@ -117,10 +116,10 @@ def test_a_missing_stride_1_leaves_no_folder(tmp_path, capsys):
 
 def test_the_faithful_config_has_none_of_it():
   config = load_config("flow")
-  check_config(config)
-  assert not config.hide_hole and not config.carry
-  assert (config.network_input, config.noise_channels) == ("noise", 1)
-  assert (config.learning_rate_schedule, config.batches_per_call) == ("constant", 1)
+  assert not config.propagation.hide_hole and not config.propagation.carry
+  assert (config.network.network_input, config.network.noise_channels) == ("noise", 1)
+  training = config.training
+  assert (training.learning_rate_schedule, training.batches_per_call) == ("constant", 1)
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad"])

@@ -4,10 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from dipvid_jax.method.config import check_config, load_config
 from dipvid_jax.method.pipeline import inpaint_video
 from dipvid_jax.method.program import build_program, build_visits
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.method.training_clip import make_training_clip
+from tests.support.callbacks import Recorder
 from tests.support.synthetic import moving_hole, translating_clip
 
 COUNT, SIZE = 6, (12, 16)
@@ -17,11 +18,10 @@ METHODS = ("dip", "vid", "vid3d")
 
 
 def small_config(name, **values):
-  config = load_config(name)
-  config.update({"levels": 1, "rounds": 2, "inner_steps": 2, **values})
+  changes = {"levels": 1, "rounds": 2, "inner_steps": 2, **values}
   if name == "dip":
-    config.batches_per_round = 2
-  return config
+    changes["batches_per_round"] = 2
+  return load_config(name, **changes)
 
 
 @pytest.mark.parametrize(
@@ -35,30 +35,24 @@ def small_config(name, **values):
 )
 def test_the_schedules_of_the_method(name, updates, last):
   config = load_config(name)
-  check_config(config)
   visits = build_visits(80, config=config)
   assert sum(visit.updates for visit in visits) == updates
   assert visits[-1].start == last
-  assert config.fit == "crop" and config.learning_rate == 0.01
+  assert config.placement.fit == "crop" and config.training.learning_rate == 0.01
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_trains_resumes_and_fills_the_hole(name):
-  config, states, rounds = small_config(name), [], []
-
-  def on_round(visit, state, _):
-    states.append(jax.device_get(state))
-    rounds.append(visit)
-
-  result = inpaint_video(FRAMES, HOLES, config=config, on_round=on_round)
+  config, recorder = small_config(name), Recorder()
+  result = inpaint_video(FRAMES, HOLES, config=config, callbacks=recorder)
   assert result.flow is None and result.full.shape == FRAMES.shape
   assert (result.full > 0).all() and (result.full < 1).all()
   hole = np.broadcast_to(HOLES > 0, FRAMES.shape)
   np.testing.assert_array_equal(result.stitched[~hole], FRAMES[~hole])
   np.testing.assert_array_equal(result.stitched[hole], result.full[hole])
-  assert len(rounds) == (COUNT if name == "dip" else 2)
+  assert len(recorder.states) == (COUNT if name == "dip" else 2)
   resumed = inpaint_video(
-    FRAMES, HOLES, config=config, resume_from=lambda fresh: states[-2]
+    FRAMES, HOLES, config=config, callbacks=Recorder(lambda _: recorder.states[-2])
   )
   np.testing.assert_array_equal(resumed.full, result.full)
 

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.method.config import load_config
 from dipvid_jax.method.pipeline import inpaint_video
 from dipvid_jax.method.program import build_program
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.method.training_clip import make_training_clip
 from dipvid_jax.training.batching import flow_scale
 from flow import estimate_video_flow
+from tests.support.callbacks import Recorder
 from tests.support.synthetic import moving_hole, random_video_flow, translating_clip
 
 COUNT, SIZE = 14, (12, 16)  # strides 1 and 3 have batches, 5 has none
@@ -21,38 +22,19 @@ KNOWN = random_video_flow(COUNT, SIZE, (1, 3))
 
 def small_config(**values):
   small = {"levels": 1, "rounds": 2, "batches_per_round": 2, "inner_steps": 2}
-  config = load_config("flow")
-  config.update({**small, "perceptual_weight": 0.0, **values})
+  config = load_config("flow", **{**small, "perceptual_weight": 0.0, **values})
   return config
-
-
-class Recorder:
-  """Keeps what a run reports."""
-
-  def __init__(self):
-    self.events, self.metrics, self.states, self.results = [], [], [], []
-
-  def on_visit(self, visit, metrics):
-    self.events.append(("visit", visit))
-    self.metrics.append(metrics)
-
-  def on_round(self, visit, state, result):
-    self.events.append(("round", visit))
-    self.states.append(jax.device_get(state))
-    self.results.append(result)
 
 
 def run(frames=FRAMES, holes=HOLES, *, config=None, resume_from=None, known=KNOWN):
   """Runs with known flow; `(result, what it reported)`."""
-  recorder = Recorder()
+  recorder = Recorder(resume_from)
   result = inpaint_video(
     frames,
     holes,
     config=config or small_config(),
     video_flow=known,
-    resume_from=resume_from,
-    on_visit=recorder.on_visit,
-    on_round=recorder.on_round,
+    callbacks=recorder,
   )
   return result, recorder
 
@@ -298,20 +280,19 @@ def test_frames_that_do_not_suit_the_levels_are_refused():
 def test_any_state_that_is_offered_leads_to_the_same_end(values):
   """In the middle of a round, too, where no result is made."""
   config = small_config(**values)
-  known = KNOWN if config.flow_weight else ()
+  known = KNOWN if config.losses.flow_weight else ()
   program = build_program(COUNT, config=config)
 
   def run_from(state):
-    offered = []
+    recorder = Recorder(lambda fresh: state)
     result = inpaint_video(
       *(FRAMES, HOLES),
       config=config,
       video_flow=known,
       program=program,
-      resume_from=lambda fresh: state,
-      on_state=lambda visit, state: offered.append((visit, jax.device_get(state))),
+      callbacks=recorder,
     )
-    return result, offered
+    return result, recorder.offered
 
   result, offered = run_from(None)
   steps = [int(state.step) for _, state in offered]

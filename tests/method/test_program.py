@@ -6,19 +6,18 @@ import optax
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.method.config import generates_flow, load_config
 from dipvid_jax.method.program import (
   build_program,
   build_visits,
   clip_strides,
   flow_strides,
 )
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.training.schedule import make_schedule
 
 
 def small_config(**values):
-  config = load_config("flow")
-  config.update({"levels": 1, "perceptual_weight": 0.0, **values})
+  config = load_config("flow", **{"levels": 1, "perceptual_weight": 0.0, **values})
   return config
 
 
@@ -54,10 +53,10 @@ def test_the_default_is_the_authors_schedule():
 @pytest.mark.parametrize("key", ["flow_weight", "consistency_weight"])
 def test_a_network_without_a_flow_loss_makes_none(key):
   config = small_config(flow_weight=0.0, consistency_weight=0.0)
-  assert not generates_flow(config)
+  assert not config.losses.generates_flow
   assert build_program(6, config=config).model.flow_channels == 0
-  config[key] = 0.1
-  assert generates_flow(config)
+  config = config.replace(**{key: 0.1})
+  assert config.losses.generates_flow
   assert build_program(6, config=config).model.flow_channels == 4
 
 

@@ -11,8 +11,8 @@ import pytest
 from dipvid_jax.cli import inpaint
 from dipvid_jax.errors import InputError
 from dipvid_jax.method import requirements
-from dipvid_jax.method.config import load_config
 from dipvid_jax.method.program import build_program, describe_work
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.method.requirements import (
   Memory,
   Work,
@@ -22,7 +22,7 @@ from dipvid_jax.method.requirements import (
   needs,
 )
 from dipvid_jax.method.training_clip import make_training_clip
-from dipvid_jax.runs import run
+from dipvid_jax.runs import plan
 from tests.support import media_files, untrained
 from tests.support.synthetic import moving_hole, random_video_flow, translating_clip
 
@@ -51,8 +51,9 @@ COUNT, SIZE = 14, (12, 16)
 
 
 def small_program(**values):
-  config = load_config("flow")
-  config.update(levels=1, rounds=2, batches_per_round=2, inner_steps=2, **values)
+  config = load_config(
+    "flow", levels=1, rounds=2, batches_per_round=2, inner_steps=2, **values
+  )
   program = build_program(COUNT, config=config)
   work = describe_work(program, frame_count=COUNT, size=SIZE, windows=1, config=config)
   return config, program, work
@@ -84,7 +85,7 @@ def test_an_updates_memory_is_near_xlas_own_figure(perceptual_weight):
   ).device
   batches = np.zeros((1, 3), np.int32)
   lowered = program.fit_visits.lower(
-    program.start(clip), clip, batches, inner_steps=config.inner_steps
+    program.start(clip), clip, batches, inner_steps=config.schedule.inner_steps
   )
   analysis = lowered.compile().memory_analysis()
   idle = dataclasses.replace(work, batch_size=0)
@@ -236,7 +237,7 @@ def test_a_run_without_the_memory_is_refused_before_its_folder(
 ):
   seen = untrained.instead_of_training(monkeypatch)
   enough = Memory(None, 507_600_000)
-  monkeypatch.setattr(run, "free_memory", lambda: enough)
+  monkeypatch.setattr(plan, "free_memory", lambda: enough)
   assert inpaint.main(arguments) == 2
   error = capsys.readouterr().err
   assert error.count("\n") == 1 and not (tmp_path / "out").exists()

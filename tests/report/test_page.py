@@ -1,7 +1,6 @@
 """`report.html`: its content, that it is a single file, and that it renders."""
 
 import base64
-import fractions
 import hashlib
 import json
 import re
@@ -14,16 +13,12 @@ import pytest
 
 from dipvid_jax.cli import report as report_command
 from dipvid_jax.errors import InputError
-from dipvid_jax.media.placement import place
-from dipvid_jax.method.config import config_folder, load_config
 from dipvid_jax.method.pipeline import Inpainted
+from dipvid_jax.method.recipes import shipped_recipes
 from dipvid_jax.report.page import write_report
-from dipvid_jax.runs.run_report import RunReport
 from dipvid_jax.runs.windows import Window
-from dipvid_jax.types import Video
 from tests.support.report_run import (
   PSNRS,
-  SIZE,
   VISITS,
   WORKING,
   Page,
@@ -32,9 +27,7 @@ from tests.support.report_run import (
   frames_of,
 )
 
-RECIPES = {
-  path.name: load_config(path.name).to_dict() for path in config_folder().glob("*.py")
-}
+RECIPES = shipped_recipes()
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +160,7 @@ def test_stopping_is_restored_from_the_rows(tmp_path):
   run.report.stopping.reason = "the user had enough"
   run.round(1)
   for updates, reason in ((10, ""), (20, "the user had enough")):
-    run.report = RunReport(run.folder, config=run.config)
+    run.renew_report()
     run.begin(resume=True)
     run.report.resume(run.window, updates)
     assert run.report.stopping.reason == reason
@@ -180,7 +173,7 @@ def test_times_of_a_resumed_run_add_up(tmp_path):
   path = run.folder.path / "report" / "facts.json"
   facts = json.loads(path.read_text())
   path.write_text(json.dumps(facts | {"seconds": {"training": 4000.0}}))
-  run.report = RunReport(run.folder, config=run.config)
+  run.renew_report()
   run.begin(resume=True)
   assert json.loads(path.read_text())["seconds"]["training"] == 4000
   assert "1 h 6 min" in run.page.text
@@ -189,14 +182,7 @@ def test_times_of_a_resumed_run_add_up(tmp_path):
 def test_windows_follow_each_other(tmp_path):
   """Two windows of four frames in a clip of six; the second one stops early."""
   run = Run(tmp_path, count=6, max_minutes=60.0)
-  run.report.begin(
-    Video(run.frames, fractions.Fraction(25)),
-    run.masks,
-    placement=place(SIZE, size=WORKING, fit="crop"),
-    visits=VISITS,
-    windows=2,
-    resume=False,
-  )
+  run.report.begin(run.plan(windows=2), resume=False)
   videos = []
   for number, start in enumerate((0, 2)):
     run.window = Window(number, start, start + 4, 0, 0)

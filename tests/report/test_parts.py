@@ -6,15 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from dipvid_jax.media.placement import place
 from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.report.parts import jpeg
-from dipvid_jax.types import Video
 from tests.support.report_run import (
   COUNT,
   SIZE,
-  VISITS,
-  WORKING,
   Run,
   finish,
   frames_of,
@@ -52,18 +48,12 @@ def test_long_clips_are_shortened_and_the_page_says_so(tmp_path):
 
 
 def test_large_clips_are_shown_smaller(tmp_path):
-  run = Run(tmp_path)
+  run = Run(tmp_path, fit="pad")
   large = [cv2.resize(frame, (1200, 702)) for frame in run.frames[:2]]
   run.frames = np.stack(large)
   run.masks = np.full((2, 702, 1200, 1), 255, np.uint8)
-  run.report.begin(
-    Video(run.frames, fractions.Fraction(25), pixel_aspect=fractions.Fraction(4, 3)),
-    run.masks,
-    placement=place((702, 1200), size=WORKING, fit="pad"),
-    visits=VISITS,
-    windows=1,
-    resume=False,
-  )
+  aspect = fractions.Fraction(4, 3)
+  run.report.begin(run.plan(pixel_aspect=aspect), resume=False)
   assert frames_of(run.page.all("video")[0]).shape == (2, 210, 480, 3)
   assert "shown at 480 x 210 pixels, the input has 1200 x 702" in run.page.text
 

@@ -4,18 +4,17 @@ import json
 
 import pytest
 
-from dipvid_jax.method.config import config_folder, load_config
+from dipvid_jax.method.recipes import load_config, shipped_recipes
 from dipvid_jax.report.tables import duration, nearest_config
 
-RECIPES = {
-  path.name: load_config(path.name).to_dict() for path in config_folder().glob("*.py")
-}
+RECIPES = shipped_recipes()
 
 
 @pytest.mark.parametrize("name", ["dip", "fast", "flow", "vid", "vid3d"])
 def test_the_nearest_config_is_the_one_that_was_changed(name):
-  config = load_config(name)
-  config.update({"levels": 5, "seed": 7, "video": "v.mp4", "output": "out"})
+  config = load_config(
+    name, **{"levels": 5, "seed": 7, "video": "v.mp4", "output": "out"}
+  )
   values = json.loads(json.dumps(config.to_dict()))
   nearest, shipped = nearest_config(values, recipes=RECIPES)
   assert nearest == f"{name}.py"

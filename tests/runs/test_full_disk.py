@@ -1,4 +1,4 @@
-"""A disk with no room: one line, what is done is kept, --resume goes on.
+"""A disk with no room: one line, what is done is kept, --resume continues.
 
 The limit on the size of a file (RLIMIT_FSIZE) is the system's own refusal: every
 writer meets it as it would meet a full disk.
@@ -156,7 +156,7 @@ def test_a_run_ends_with_one_line_and_resumes(
   assert named in error and "cannot be written (" in error
   assert not (tmp_path / "out/inpainted.mp4").exists()
   if code == 1:
-    assert "--resume goes on" in error
+    assert "--resume continues" in error
     words.append("--resume")
   assert inpaint.main(words) == 0
   assert len(read_video(tmp_path / "out/inpainted.mp4").frames) == len(FRAMES)

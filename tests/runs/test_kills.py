@@ -118,7 +118,7 @@ def test_a_run_survives_being_ended_at_any_moment(
     if got == code and ended < times:
       ended, whole = ended + 1, 0
       assert "Traceback" not in said
-      assert number == signal.SIGKILL or "--resume goes on" in said
+      assert number == signal.SIGKILL or "--resume continues" in said
       continue
     assert got == 0, said
     assert_is_whole(output, undisturbed)

@@ -6,7 +6,7 @@ import pytest
 
 from dipvid_jax.cli import compose_set, inpaint
 from dipvid_jax.errors import InputError
-from dipvid_jax.method.config import load_config
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.runs.source import check_source
 
 _KEYS = ("video", "mask", "tfds", "video_id")
@@ -14,9 +14,8 @@ _KEYS = ("video", "mask", "tfds", "video_id")
 
 @pytest.mark.parametrize("given", [("video", "mask"), ("tfds", "video_id"), ("tfds",)])
 def test_files_or_a_set_are_a_source(given):
-  config = load_config("flow")
-  config.update({key: "x" for key in given})
-  check_source(config)
+  config = load_config("flow", **dict.fromkeys(given, "x"))
+  check_source(config.source)
 
 
 @pytest.mark.parametrize(
@@ -31,10 +30,9 @@ def test_files_or_a_set_are_a_source(given):
   ],
 )
 def test_none_two_and_a_half_are_not(given, said):
-  config = load_config("flow")
-  config.update({key: "x" for key in given})
+  config = load_config("flow", **dict.fromkeys(given, "x"))
   with pytest.raises(InputError, match=said):
-    check_source(config)
+    check_source(config.source)
 
 
 @pytest.mark.parametrize("missing", ["tensorflow_datasets", "array_record"])

@@ -124,7 +124,7 @@ def test_a_second_run_is_refused_before_it_reads_anything(
 def test_a_run_that_began_meanwhile_is_not_written_over(tmp_path, monkeypatch, capsys):
   """The folder is free at first; when the input is read, another run is done there."""
   seen = untrained.instead_of_training(monkeypatch)
-  read = run.read_clip
+  read = run.plan_run
   output = tmp_path / "out"
 
   def slow_read(*args, **kwargs):
@@ -132,7 +132,7 @@ def test_a_run_that_began_meanwhile_is_not_written_over(tmp_path, monkeypatch, c
     (output / "config.json").write_text("of the other run")
     return read(*args, **kwargs)
 
-  monkeypatch.setattr(run, "read_clip", slow_read)
+  monkeypatch.setattr(run, "plan_run", slow_read)
   assert inpaint.main(arguments(tmp_path, output)) == 2
   assert "holds another run" in capsys.readouterr().err
   assert (output / "config.json").read_text() == "of the other run"

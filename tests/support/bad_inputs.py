@@ -78,8 +78,8 @@ def config_file(text):
 def own_config(*lines):
   body = "".join(f"  {line}\n" for line in lines)
   return config_file(
-    "from dipvid_jax.method.config import load_config\n"
-    f"def get_config():\n  config = load_config('vid')\n{body}  return config\n"
+    "from dipvid_jax.method.recipes import load_recipe\n"
+    f"def get_config():\n  config = load_recipe('vid')\n{body}  return config\n"
   )
 
 
@@ -323,7 +323,7 @@ BAD = [
   ("object not there", labels, ("labels.png", "no frame holds object 3", "there are 1")),
   ("object of a grey mask", flags(object=1), ("mask.png", "not object numbers")),
   ("object of a video", lambda f: {**mask_video()(f), "object": 1}, ("--object 1",)),
-  ("object 0", flags(object=0), ("--object 0", "1 to 255")),
+  ("object 0", flags(object=0), ("config.mask_object", "1 to 255")),
   ("dilated over all", lambda f: {**mask_image(255 - MASK)(f), "dilate": 30},
     ("leaves nothing to learn", "smaller --dilate")),
   ("hole outside the crop", flags(**{"config.fit": "crop", "config.size": "12,36"}),
@@ -354,8 +354,8 @@ BAD = [
     "import ml_collections\ndef get_config():\n  return ml_collections.ConfigDict()\n"),
     ("own.py", "missing key", "batch_size", " more; begin with")),
   ("config: type hidden", config_file(
-    "import ml_collections\nfrom dipvid_jax.method.config import load_config\n"
-    "def get_config():\n  kept = load_config('vid').to_dict()\n"
+    "import ml_collections\nfrom dipvid_jax.method.recipes import load_recipe\n"
+    "def get_config():\n  kept = load_recipe('vid').to_dict()\n"
     "  return ml_collections.ConfigDict({**kept, 'size': 'big'})\n"),
     ("own.py", "size", "tuple", "big")),
   ("unknown key", flags(**{"config.roundz": 1}), ("roundz",)),

@@ -4,18 +4,22 @@ import base64
 import fractions
 import html.parser
 import io
+import types
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
+from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.placement import place
 from dipvid_jax.media.preparation import prepare
-from dipvid_jax.method.config import load_config
 from dipvid_jax.method.pipeline import Inpainted
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.runs.folder import RunFolder
+from dipvid_jax.runs.plan import RunPlan
 from dipvid_jax.runs.run_report import RunReport
+from dipvid_jax.runs.source import Source
 from dipvid_jax.runs.windows import Window
 from dipvid_jax.training.schedule import Visit
 from dipvid_jax.types import Video
@@ -34,27 +38,36 @@ class Run:
     self, folder: Path, *, fit: str = "crop", count: int = COUNT, **changes: Any
   ):
     self.folder = RunFolder(folder / "out")
-    self.config = load_config("fast")
-    self.config.update(
-      {"video": EVIL, "mask": "m.png", "size": WORKING, "fit": fit, **changes}
-    )
+    clip = {"video": EVIL, "mask": "m.png", "size": WORKING, "fit": fit, "levels": 3}
+    self.config = load_config("fast", **{**clip, **changes})
     self.frames = moving_frames(count, *SIZE)
     self.masks = np.zeros((count, *SIZE, 1), np.uint8)
     self.masks[:, 20:30, 34:44] = 255
     self.window = Window(0, 0, count, 0, count)
     self.folder.path.mkdir()
     self.folder.create(self.config.to_dict(), resume=False)
-    self.report = RunReport(self.folder, config=self.config)
+    self.renew_report()
+
+  def renew_report(self) -> None:
+    """Starts the clocks again, as the process of a resumed run does."""
+    self.report = RunReport(
+      self.folder,
+      stopping=self.config.stopping,
+      preview_every=self.config.output.preview_every,
+    )
+
+  def plan(self, *, windows: int = 1, **video: Any) -> RunPlan:
+    """A plan with a schedule and without a program."""
+    shown = Video(self.frames, fractions.Fraction(25), **video)
+    fit = self.config.placement.fit
+    placement = place(self.frames.shape[1:3], size=WORKING, fit=fit)
+    source = Source(shown, self.masks, placement, self.masks > HOLE_ABOVE)
+    program: Any = types.SimpleNamespace(visits=VISITS)
+    estimator: Any = None
+    return RunPlan(self.config, source, [self.window] * windows, program, estimator)
 
   def begin(self, *, resume: bool = False) -> None:
-    self.report.begin(
-      Video(self.frames, fractions.Fraction(25)),
-      self.masks,
-      placement=place(SIZE, size=WORKING, fit=self.config.fit),
-      visits=VISITS,
-      windows=1,
-      resume=resume,
-    )
+    self.report.begin(self.plan(), resume=resume)
     self.report.begin_window(self.window)
     self.report.resume(self.window, 0)
 
@@ -64,7 +77,9 @@ class Run:
     updates = 10 * (number + 1)
     row = {"window": 1, "update": updates, "image": 0.5 / updates}
     self.folder.append_metrics(row | {"loss": 0.5 / updates, "seconds": 1.0})
-    frames, _ = prepare(self.frames, self.masks, size=WORKING, fit=self.config.fit)
+    frames, _ = prepare(
+      self.frames, self.masks, size=WORKING, fit=self.config.placement.fit
+    )
     full = frames * (number + 1) / len(VISITS)
     result = Inpainted(full, frames, None, None, holdout_psnr=PSNRS[number])
     self.report.record_round(visit, updates, result, window=self.window)

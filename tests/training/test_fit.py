@@ -141,7 +141,7 @@ def test_fit_reports_visits_and_rounds_in_order(clip, fit_visits):
   ]
   events, losses = [], []
 
-  def on_visit(visit, metrics):
+  def on_visit(visit, metrics, state):
     events.append(("visit", visit))
     assert isinstance(metrics["loss"], np.ndarray)
     losses.append(metrics["loss"])
@@ -175,7 +175,7 @@ def test_several_visits_in_a_call_are_the_same_updates(clip, fit_visits):
   def report(size):
     events, losses = [], []
 
-    def on_visit(visit, metrics):
+    def on_visit(visit, metrics, state):
       events.append(("visit", visit.start))
       losses.append(metrics["loss"])
 
@@ -260,7 +260,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(clip, name, value)
     fit_counter(
       clip,
       counting_losses(**{name: (6, value)}),
-      on_visit=lambda visit, _: seen.append(visit.start),
+      on_visit=lambda visit, *_: seen.append(visit.start),
       on_round=lambda visit, _: rounds.append(visit.start),
     )
   line = str(error.value)

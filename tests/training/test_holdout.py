@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.method.config import load_config
 from dipvid_jax.method.pipeline import inpaint_video
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.metrics import hole_psnr
 from dipvid_jax.training.holdout import draw_holdout, holdout_psnr, patch_side
+from tests.support.callbacks import Recorder
 from tests.support.synthetic import moving_hole, random_video_flow, translating_clip
 
 COUNT, SIZE = 8, (24, 32)
@@ -101,18 +102,17 @@ METHODS = {
 
 def train(method, frames, **changes):
   """A short run; `(result, the state after it)`."""
-  config = load_config(method)
-  config.update({"levels": 1, "rounds": 1, "strides": (1,), "holdout_fraction": 0.1})
-  config.update({**METHODS[method], **changes})
-  states = []
+  small = {"levels": 1, "rounds": 1, "strides": (1,), "holdout_fraction": 0.1}
+  config = load_config(method, **{**small, **METHODS[method], **changes})
+  recorder = Recorder()
   result = inpaint_video(
     frames,
     HOLES,
     config=config,
     video_flow=random_video_flow(COUNT, SIZE, (1,)),
-    on_round=lambda visit, state, result: states.append(jax.device_get(state)),
+    callbacks=recorder,
   )
-  return result, states[-1]
+  return result, recorder.states[-1]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -143,16 +143,16 @@ def test_without_holding_out_the_same_pixels_do_change_it():
 
 def test_the_faithful_configs_hold_nothing_out():
   for name in ("flow", "vid", "vid3d", "dip"):
-    config = load_config(name)
-    assert config.holdout_fraction == 0
-    assert config.stop_patience is None and config.max_minutes is None
+    stopping = load_config(name).stopping
+    assert stopping.holdout_fraction == 0
+    assert stopping.stop_patience is None and stopping.max_minutes is None
 
 
 @pytest.mark.parametrize(
   ("changes", "said"),
   [
     ({"holdout_fraction": 0.6}, r"holdout_fraction: must be 0 to 0\.5, got 0\.6"),
-    ({"holdout_fraction": -0.1}, "holdout_fraction: must be 0 or more"),
+    ({"holdout_fraction": -0.1}, "holdout_fraction: must be 0 to 0.5"),
     ({"holdout_fraction": 0.0, "stop_patience": 2}, "stop_patience: waits for"),
     ({"stop_patience": 0}, "stop_patience: must be 1"),
     ({"max_minutes": float("nan")}, "max_minutes"),
@@ -165,9 +165,6 @@ def test_settings_that_cannot_be_are_refused(changes, said):
 
 
 def test_a_network_for_each_frame_has_nothing_to_measure_on_the_way():
-  config = load_config("dip")
   for changes in ({"holdout_fraction": 0.1}, {"max_minutes": 1.0}):
-    changed = config.copy_and_resolve_references()
-    changed.update(changes)
     with pytest.raises(InputError, match='schedule="frames" finishes one frame'):
-      inpaint_video(FRAMES, HOLES, config=changed)
+      load_config("dip", **changes)

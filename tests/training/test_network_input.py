@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.method.config import check_config, load_config
 from dipvid_jax.method.program import (
   NOISE_KEY,
   build_program,
   describe_work,
   flow_strides,
 )
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.method.training_clip import make_training_clip
 from dipvid_jax.training.batching import draw_noise
 from flow import PairFlow
@@ -24,11 +24,14 @@ KEY = jax.random.key(3)
 
 
 def make_input(**values):
-  config = load_config("flow")
-  config.update(
-    levels=1, flow_weight=0.0, consistency_weight=0.0, perceptual_weight=0.0, **values
+  config = load_config(
+    "flow",
+    levels=1,
+    flow_weight=0.0,
+    consistency_weight=0.0,
+    perceptual_weight=0.0,
+    **values,
   )
-  check_config(config)
   way = np.broadcast_to(np.float32(STEP), (COUNT - 1, *SIZE, 2))
   visible = np.ones((COUNT - 1, *SIZE, 1), bool)
   strides = flow_strides(COUNT, config=config)

@@ -4,10 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from dipvid_jax.method.config import load_config
 from dipvid_jax.method.pipeline import inpaint_video
+from dipvid_jax.method.recipes import load_config
 from dipvid_jax.training import stopping as stopping_module
 from dipvid_jax.training.stopping import Stopping
+from tests.support.callbacks import Recorder
 from tests.support.synthetic import moving_hole, random_video_flow, translating_clip
 
 COUNT, SIZE = 8, (12, 16)
@@ -88,43 +89,35 @@ def test_a_resumed_run_has_its_time_and_patience_left(clock):
   assert "1 minutes" in other.reason
 
 
-class Recorder:
-  """Keeps what a run reports."""
-
-  def __init__(self):
-    self.visits, self.rounds, self.states, self.psnrs = [], [], [], []
-
-  def on_visit(self, visit, metrics):
-    self.visits.append(visit)
-
-  def on_round(self, visit, state, result):
-    self.rounds.append(int(state.step))
-    self.states.append(jax.device_get(state))
-    self.psnrs.append(result.holdout_psnr)
-
-
-def run(*, stopping=None, resume_from=None, on_visit=None, **changes):
+def run(*, recorder=None, stopping=None, **changes):
   """Rounds of 2 batches of 2 updates; `(result, what it reported)`."""
-  config = load_config("flow")
-  config.update(
-    {
+  config = load_config(
+    "flow",
+    **{
       **{"levels": 1, "rounds": 3, "batches_per_round": 2, "inner_steps": 2},
       **{"schedule": "shuffled", "strides": (1,), "perceptual_weight": 0.0},
       **{"holdout_fraction": 0.1, **changes},
-    }
+    },
   )
-  recorder = Recorder()
+  recorder = recorder or Recorder()
   result = inpaint_video(
     translating_clip(COUNT, SIZE, step=(1, 0)),
     moving_hole(COUNT, SIZE),
     config=config,
     video_flow=random_video_flow(COUNT, SIZE, (1,)),
-    on_visit=on_visit or recorder.on_visit,
-    on_round=recorder.on_round,
-    resume_from=resume_from,
+    callbacks=recorder,
     stopping=stopping,
   )
   return result, recorder
+
+
+def rounds_of(recorder):
+  """Updates done at the end of each round."""
+  return [int(state.step) for state in recorder.states]
+
+
+def psnrs_of(recorder):
+  return [result.holdout_psnr for result in recorder.results]
 
 
 class Impatient(Stopping):
@@ -146,10 +139,10 @@ def impatient(patience):
 def test_a_run_without_patience_left_ends_as_if_its_updates_were_done():
   stopping = impatient(1)
   stopped, recorder = run(stopping=stopping)
-  assert recorder.rounds == [4, 8] and "1 rounds" in stopping.reason
-  assert stopping.seen == recorder.psnrs
+  assert rounds_of(recorder) == [4, 8] and "1 rounds" in stopping.reason
+  assert stopping.seen == psnrs_of(recorder)
   done, other = run(max_updates=8)
-  assert other.rounds == [4, 8]
+  assert rounds_of(other) == [4, 8]
   jax.tree.map(np.testing.assert_array_equal, recorder.states, other.states)
   for a, b in zip(stopped, done, strict=True):
     np.testing.assert_array_equal(a, b)
@@ -158,26 +151,27 @@ def test_a_run_without_patience_left_ends_as_if_its_updates_were_done():
 def test_the_last_round_of_the_schedule_needs_no_reason():
   stopping = impatient(2)
   _, recorder = run(stopping=stopping)
-  assert recorder.rounds == [4, 8, 12] and not stopping.reason
-  assert stopping.seen == recorder.psnrs[:-1]
+  assert rounds_of(recorder) == [4, 8, 12] and not stopping.reason
+  assert stopping.seen == psnrs_of(recorder)[:-1]
 
 
 def test_time_ends_the_run_within_a_round(clock):
-  def on_visit(visit, metrics):
-    clock[0] += 25
+  class Slow(Recorder):
+    def on_visit(self, visit, metrics, state):
+      clock[0] += 35
 
   stopping = Stopping(minutes=1)
-  stopped, recorder = run(stopping=stopping, on_visit=on_visit)
-  assert recorder.rounds == [4, 6] and "1 minutes" in stopping.reason
+  stopped, recorder = run(stopping=stopping, recorder=Slow())
+  assert rounds_of(recorder) == [4, 6] and "1 minutes" in stopping.reason
   done, _ = run(max_updates=6)
   np.testing.assert_array_equal(stopped.full, done.full)
 
 
 def test_the_config_sets_both_limits(clock):
   _, recorder = run(max_minutes=0.0)
-  assert recorder.rounds == [2]
+  assert rounds_of(recorder) == [2]
   _, recorder = run(learning_rate=1e-30, stop_patience=1)
-  assert recorder.rounds == [4, 8]
+  assert rounds_of(recorder) == [4, 8]
 
 
 def test_a_run_that_was_stopped_is_not_trained_on():
@@ -185,10 +179,10 @@ def test_a_run_that_was_stopped_is_not_trained_on():
   stopping = Stopping()
 
   def resume_from(fresh):
-    stopping.restore(psnrs=recorder.psnrs, reason="it was enough")
+    stopping.restore(psnrs=psnrs_of(recorder), reason="it was enough")
     return recorder.states[-1]
 
-  again, later = run(stopping=stopping, resume_from=resume_from)
-  assert not later.visits and not later.rounds
+  again, later = run(stopping=stopping, recorder=Recorder(resume_from))
+  assert not later.events
   first, _ = run(max_updates=2)
   np.testing.assert_array_equal(again.full, first.full)

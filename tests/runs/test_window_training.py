@@ -11,8 +11,8 @@ import pytest
 from dipvid_jax.cli import inpaint
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.method.pipeline import Inpainted
-from dipvid_jax.runs import folder
-from dipvid_jax.runs.window_runs import window_seed
+from dipvid_jax.runs import folder, window_training
+from dipvid_jax.runs.window_training import window_seed
 from tests.support import media_files, untrained
 from tests.support.run_results import (
   assert_equal_runs,
@@ -162,15 +162,13 @@ def test_a_finished_run_only_writes_its_videos_again(
 
 def test_windows_fade_into_each_other(clip, tmp_path, monkeypatch):
   """Each window's network makes one grey, a brighter one in each window."""
-  from dipvid_jax.runs import window_runs
-
   levels = iter((50, 110, 170))
 
   def train(frames, hole_masks, **_):
     grey = np.full_like(frames, next(levels) / 255)
     return Inpainted(grey, np.where(hole_masks > 0, grey, frames), None, hole_masks)
 
-  monkeypatch.setattr(window_runs, "inpaint_video", train)
+  monkeypatch.setattr(window_training, "inpaint_video", train)
   assert run(clip, tmp_path / "out", *WINDOWS) == 0
   full = read_video(tmp_path / "out/full").frames
   assert (full == full[:, :1, :1, :1]).all()
