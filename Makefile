@@ -1,6 +1,6 @@
 # make demo   installs into .venv, removes a ball from a real clip, prints the result
 # make test   installs into .venv, runs the tests
-# make lint   ruff and mypy
+# make lint   ruff, mypy, and who imports whom
 
 PYTHON ?= python3
 VENV := .venv
@@ -29,3 +29,4 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo

@@ -10,7 +10,7 @@ Command:
 
 import ml_collections
 
-from dipvid_jax.method.recipes import load_recipe
+from dipvid_jax import load_recipe
 
 
 def get_config() -> ml_collections.ConfigDict:

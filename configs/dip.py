@@ -13,7 +13,7 @@ Work: 5,000 updates a frame, 9.5 GFLOP each. Time: see BENCHMARKS.md.
 
 import ml_collections
 
-from dipvid_jax.method.recipes import load_recipe
+from dipvid_jax import load_recipe
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -16,7 +16,7 @@ Work: 2,000 updates without VGG16, 49 GFLOP each. Time and quality: BENCHMARKS.m
 
 import ml_collections
 
-from dipvid_jax.method.recipes import load_recipe
+from dipvid_jax import load_recipe
 
 
 def get_config() -> ml_collections.ConfigDict:

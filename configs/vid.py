@@ -11,7 +11,7 @@ Work: 20 epochs over all T-4 batches, shuffled, the middle one last, 100 updates
 
 import ml_collections
 
-from dipvid_jax.method.recipes import load_recipe
+from dipvid_jax import load_recipe
 
 
 def get_config() -> ml_collections.ConfigDict:

@@ -11,7 +11,7 @@ Work: as `vid.py`, about three times the arithmetic an update; a CPU is very slo
 
 import ml_collections
 
-from dipvid_jax.method.recipes import load_recipe
+from dipvid_jax import load_recipe
 
 
 def get_config() -> ml_collections.ConfigDict:

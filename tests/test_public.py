@@ -1,13 +1,16 @@
 """What `import dipvid_jax` promises: names, signatures, documentation."""
 
-import inspect
+import os
+import pathlib
+import subprocess
+import sys
 
 import pytest
 
 import dipvid_jax
 from tests.support.signatures import (
-  parameters_of,
   positional_settings,
+  promised,
   public_functions,
   undocumented,
 )
@@ -15,26 +18,8 @@ from tests.support.signatures import (
 FUNCTIONS = public_functions(dipvid_jax)
 # After the habit of jax.random, and a property of the frames before it.
 EXCEPTIONS = {"draw_noise": ["shape"], "write_video": ["frame_rate"]}
-PROMISED = {
-  "masked_l2_loss": ("prediction", "target", "hole_mask"),
-  "flow_loss": ("prediction", "target", "hole_mask", "visible"),
-  "consistency_loss": ("warped", "reference", "hole_mask", "in_bounds"),
-  "perceptual_loss": ("prediction_features", "target_features", "hole_masks"),
-  "create_train_state": ("key", "*", "model", "optimizer", "sample"),
-  "make_train_step": ("model", "optimizer", "*", "losses"),
-  "fit_batch": ("state", "batch", "*", "train_step", "inner_steps"),
-  "inpaint_video": ("frames", "hole_masks", "*", "config"),
-}
-
-
-def written_signature(function):
-  """Parameter names, with `*` where the keyword-only ones begin."""
-  names = []
-  for parameter in parameters_of(function):
-    if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in names:
-      names.append("*")
-    names.append(parameter.name)
-  return tuple(names)
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_SURFACE = pathlib.Path(__file__).with_name("public_surface.txt")
 
 
 def test_all_names_exist_once_and_in_order():
@@ -43,10 +28,23 @@ def test_all_names_exist_once_and_in_order():
   assert {"EncoderDecoder", "TrainState", "DivergedError"} <= set(dipvid_jax.__all__)
 
 
-@pytest.mark.parametrize("name", PROMISED)
-def test_the_promised_signatures_hold(name):
-  signature = written_signature(FUNCTIONS[name])
-  assert signature[: len(PROMISED[name])] == PROMISED[name]
+def test_names_and_signatures_are_the_promised_ones():
+  """A change belongs into the CHANGELOG; then `python -m tests.support.signatures`."""
+  assert promised().splitlines() == _SURFACE.read_text().splitlines()
+
+
+def test_another_package_named_flow_is_told_from_ours(tmp_path):
+  (tmp_path / "flow.py").write_text("")
+  done = subprocess.run(
+    [sys.executable, "-c", "import dipvid_jax"],
+    cwd=tmp_path,
+    env={**os.environ, "PYTHONPATH": f"{tmp_path}:{_ROOT}"},
+    capture_output=True,
+    text=True,
+  )
+  last = done.stderr.strip().splitlines()[-1]
+  assert done.returncode == 1
+  assert f"the package flow at {tmp_path / 'flow.py'} is not the one" in last
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -128,7 +128,7 @@ class NetworkConfig:
 
   network: Annotated[
     str,
-    Key("3d also convolves over the frames of a batch.", choices=("2d", "3d")),
+    Key("With 3d it also convolves over the frames of a batch.", choices=("2d", "3d")),
   ]
   levels: Annotated[
     int, Key("How often the network halves the size.", least=1, most=len(CHANNELS))
