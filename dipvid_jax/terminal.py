@@ -65,7 +65,7 @@ class FitProgress:
     self.update = 0
 
   def resume(self, done: int) -> None:
-    """Begins at so many updates, which an earlier run did."""
+    """Begins after the updates that an earlier run did."""
     self.update = self._bar.initial = self._bar.n = done
 
   def visit(self, round_number: int, metrics: dict[str, np.ndarray]) -> float:

@@ -1,15 +1,15 @@
 """Who works on an output folder, where several workers share a list of clips.
 
 A claim is a file with a number in a hidden folder beside the output. It is created
-exclusively, so of several workers one succeeds, on a network file system, too; the
-highest number counts, and numbers only grow. A lost worker's claim is followed by one
-of the next number; nothing is renamed, so no worker can take a claim that it has not
+exclusively, so one of several workers succeeds, also on a network file system. The
+highest number counts, and numbers only grow: a lost worker's claim is followed by one
+with the next number. Nothing is renamed, so no worker can take a claim that it has not
 judged.
 
-The holder's claim dies with it. On one machine the kernel tells: it drops the lock on
-the file when the process ends. From another machine the holder is lost when it has
-not touched the file for `timeout` seconds by the clock of the file server, which is
-read by touching a fresh file: clocks of machines need not agree.
+A claim dies with its holder. On the same machine the kernel shows it: the lock on the
+file is gone when the process ends. From another machine the holder counts as lost when
+it has not touched the file for `timeout` seconds by the clock of the file server, which
+is read by touching a fresh file, so the machines' clocks need not agree.
 """
 
 import _thread
@@ -126,9 +126,9 @@ class Claims:
       return None
     return f"{record.host or 'another worker'}, process {record.process or '?'}"
 
-  def _is_held(self, number):
+  def _is_held(self, number: int) -> bool:
     try:
-      # Opened anew, because only then a network file system asks its server.
+      # Opened again, because only then a network file system asks its server.
       with self.path(number).open() as file:
         touched = os.fstat(file.fileno()).st_mtime
         record = _parse(file.read())
@@ -140,12 +140,12 @@ class Claims:
     except FileNotFoundError:  # its holder has finished
       return False
 
-  def _server_time(self):
+  def _server_time(self) -> float:
     with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".now-") as fresh:
       os.utime(fresh.name)
       return Path(fresh.name).stat().st_mtime
 
-  def _read(self, number):
+  def _read(self, number: int) -> _Record | None:
     try:
       return _parse(self.path(number).read_text())
     except OSError:
@@ -155,7 +155,7 @@ class Claims:
     """The file of the claim of a number."""
     return self._folder / f"{number:06d}"
 
-  def _numbers(self):
+  def _numbers(self) -> list[int]:
     try:
       names = [path.name for path in self._folder.iterdir()]
     except (FileNotFoundError, NotADirectoryError):
@@ -215,7 +215,7 @@ class Claim:
     self._thread.start()
     return self
 
-  def __exit__(self, *_) -> None:
+  def __exit__(self, *_: object) -> None:
     """Lets go of the claim."""
     try:
       self._stop.set()
@@ -226,7 +226,7 @@ class Claim:
       signal.signal(_SIGNAL, self._handler)
       self._let_go()
 
-  def _let_go(self):
+  def _let_go(self) -> None:
     if self._finished:
       shutil.rmtree(self._path.parent, ignore_errors=True)
     elif not self._lost:
@@ -235,7 +235,7 @@ class Claim:
         partial.write_text(json.dumps(self._at_end._asdict()))
     self._file.close()
 
-  def _show_life(self):
+  def _show_life(self) -> None:
     while not self._stop.wait(self._claims.timeout / _BEATS):
       try:
         os.utime(self._path)
@@ -249,18 +249,18 @@ class Claim:
         return
 
 
-def _raise_lost(*_):
+def _raise_lost(*_: object) -> None:
   raise ClaimLost
 
 
-def _parse(text):
+def _parse(text: str) -> _Record:
   try:
     return _Record(**json.loads(text))
   except (ValueError, TypeError):
     return _Record()  # just created
 
 
-def _lock(file) -> bool:
+def _lock(file: TextIO) -> bool:
   try:
     fcntl.flock(file, fcntl.LOCK_EX)
   except OSError:  # some network file systems have no locks
@@ -268,7 +268,7 @@ def _lock(file) -> bool:
   return True
 
 
-def _is_locked(file) -> bool:
+def _is_locked(file: TextIO) -> bool:
   try:
     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
   except OSError:

@@ -50,7 +50,7 @@ def take_place() -> Place:
     return place
   raise InputError(
     "--distributed: no cluster that JAX knows (Slurm, Open MPI, Kubernetes with"
-    " jax[k8s]); leave it out: workers share a manifest without it, too"
+    " jax[k8s]); leave it out: workers share a manifest without it as well"
   )
 
 

@@ -73,7 +73,7 @@ def read_manifest(path: Path, *, keys: Collection[str]) -> list[ManifestRow]:
   return rows
 
 
-def _lines(path) -> Iterator[tuple[int, list[str]]]:
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
   """The lines that are not empty, with their numbers."""
   try:
     data = path.read_bytes()
@@ -97,7 +97,7 @@ def _lines(path) -> Iterator[tuple[int, list[str]]]:
     raise InputError(f"{path}, line {reader.line_num}: is not CSV ({error})") from error
 
 
-def _columns(place, header, keys) -> list[str]:
+def _columns(place: str, header: list[str], keys: Collection[str]) -> list[str]:
   """The config keys that the first line names."""
   if not header:
     raise InputError(f"{place}: is empty; the first line names the columns")
@@ -117,7 +117,7 @@ def _columns(place, header, keys) -> list[str]:
   return names
 
 
-def _row(place, number, cells, folder) -> ManifestRow:
+def _row(place: str, number: int, cells: dict[str, str], folder: Path) -> ManifestRow:
   settings = {name: cell for name, cell in cells.items() if cell}
   output = settings.pop("output", None)
   if output is None:

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import optax
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.method.config import Config, LossWeights, needed_frames
+from dipvid_jax.method.config import Config, needed_frames
 from dipvid_jax.method.requirements import Work
+from dipvid_jax.method.settings import LossWeights
 from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.networks.vgg import load_vgg16
 from dipvid_jax.training.batching import DeviceClip

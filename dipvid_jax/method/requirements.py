@@ -21,6 +21,8 @@ _NETWORK_FLOP, _VGG_FLOP, _TEMPORAL_FLOP = 130e3, 736e3, 2.85
 _COMPILER = 500_000_000  # bytes on the host while a program is compiled
 _FLOAT, _BOOL = 4, 1
 
+Scale = Callable[[int], tuple[int, int]]
+
 
 @dataclasses.dataclass(frozen=True)
 class Work:
@@ -84,7 +86,7 @@ def needs(work: Work) -> Needs:
   """
   pixels = math.prod(work.size)
   batch = work.batch_size * pixels
-  # (dx, dy) and whether it is visible, both ways; the device knows its hole, too.
+  # (dx, dy) and whether it is visible, both ways; the device also knows its hole.
   stored_flow = 2 * work.stride_count * pixels * (2 * _FLOAT + _BOOL)
   held_flow = 2 * work.stride_count * pixels * (2 * _FLOAT + 2 * _BOOL)
   frame = pixels * _FLOAT * (3 + 1 + work.noise_channels)
@@ -100,12 +102,12 @@ def needs(work: Work) -> Needs:
   )
 
 
-def _bytes_a_pixel(work):
+def _bytes_a_pixel(work: Work) -> int:
   network = _NETWORK[work.levels - 1] * (_TEMPORAL if work.temporal else 1)
   return round(network) + _FLOW_LOSSES * work.flow_losses + _VGG * work.perceptual
 
 
-def _flop_a_pixel(work):
+def _flop_a_pixel(work: Work) -> float:
   network = _NETWORK_FLOP * (_TEMPORAL_FLOP if work.temporal else 1)
   return network + _VGG_FLOP * work.perceptual
 
@@ -173,23 +175,23 @@ def check_fits(work: Work, free: Memory, *, smallest_window: int) -> None:
   )
 
 
-def _largest_window(work, free, smallest) -> int | None:
-  def fitting(count):
+def _largest_window(work: Work, free: Memory, smallest: int) -> int | None:
+  def fitting(count: int) -> bool:
     return fits(dataclasses.replace(work, frame_count=count), free)
 
   return _largest(smallest, work.frame_count - 1, fitting)
 
 
-def _smaller(work, free) -> list[str]:
+def _smaller(work: Work, free: Memory) -> list[str]:
   """The largest size of about the same aspect, with fewer levels if that must be."""
   height, width = work.size
   for levels in range(work.levels, 0, -1):
     step = 2**levels
 
-    def scaled(rows, step=step):
+    def scaled(rows: int, step: int = step) -> tuple[int, int]:
       return rows * step, max(3, round(rows * width / height)) * step
 
-    def fitting(rows, levels=levels, scaled=scaled):
+    def fitting(rows: int, levels: int = levels, scaled: Scale = scaled) -> bool:
       return fits(dataclasses.replace(work, size=scaled(rows), levels=levels), free)
 
     rows = _largest(3, -(-height // step) - 1, fitting)
@@ -200,7 +202,7 @@ def _smaller(work, free) -> list[str]:
 
 
 def _largest(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
-  """The largest number of `low .. high` that holds, where all below it hold, too."""
+  """The largest number of `low .. high` that holds, where all below it hold as well."""
   if low > high or not holds(low):
     return None
   while low < high:
@@ -230,13 +232,13 @@ def describe_memory(work: Work, free: Memory) -> str:
   )
 
 
-def _of(what, wanted, free):
+def _of(what: str, wanted: float, free: int | None) -> str:
   return f"about {_size(wanted)} of {what}" + (
     "" if free is None else f" ({_size(free)} free)"
   )
 
 
-def _size(count):
+def _size(count: float) -> str:
   if count < 1e9:
     return f"{count / 1e6:.0f} MB"
   return f"{count / 1e9:,.1f} GB"

@@ -1,11 +1,9 @@
 """The output folder of a run: what is in it, and whose it is."""
 
 import contextlib
-import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,8 +13,8 @@ from dipvid_jax.media.image_sequence import ImageSequence
 from dipvid_jax.media.images import frame_path, write_image, write_images
 from dipvid_jax.media.sources import os_reason
 from dipvid_jax.media.video_writing import write_video
+from dipvid_jax.runs.config_file import check_same_config, write_config
 from dipvid_jax.runs.window_files import WindowFiles
-from dipvid_jax.storage.atomic import replacing
 from dipvid_jax.storage.locks import sole_writer
 from dipvid_jax.storage.rows import append_row, keep_rows
 from dipvid_jax.types import Video
@@ -35,22 +33,18 @@ _RESULTS = (
 _FOLDERS = ("checkpoints", "flow")
 _CONFIG = "config.json"
 _LAST_WRITTEN = "full.mp4"
-# What turns off a key of another version; of most it is 0, "", False or None.
-_OFF = {"networks": 1}
-# The key beside the config's own that tells the run's frames and holes from others.
-INPUT_FINGERPRINT = "input_sha256"
 
 
 class RunFolder:
   """Paths and writers of one run's output.
 
-  `inpainted.mp4`, `frames/` (stitched), `full.mp4`, `full/` (the network's), `preview.png`, `config.json`,
-  `metrics.jsonl`, `rounds.jsonl`, `report.html` and its parts in `report/`,
-  `checkpoints/`, `flow/`.
+  `inpainted.mp4` and `frames/` (stitched), `full.mp4` and `full/` (the network's),
+  `preview.png`, `config.json`, `metrics.jsonl`, `rounds.jsonl`, `report.html` and its
+  parts in `report/`, `checkpoints/`, `flow/`.
   """
 
   def __init__(self, path: str | Path):
-    """Names the folder; nothing is made yet.
+    """Names the folder; makes nothing.
 
     Args:
       path: the folder.
@@ -62,7 +56,7 @@ class RunFolder:
     try:
       self.path.stat()
     except (FileNotFoundError, NotADirectoryError):
-      pass  # it will be made, or that will say why not
+      pass  # making it will say why it cannot be
     except (OSError, ValueError) as error:
       raise InputError(f"--output {path}: {os_reason(error)}") from error
     self.checkpoints = self.path / "checkpoints"
@@ -73,7 +67,7 @@ class RunFolder:
     self.rounds = self.path / "rounds.jsonl"
 
   def window_files(self, number: int, *, of: int) -> WindowFiles:
-    """Where a window keeps its states; the only window has the folders for itself.
+    """Where a window keeps its states; an only window has the folders to itself.
 
     Args:
       number: of the window, from 0.
@@ -90,7 +84,7 @@ class RunFolder:
     """Whether a run was begun here."""
     return (self.path / _CONFIG).exists()
 
-  def is_finished(self, config: dict[str, Any]) -> bool:
+  def is_finished(self, config: Mapping[str, object]) -> bool:
     """Whether a run of this config ended here.
 
     Args:
@@ -104,15 +98,15 @@ class RunFolder:
     """
     if not self.holds_run():
       return False
-    self._check_config(config)
+    check_same_config(self.path / _CONFIG, config)
     return (self.path / _LAST_WRITTEN).exists()
 
   def check(self, *, overwrite: bool, resume: bool) -> None:
-    """Makes sure that nothing of another run would be lost.
+    """Checks that nothing of another run would be lost.
 
     Args:
       overwrite: another run's files may be replaced.
-      resume: the folder's own run goes on.
+      resume: the folder's own run is resumed.
 
     Raises:
       InputError: it is a file, holds another run, or has none to resume.
@@ -130,7 +124,7 @@ class RunFolder:
     elif held and not overwrite:
       raise InputError(
         f"--output {self.path}: holds another run ({', '.join(held)}); name another "
-        f"folder, or add --resume to go on with it or --overwrite to replace it"
+        f"folder, or add --resume to continue it or --overwrite to replace it"
       )
 
   @contextlib.contextmanager
@@ -138,7 +132,7 @@ class RunFolder:
     """Makes the folder and keeps other runs out of it until the block ends.
 
     Args:
-      overwrite, resume: as `check`, which is done again: another run may have come
+      overwrite, resume: as `check`, which is repeated: another run may have come
         and gone since.
 
     Raises:
@@ -156,7 +150,7 @@ class RunFolder:
       yield
 
   def _sweep(self) -> None:
-    """Removes what a run that was killed was writing; none is writing now."""
+    """Removes the partial files of a killed run; none is being written now."""
     for path in (*self.path.rglob(".*.partial"), *self.path.rglob(".flow-*")):
       if path.is_dir():
         shutil.rmtree(path)
@@ -166,10 +160,10 @@ class RunFolder:
   def _unwritable(self, error: OSError) -> InputError:
     return InputError(f"--output {self.path}: cannot be written ({error.strerror})")
 
-  def create(self, config: dict[str, Any], *, resume: bool) -> None:
+  def create(self, config: Mapping[str, object], *, resume: bool) -> None:
     """Makes the folder and writes the config; clears what a replaced run left.
 
-    The stored flow stays: it is only reused where it fits.
+    The stored flow stays: it is reused only where it fits.
 
     Args:
       config: plain values, as JSON.
@@ -179,7 +173,7 @@ class RunFolder:
       InputError: the folder cannot be written, or was begun with another config.
     """
     if resume:
-      self._check_config(config)
+      check_same_config(self.path / _CONFIG, config)
       return
     try:
       self.path.mkdir(parents=True, exist_ok=True)
@@ -189,59 +183,20 @@ class RunFolder:
           shutil.rmtree(held)
         else:
           held.unlink(missing_ok=True)
-      with replacing(self.path / _CONFIG) as partial:
-        partial.write_text(json.dumps(config, indent=2) + "\n")
+      write_config(self.path / _CONFIG, config)
     except OSError as error:
       raise self._unwritable(error) from error
 
-  def _check_config(self, config):
-    """A run goes on only with the settings that it began with."""
-    try:
-      begun = json.loads((self.path / _CONFIG).read_text())
-      if not isinstance(begun, dict):
-        raise ValueError("not an object")
-    except (OSError, ValueError) as error:
-      raise InputError(
-        f"{self.path / _CONFIG}: cannot be read; start anew with --overwrite"
-      ) from error
-    # The same files may have moved; the others change nothing of a result.
-    ignored = {"video", "mask", "tfds", "output", "checkpoint_minutes", "preview_every"}
-    now = json.loads(json.dumps(config))
-    if not now.get("window"):
-      ignored.add("overlap")
-    if INPUT_FINGERPRINT not in now:
-      ignored.add(INPUT_FINGERPRINT)
-    keys = sorted((now.keys() | begun.keys()) - ignored)
-    # A run of another version has no value of some keys, which then count as off.
-    off = {key: _OFF.get(key) for key in keys}
-    changed = [
-      key
-      for key in keys
-      if (now.get(key, off[key]) or None) != (begun.get(key, off[key]) or None)
-    ]
-    if len(changed) > 1 and INPUT_FINGERPRINT in changed:
-      changed.remove(INPUT_FINGERPRINT)  # another size or mask setting changes it, too
-    if changed == [INPUT_FINGERPRINT]:
-      raise InputError(
-        f"--resume: {self.path / _CONFIG}: that run began with other frames or another"
-        " mask; give those, or name another folder"
-      )
-    if changed:
-      raise InputError(
-        f"--resume: {self.path / _CONFIG} differs from this config in "
-        f"{', '.join(f'{key} ({begun.get(key)} there, {now.get(key)} here)' for key in changed)}"
-      )
-
-  def append_metrics(self, row: dict[str, Any]) -> None:
+  def append_metrics(self, row: Mapping[str, object]) -> None:
     """Adds a line to `metrics.jsonl`."""
     append_row(self.metrics, row)
 
-  def append_round(self, row: dict[str, Any]) -> None:
+  def append_round(self, row: Mapping[str, object]) -> None:
     """Adds a line to `rounds.jsonl`."""
     append_row(self.rounds, row)
 
   def keep_metrics(self, *, window: int, updates: int) -> None:
-    """Drops a window's lines after so many updates: a resumed run writes them again.
+    """Drops a window's lines after some updates: a resumed run writes them again.
 
     Args:
       window: from 1.
@@ -276,14 +231,14 @@ class RunFolder:
   def write_videos(self, like: Video) -> str:
     """Writes `inpainted.mp4` and `full.mp4` from the frames, shown as the input is.
 
-    H.264 wants even sides: in the videos, not in the images, an odd side repeats its
-    last row or column.
+    H.264 needs even sides: the videos, not the images, repeat the last row or column
+    of an odd side.
 
     Args:
       like: the input, for its count, times, pixel aspect and sound.
 
     Returns:
-      What of the sound was left out, in one line; empty where nothing was.
+      What part of the sound was left out, in one line; empty if none was.
     """
     left_out = ""
     for name, folder in (("inpainted.mp4", self.frames), (_LAST_WRITTEN, self.full)):

@@ -15,7 +15,7 @@ from dipvid_jax.method.program import (
   describe_work,
 )
 from dipvid_jax.method.requirements import check_fits, describe, free_memory
-from dipvid_jax.runs.folder import INPUT_FINGERPRINT
+from dipvid_jax.runs.config_file import INPUT_FINGERPRINT
 from dipvid_jax.runs.source import Source, read_source, source_name
 from dipvid_jax.runs.windows import Window, plan_windows
 from dipvid_jax.terminal import say

@@ -4,9 +4,9 @@ import time
 
 from dipvid_jax.media.image_sequence import ImageSequence
 from dipvid_jax.media.pixels import to_levels
-from dipvid_jax.method.config import StoppingConfig
 from dipvid_jax.method.pipeline import Inpainted
 from dipvid_jax.method.recipes import shipped_recipes
+from dipvid_jax.method.settings import StoppingConfig
 from dipvid_jax.report.page import write_report
 from dipvid_jax.report.parts import ReportParts
 from dipvid_jax.report.stage_times import StageTimes

@@ -12,7 +12,8 @@ from dipvid_jax.media.masks import check_hole, dilate, read_mask
 from dipvid_jax.media.placement import Placement, place
 from dipvid_jax.media.preparation import prepare_holes
 from dipvid_jax.media.video_reading import read_video
-from dipvid_jax.method.config import Config, SourceConfig
+from dipvid_jax.method.config import Config
+from dipvid_jax.method.settings import SourceConfig
 from dipvid_jax.terminal import stage
 from dipvid_jax.types import Video
 

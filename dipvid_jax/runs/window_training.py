@@ -16,7 +16,7 @@ from flow import VideoFlow, stored_video_flow
 
 
 def window_seed(seed: int, number: int) -> int:
-  """The seed of a window: the run's own for the first, a branch of it for the others."""
+  """The seed of a window: the run's own for the first, then a branch of it each."""
   if not number:
     return seed
   return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

@@ -1,13 +1,14 @@
 """Files of rows that grow while a run goes on: a JSON object a line."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dipvid_jax.storage.atomic import replacing
 
 
-def append_row(path: Path, row: dict[str, Any]) -> None:
+def append_row(path: Path, row: Mapping[str, object]) -> None:
   """Adds a line."""
   with path.open("a") as file:
     file.write(json.dumps(row) + "\n")

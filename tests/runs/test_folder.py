@@ -9,7 +9,8 @@ import pytest
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.media.video_reading import read_video
-from dipvid_jax.runs.folder import INPUT_FINGERPRINT, RunFolder
+from dipvid_jax.runs.config_file import INPUT_FINGERPRINT
+from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.types import Video
 
 CONFIG = {"video": "a.mp4", "output": "out", "size": (96, 192), "seed": 0, "levels": 5}
