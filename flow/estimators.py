@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 import jax
@@ -13,6 +13,7 @@ from flow.errors import InputError
 from flow.pwcnet.checkpoints import load_pwcnet
 from flow.pwcnet.network import PWCNet
 from flow.pwcnet.weights import SHIPPED_WEIGHTS, holds_own_weights, read_weights
+from flow.types import Variables
 
 ESTIMATORS = ("dis", "pwcnet", "auto")
 
@@ -65,7 +66,7 @@ class PWCNetEstimator:
 
   def __init__(
     self,
-    variables: dict[str, Any],
+    variables: Variables,
     identity: str,
     *,
     network: PWCNet | None = None,

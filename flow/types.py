@@ -1,13 +1,20 @@
 """Types that more than one folder of this package, or its users, need."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import jax
 import numpy as np
 import optax
+from jaxtyping import PyTree
 
 AnyArray = jax.Array | np.ndarray
 """An argument of a function in JAX; NumPy arrays are converted."""
+
+Params: TypeAlias = PyTree
+"""Parameters of a network, as Flax has them."""
+
+Variables: TypeAlias = dict[str, Params]
+"""What `apply` of a Flax module takes: `{"params": ...}`."""
 
 
 class TrainState(NamedTuple):
@@ -19,6 +26,6 @@ class TrainState(NamedTuple):
     step: scalar int32, updates done.
   """
 
-  params: Any
+  params: Params
   opt_state: optax.OptState
   step: jax.Array

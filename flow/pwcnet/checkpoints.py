@@ -19,6 +19,7 @@ import numpy as np
 from flow.errors import InputError
 from flow.pwcnet import network
 from flow.pwcnet.torch_files import read_torch_file
+from flow.types import Variables
 
 _WORDS = ("One", "Two", "Thr", "Fou", "Fiv", "Six")
 _OFFICIAL_UNUSED = frozenset({"deconv2.weight", "deconv2.bias"})
@@ -42,7 +43,7 @@ class _Naming(NamedTuple):
   unused: frozenset[str]
 
 
-def load_pwcnet(path: str | Path) -> dict[str, Any]:
+def load_pwcnet(path: str | Path) -> Variables:
   """Reads PWC-Net weights from a PyTorch file, without PyTorch.
 
   Args:
@@ -60,7 +61,7 @@ def load_pwcnet(path: str | Path) -> dict[str, Any]:
   return pwcnet_variables(read_torch_file(path), source=str(path))
 
 
-def pwcnet_variables(tensors: dict[str, np.ndarray], *, source: str) -> dict[str, Any]:
+def pwcnet_variables(tensors: dict[str, np.ndarray], *, source: str) -> Variables:
   """Arranges PyTorch's PWC-Net tensors as the variables of `PWCNet`.
 
   Args:

@@ -6,14 +6,16 @@ units of 20 pixels of the frame.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from flow.pwcnet.correlation import cost_volume
 from flow.warp import backward_warp
+
+Precision = str | jax.lax.Precision | None
 
 ENCODER_CHANNELS = (16, 32, 64, 96, 128, 196)
 """Feature channels of levels 1 .. 6."""
@@ -54,8 +56,8 @@ class _Conv(nn.Module):
   stride: int = 1
   dilation: int = 1
   linear: bool = False
-  precision: Any = None
-  dtype: Any = None
+  precision: Precision = None
+  dtype: DTypeLike | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -77,8 +79,8 @@ class _Encoder(nn.Module):
   """The feature pyramid of one frame."""
 
   channels: Sequence[int] = ENCODER_CHANNELS
-  dtype: Any = None
-  precision: Any = None
+  dtype: DTypeLike | None = None
+  precision: Precision = None
 
   @nn.compact
   def __call__(self, image: jax.Array) -> list[jax.Array]:
@@ -103,8 +105,9 @@ class _Decoder(nn.Module):
 
   level: int
   channels: Sequence[int] = DECODER_CHANNELS
-  dtype: Any = None  # of the dense convolutions; flow keeps the dtype of the params
-  precision: Any = None
+  # Of the dense convolutions; flow keeps the dtype of the parameters.
+  dtype: DTypeLike | None = None
+  precision: Precision = None
 
   def _upsample(self, x: jax.Array, name: str) -> jax.Array:
     # For stride 2 and a 4x4 kernel, lax's "SAME" pads the dilated input by 2 on each
@@ -159,8 +162,8 @@ class _ContextNetwork(nn.Module):
   """Dilated convolutions that refine the flow of the finest level."""
 
   channels: Sequence[int] = CONTEXT_CHANNELS
-  dtype: Any = None
-  precision: Any = None
+  dtype: DTypeLike | None = None
+  precision: Precision = None
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -201,8 +204,8 @@ class PWCNet(nn.Module):
   encoder_channels: Sequence[int] = ENCODER_CHANNELS
   decoder_channels: Sequence[int] = DECODER_CHANNELS
   context_channels: Sequence[int] = CONTEXT_CHANNELS
-  dtype: Any = None
-  precision: Any = jax.lax.Precision.HIGHEST
+  dtype: DTypeLike | None = None
+  precision: Precision = jax.lax.Precision.HIGHEST
 
   def __call__(self, first: jax.Array, second: jax.Array) -> jax.Array:
     """Estimates the flow from `first` to `second`.
@@ -246,8 +249,8 @@ class PWCNet(nn.Module):
         f"got {first.shape} and {second.shape}"
       )
     work_size = _work_size(*first.shape[1:3])
-    types = {"dtype": self.dtype, "precision": self.precision}
-    encoder = _Encoder(self.encoder_channels, **types, name="encoder")
+    dtype, precision = self.dtype, self.precision
+    encoder = _Encoder(self.encoder_channels, dtype, precision, name="encoder")
     first_features, second_features = (
       # RGB -> BGR: the published weights were trained on OpenCV's channel order.
       encoder(_resize(image[..., ::-1], *work_size))
@@ -256,11 +259,13 @@ class PWCNet(nn.Module):
     flows: list[jax.Array] = []
     result = None
     for level in range(COARSEST_LEVEL, FINEST_LEVEL - 1, -1):
-      decoder = _Decoder(level, self.decoder_channels, **types, name=f"decoder{level}")
+      decoder = _Decoder(
+        level, self.decoder_channels, dtype, precision, name=f"decoder{level}"
+      )
       result = decoder(first_features[level - 1], second_features[level - 1], result)
       flows.append(result[0])
     assert result is not None  # for the type checker: there are levels
-    context = _ContextNetwork(self.context_channels, **types, name="context")
+    context = _ContextNetwork(self.context_channels, dtype, precision, name="context")
     flows[-1] += context(result[1])
     return flows
 
@@ -268,8 +273,8 @@ class PWCNet(nn.Module):
 def make_network(
   variant: str,
   *,
-  dtype: Any = None,
-  precision: Any = jax.lax.Precision.HIGHEST,
+  dtype: DTypeLike | None = None,
+  precision: Precision = jax.lax.Precision.HIGHEST,
 ) -> PWCNet:
   """Makes a variant of the network.
 

@@ -6,7 +6,6 @@ by its path, for example `params/decoder2/flow/conv/kernel`, in Flax's layout.
 
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ import numpy as np
 
 from flow.errors import InputError
 from flow.pwcnet.network import SIZE_MULTIPLE, VARIANTS, PWCNet, make_network
+from flow.types import Params, Variables
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights" / "pwc_net.npz"
 """The package's own weights; the file exists only if they ship."""
@@ -21,7 +21,7 @@ SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights" / "pwc_net.npz"
 _VARIANT = "variant"
 
 
-def write_weights(path: str | Path, params: Any, *, variant: str) -> None:
+def write_weights(path: str | Path, params: Params, *, variant: str) -> None:
   """Writes parameters as float16.
 
   Args:
@@ -52,7 +52,7 @@ def holds_own_weights(path: str | Path) -> bool:
     return False
 
 
-def read_weights(path: str | Path) -> tuple[PWCNet, dict[str, Any]]:
+def read_weights(path: str | Path) -> tuple[PWCNet, Variables]:
   """Reads what `write_weights` wrote.
 
   Args:
@@ -98,7 +98,7 @@ def read_weights(path: str | Path) -> tuple[PWCNet, dict[str, Any]]:
   return network, jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 
 
-def _by_name(tree: Any) -> dict[str, Any]:
+def _by_name(tree: Params) -> dict[str, jax.Array]:
   return {
     "/".join(key.key for key in path): leaf
     for path, leaf in jax.tree.leaves_with_path(tree)

@@ -1,10 +1,10 @@
 """Learning rate and optimiser, with a state of 2 bytes per parameter."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import optax
+
+from flow.types import Params
 
 DECAYS = ("cosine", "steps")
 _WEIGHT_DECAY = 0.0004  # of the paper
@@ -72,5 +72,5 @@ def make_optimizer(learning_rate: optax.Schedule) -> optax.GradientTransformatio
   )
 
 
-def _kernels(params: Any) -> Any:
+def _kernels(params: Params) -> Params:
   return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
