@@ -244,7 +244,6 @@ def test_object_numbers_are_not_looked_for_in_holes(built, tmp_path, capsys):
     (["--masks-per-segment", "0"], "--masks-per-segment: must be 1 or more"),
     (["--masks-per-segment", "4"], "there are 3; lower --masks-per-segment, or add"),
     (["--seed", "-1"], "--seed: must be 0 or more, got -1"),
-    (["--size", "0x9"], "--size: must be 1 or more, got 0"),
   ],
 )
 def test_bad_input_is_one_line_and_makes_nothing(
@@ -257,11 +256,12 @@ def test_bad_input_is_one_line_and_makes_nothing(
   assert not (tmp_path / "set").exists()
 
 
-def test_a_size_that_is_none_is_refused(sources, tmp_path, capsys):
+@pytest.mark.parametrize("size", ["192,384", "0x9"])
+def test_a_size_that_is_none_is_refused(sources, tmp_path, capsys, size):
   with pytest.raises(SystemExit) as exit_info:
-    compose(sources, tmp_path / "set", "--size", "192,384")
+    compose(sources, tmp_path / "set", "--size", size)
   assert exit_info.value.code == 2
-  assert "192,384 is not HEIGHTxWIDTH" in capsys.readouterr().err
+  assert f"{size!r} is not height x width" in capsys.readouterr().err
 
 
 def test_a_folder_that_holds_a_set_is_left_alone(sources, built, capsys):
