@@ -49,14 +49,14 @@ def set_xla_flags(*, deterministic: bool = False) -> None:
   os.environ["XLA_FLAGS"] = " ".join(flags)
 
 
-def _runs_on_cpu():
+def _runs_on_cpu() -> bool:
   platforms = os.environ.get("JAX_PLATFORMS", "")
   if platforms:
     return platforms.split(",")[0] == "cpu"
   return not any(map(_is_installed, _GPU_PLUGINS))
 
 
-def _is_installed(package):
+def _is_installed(package: str) -> bool:
   try:
     importlib.metadata.version(package)
   except importlib.metadata.PackageNotFoundError:

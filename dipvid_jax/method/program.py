@@ -30,6 +30,7 @@ from dipvid_jax.training.schedule import (
   usable_strides,
 )
 from dipvid_jax.training.step import (
+  CreateState,
   TrainState,
   make_create_state,
   make_train_step,
@@ -40,7 +41,6 @@ from dipvid_jax.types import Batch, HasStep, Outputs
 # Parameters and noises each draw from their own branch of the seed.
 PARAMS_KEY, NOISE_KEY = 0, 1
 
-CreateState = Callable[[jax.Array, jax.Array], TrainState]
 PrepareBatch = Callable[[Batch], Batch]
 
 

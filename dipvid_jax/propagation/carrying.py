@@ -8,9 +8,8 @@ import numpy as np
 from flow import PairFlow, find_scenes, scene_flow
 
 _KNOWN_BELOW = 1e-3  # share of the hole in a sampled pixel that still counts as known
-_AGREEMENT_SCALE = (
-  0.15  # mean difference of the sides' colours that leaves 1/e of trust
-)
+# The mean difference of the two sides' colours that leaves 1/e of the trust.
+_AGREEMENT_SCALE = 0.15
 _AGEING = 0.05  # trust lost with every further frame
 
 
@@ -21,7 +20,7 @@ class Carried(NamedTuple):
     frames: `[T, H, W, 3]` float32 RGB in [0, 1]: the input outside the hole, carried
       pixels inside, the given filling where none arrived.
     confidence: `[T, H, W, 1]` float32 in [0, 1]: 1 outside the hole, 0 where nothing
-      arrived, between them for carried pixels.
+      arrived, in between for carried pixels.
   """
 
   frames: np.ndarray
@@ -46,8 +45,9 @@ def carry_known_pixels(
 ) -> Carried:
   """Follows the flow from each hole pixel to the first frame that shows it.
 
-  Nothing is carried from one scene to another, by `flow.find_scenes`. The way is followed through the chain of frames, in both directions in time; the
-  pixel found is sampled once, so long chains do not blur.
+  The flow is followed from frame to frame, in both directions in time, and the pixel
+  found is sampled once, so long chains do not blur. Nothing is carried across a cut
+  (`flow.find_scenes`).
 
   Args:
     filled: `[T, H, W, 3]` float32 RGB in [0, 1], some filling in the hole, which is
@@ -70,7 +70,9 @@ def carry_known_pixels(
   return Carried(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _carry_in_scene(filled, hole_masks, pairs):
+def _carry_in_scene(
+  filled: np.ndarray, hole_masks: np.ndarray, pairs: PairFlow
+) -> Carried:
   frames = filled.copy()
   confidence = 1 - (hole_masks > 0).astype(np.float32)
   for t in range(len(filled)):
@@ -87,7 +89,7 @@ def _carry_in_scene(filled, hole_masks, pairs):
   return Carried(frames, confidence)
 
 
-def _confidence(sides, total):
+def _confidence(sides: list[_Arrivals], total: np.ndarray) -> np.ndarray:
   """The better side's weight, lowered where both arrive and disagree."""
   best = np.maximum(*(side.weights for side in sides))
   both = np.minimum(*(side.weights for side in sides)) > 0
@@ -96,7 +98,14 @@ def _confidence(sides, total):
   return np.where(total > 0, best * agreement, 0)
 
 
-def _follow(frames, hole_masks, pairs, t, start, step) -> _Arrivals:
+def _follow(
+  frames: np.ndarray,
+  hole_masks: np.ndarray,
+  pairs: PairFlow,
+  t: int,
+  start: np.ndarray,
+  step: int,
+) -> _Arrivals:
   """Follows points of frame t in one direction in time until a frame shows them."""
   ways = (pairs.forward, pairs.backward)
   count, height, width = frames.shape[:3]
@@ -127,7 +136,9 @@ def _follow(frames, hole_masks, pairs, t, start, step) -> _Arrivals:
   return _Arrivals(colours, weights)
 
 
-def _sample(image, points, interpolation=cv2.INTER_LINEAR):
+def _sample(
+  image: np.ndarray, points: np.ndarray, interpolation: int = cv2.INTER_LINEAR
+) -> np.ndarray:
   """`[H, W, C]` sampled at `[P, 2]` points (x, y): `[P, C]`; the border repeats."""
   x, y = (np.ascontiguousarray(points[:, axis, None]) for axis in (0, 1))
   sampled = cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)

@@ -1,4 +1,4 @@
-"""Simple inpainting to compare with."""
+"""Telea's inpainting of single frames: a filling to begin with, and to compare with."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ def telea(frames: np.ndarray, hole_masks: np.ndarray) -> np.ndarray:
   return np.where(hole_masks > 0, filled / 255, frames.astype(np.float32))
 
 
-def _inpaint(frame, hole):
+def _inpaint(frame: np.ndarray, hole: np.ndarray) -> np.ndarray:
   # Beside the frame's edge OpenCV reads some pixels of the hole: they must not be
   # the content that a comparison keeps from the other methods.
   hidden = frame.copy()

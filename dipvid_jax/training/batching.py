@@ -79,7 +79,7 @@ def put_flow(video_flow: VideoFlow, hole_masks: np.ndarray) -> DeviceFlow:
     forward_hole = _pair_holes(earlier, later, pairs.forward)
     backward_hole = _pair_holes(later, earlier, pairs.backward)
 
-    def both(forward, backward, t=t):
+    def both(forward: np.ndarray, backward: np.ndarray, t: int = t) -> np.ndarray:
       # Indexed by the source frame: i for forward pairs, i + t for backward ones.
       rest = [(0, 0)] * (forward.ndim - 1)
       return np.stack(
@@ -124,7 +124,9 @@ def pair_hole_mask(
 _pair_hole_mask = jax.jit(pair_hole_mask)
 
 
-def _pair_holes(hole_i, hole_j, flow_ij):
+def _pair_holes(
+  hole_i: np.ndarray, hole_j: np.ndarray, flow_ij: np.ndarray
+) -> np.ndarray:
   pairs = zip(hole_i, hole_j, flow_ij, strict=True)
   return np.stack(
     [np.asarray(_pair_hole_mask(i[None], j[None], f[None])[0]) > 0 for i, j, f in pairs]

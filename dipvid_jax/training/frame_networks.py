@@ -9,10 +9,9 @@ import numpy as np
 
 from dipvid_jax.training.batching import DeviceClip, take_batch
 from dipvid_jax.training.fit import FitVisits
-from dipvid_jax.training.step import Metrics, TrainState, Update
+from dipvid_jax.training.step import CreateState, Metrics, TrainState, Update
 from dipvid_jax.types import Batch, Outputs
 
-CreateState = Callable[[jax.Array, jax.Array], TrainState]
 _Carry = tuple[TrainState, tuple[jax.Array, jax.Array]]  # network; best image and loss
 
 

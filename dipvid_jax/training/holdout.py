@@ -1,10 +1,10 @@
 """Known pixels that no loss sees: a quality figure while the hole's truth is unknown.
 
-Squares of pixels are drawn in every frame anew, so what one hides is seen in other
-frames, as it is with a hole that moves. Training treats them as hole, and nothing is
-carried into them or out of them: what is measured is the network alone. Two things
-they are not hidden from: the known flow, which is estimated with them in view, and
-the mirrored border that `prepare` adds to a padded frame.
+Every frame has other squares of pixels, so what one hides is seen in other frames, as
+with a hole that moves. Training treats them as hole, and nothing is carried into them
+or out of them: the network alone is measured. They are not hidden from the known flow,
+which is estimated with them in view, nor from the mirrored border that `prepare` adds
+to a padded frame.
 """
 
 import cv2
@@ -50,7 +50,9 @@ def draw_holdout(hole_masks: np.ndarray, *, fraction: float, seed: int) -> np.nd
   )[..., None]
 
 
-def _draw_frame(hole, *, count, side, generator):
+def _draw_frame(
+  hole: np.ndarray, *, count: int, side: int, generator: np.random.Generator
+) -> np.ndarray:
   around = np.ones((2 * _GAP + 1, 2 * _GAP + 1), np.uint8)
   free = 1 - cv2.dilate(hole.astype(np.uint8), around)
   held_out = np.zeros(hole.shape, np.float32)
@@ -80,7 +82,7 @@ def hide_held_out(
     frames: `[T, H, W, 3]` float32 RGB in [0, 1].
     hole_masks: `[T, H, W, 1]` float32, 1 = hole.
     holdout: `[T, H, W, 1]` float32, 1 = held out.
-    fill_hole: fill the hole anew, too; its filling may have looked at the squares.
+    fill_hole: also fill the hole again; its filling may have read the squares.
 
   Returns:
     `[T, H, W, 3]` float32; `frames` where nothing is held out.

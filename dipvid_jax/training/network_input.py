@@ -43,7 +43,7 @@ def scene_coordinates(pairs: PairFlow) -> np.ndarray:
   return np.stack([grid + moved[t] for t in range(count)])
 
 
-def _chain(step, rest, grid):
+def _chain(step: np.ndarray, rest: np.ndarray, grid: np.ndarray) -> np.ndarray:
   """The way of one step and, from where it ends, the rest of the way."""
   x, y = np.moveaxis(grid + step, -1, 0)
   border = cv2.BORDER_REPLICATE
@@ -69,7 +69,7 @@ def moving_noise(
   x, y = (jnp.asarray(coordinates[..., axis]) for axis in (0, 1))
 
   @jax.jit
-  def sample(layer):
+  def sample(layer: jax.Array) -> jax.Array:
     return jax.scipy.ndimage.map_coordinates(layer, [y, x], order=1, mode="wrap")
 
   return jnp.stack([sample(layer) for layer in canvas], axis=-1)

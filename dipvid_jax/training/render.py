@@ -11,6 +11,7 @@ from dipvid_jax.training.step import Params
 from dipvid_jax.types import Outputs
 
 Render = Callable[..., Outputs]
+OnWindow = Callable[[int, int], None]
 
 
 def make_render(model: nn.Module, *, batch_size: int, flow_channels: int = 0) -> Render:
@@ -32,12 +33,14 @@ def make_render(model: nn.Module, *, batch_size: int, flow_channels: int = 0) ->
   """
 
   @jax.jit
-  def render_window(params, noise, start):
+  def render_window(params: Params, noise: jax.Array, start: jax.Array) -> Outputs:
     window = jax.lax.dynamic_slice_in_dim(noise, start, batch_size)
     outputs = cast(Outputs, model.apply({"params": params}, window))
     return outputs._replace(flow=outputs.flow[..., :flow_channels])
 
-  def render(params: Params, noise: jax.Array, on_window=None) -> Outputs:
+  def render(
+    params: Params, noise: jax.Array, on_window: OnWindow | None = None
+  ) -> Outputs:
     kept = []
     windows = inference_windows(len(noise), batch_size)
     for start, rows in windows:

@@ -159,13 +159,15 @@ def visits_left(visits: list[Visit], updates_done: int) -> list[Visit]:
   )
 
 
-def _shuffled_forever(triples, generator) -> Iterator[tuple[int, int, int]]:
+def _shuffled_forever(
+  triples: list[tuple[int, int, int]], generator: np.random.Generator
+) -> Iterator[tuple[int, int, int]]:
   while True:
     for index in generator.permutation(len(triples)):
       yield triples[index]
 
 
-def _cut(visits, max_updates):
+def _cut(visits: list[Visit], max_updates: int | None) -> list[Visit]:
   """The visits up to exactly `max_updates` updates."""
   if max_updates is not None:
     kept, left = [], max_updates

@@ -1,7 +1,7 @@
 """One update, and the scan over the updates of a batch."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -10,11 +10,11 @@ import optax
 
 from dipvid_jax.training.objective import Losses
 from dipvid_jax.types import Batch, Outputs
-from flow.types import TrainState
+from flow.types import Params, TrainState, Variables
 
-Params = Any
 Metrics = dict[str, jax.Array]
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+CreateState = Callable[[jax.Array, jax.Array], TrainState]
 Update = Callable[[TrainState, Batch], tuple[TrainState, Metrics, Outputs]]
 
 
@@ -40,7 +40,7 @@ def create_train_state(
   return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
 
 
-def _init(model, key, sample):
+def _init(model: nn.Module, key: jax.Array, sample: jax.Array) -> Variables:
   traced = any(isinstance(x, jax.core.Tracer) for x in (key, sample))
   # Only the outermost of nested compilations takes options.
   return jax.jit(model.init, compiler_options=None if traced else _run_once_options())(
@@ -50,7 +50,7 @@ def _init(model, key, sample):
 
 def make_create_state(
   model: nn.Module, optimizer: optax.GradientTransformation
-) -> Callable[[jax.Array, jax.Array], TrainState]:
+) -> CreateState:
   """Compiles `create_train_state` for many networks of one kind.
 
   Args:
@@ -61,13 +61,13 @@ def make_create_state(
     `create_state(key, sample)` to the state before the first update.
   """
 
-  def create_state(key, sample):
+  def create_state(key: jax.Array, sample: jax.Array) -> TrainState:
     return create_train_state(key, model=model, optimizer=optimizer, sample=sample)
 
   return jax.jit(create_state, compiler_options=_run_once_options())
 
 
-def _run_once_options():
+def _run_once_options() -> dict[str, str] | None:
   """Dozens of random generators that run once: compiling them well takes longer."""
   on_cpu = jax.default_backend() == "cpu"
   return {"xla_backend_optimization_level": "0"} if on_cpu else None
@@ -76,7 +76,7 @@ def _run_once_options():
 def make_update(
   model: nn.Module, optimizer: optax.GradientTransformation, *, losses: Losses
 ) -> Update:
-  """Makes the pure function of one update that also returns what the network made.
+  """Makes the pure function of one update that also returns the network's outputs.
 
   Args:
     model: maps noise `[N, H, W, C]` to `Outputs`.
@@ -95,10 +95,11 @@ def make_update(
     raise ValueError("a train step needs at least one loss")
 
   def update(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics, Outputs]:
-    def loss_fn(params):
+    def loss_fn(params: Params) -> tuple[jax.Array, tuple[Metrics, Outputs]]:
       outputs = cast(Outputs, model.apply({"params": params}, batch.noise))
       values = {name: loss.function(outputs, batch) for name, loss in losses.items()}
-      total = sum(losses[name].weight * value for name, value in values.items())
+      weighted = (losses[name].weight * value for name, value in values.items())
+      total = cast(jax.Array, sum(weighted))
       return total, (values | {"loss": total}, outputs)
 
     grads, (metrics, outputs) = jax.grad(loss_fn, has_aux=True)(state.params)
@@ -156,7 +157,7 @@ def fit_batch(
     `(state, metrics)`: the state after, and each metric stacked to `[inner_steps]`.
   """
 
-  def body(state, _):
+  def body(state: TrainState, _: None) -> tuple[TrainState, Metrics]:
     return train_step(state, batch)
 
   return scan(body, state, None, length=inner_steps)

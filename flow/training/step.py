@@ -10,13 +10,14 @@ import optax
 from flow.procedural import FlowPair, draw_pair
 from flow.pwcnet.network import FLOW_UNIT, SIZE_MULTIPLE, PWCNet
 from flow.training.losses import downscale_flow, multiscale_loss
-from flow.types import TrainState
+from flow.types import Params, TrainState
 
 _FINEST_LEVEL = 2
 _ENCODER_GAIN = 1.2
 _IMAGE_GAIN = 4.0  # frames vary by a fourth of their range
 
-FitFlow = Callable[..., tuple[TrainState, dict[str, jax.Array]]]
+Metrics = dict[str, jax.Array]
+FitFlow = Callable[..., tuple[TrainState, Metrics]]
 
 
 def create_flow_state(
@@ -34,14 +35,14 @@ def create_flow_state(
   """
 
   @jax.jit
-  def create(key):
+  def create(key: jax.Array) -> TrainState:
     params = _initial_params(key, network)
     return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
 
   return create(key)
 
 
-def _initial_params(key, network):
+def _initial_params(key: jax.Array, network: PWCNet) -> Params:
   frame = jax.ShapeDtypeStruct((1, SIZE_MULTIPLE, SIZE_MULTIPLE, 3), jnp.float32)
   shapes = jax.eval_shape(network.init, key, frame, frame)["params"]
   paths, structure = jax.tree.flatten_with_path(shapes)
@@ -55,7 +56,7 @@ def _initial_params(key, network):
   return jax.tree.unflatten(structure, leaves)
 
 
-def _initial(names, drawn):
+def _initial(names: Sequence[str], drawn: jax.Array) -> jax.Array:
   """Turns normal numbers into a tensor's first values.
 
   He et al.'s scale, zero biases, and a tenth of the scale where flow comes out. The
@@ -99,7 +100,7 @@ def draw_batch(
     The pairs, each field with B in front.
   """
 
-  def draw(key):
+  def draw(key: jax.Array) -> FlowPair:
     return draw_pair(key, height=height, width=width, strides=strides, family=family)
 
   return jax.vmap(draw)(jax.random.split(key, batch_size))
@@ -124,14 +125,14 @@ def make_fit_flow(
     `fit_flow(state, data_key, *, updates)` to `(state, metrics)`, the metrics
     `[updates]` each: `loss`, `end_point_error` in pixels at a quarter of the size, and
     `gradient_norm`. The key of an update is `data_key` folded with its step, so that
-    training goes on with the same pairs wherever it was interrupted. The state is
+    training continues with the same pairs wherever it was interrupted. The state is
     donated.
   """
 
-  def train_step(state, data_key):
+  def train_step(state: TrainState, data_key: jax.Array) -> tuple[TrainState, Metrics]:
     pair = draw(jax.random.fold_in(data_key, state.step))
 
-    def loss_fn(params):
+    def loss_fn(params: Params) -> tuple[jax.Array, jax.Array]:
       flows = network.apply(
         {"params": params}, pair.first, pair.second, method="levels"
       )
@@ -156,7 +157,9 @@ def make_fit_flow(
     # XLA:CPU has no fast gradient of a convolution inside a loop.
     one_update = jax.jit(train_step, donate_argnums=0)
 
-    def fit_flow(state, data_key, *, updates):
+    def fit_flow(
+      state: TrainState, data_key: jax.Array, *, updates: int
+    ) -> tuple[TrainState, Metrics]:
       rows = []
       for _ in range(updates):
         state, metrics = one_update(state, data_key)
@@ -165,8 +168,10 @@ def make_fit_flow(
 
     return fit_flow
 
-  def scan_flow(state, data_key, *, updates):
-    def body(state, _):
+  def scan_flow(
+    state: TrainState, data_key: jax.Array, *, updates: int
+  ) -> tuple[TrainState, Metrics]:
+    def body(state: TrainState, _: None) -> tuple[TrainState, Metrics]:
       return train_step(state, data_key)
 
     return jax.lax.scan(body, state, None, length=updates)

@@ -1,0 +1,210 @@
+"""What carried and filled pixels are worth on this clip, measured where it is known.
+
+Copies of the hole are laid over known parts of the clip and filled like the hole
+itself; there the truth is at hand. From them follows the squared error to expect of a
+carried pixel by its confidence, and of a filled one by its depth in the hole.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from dipvid_jax.propagation.carrying import Carried, carry_known_pixels
+from dipvid_jax.propagation.telea import telea
+from flow import PairFlow, complete_video_flow
+
+# Of the errors of equally confident carried pixels: a copy also hides what moves by
+# itself or is uncovered nowhere, and a few pixels far off would decide for all.
+LARGEST_LEFT_OUT = 0.05
+_COPIES = 6
+_BINS = 12
+_SMALLEST = 1e-5  # of an expected error: half a level of 8 bits, squared
+
+ErrorModel = Callable[[np.ndarray], np.ndarray]
+
+
+class HoleCopies(NamedTuple):
+  """The pixels under all copies of the hole.
+
+  Attributes:
+    where: `[P, 3]` int, frame, row and column.
+    confidence: `[P]` float, of the carried pixels; 0 where none arrived.
+    depth: `[P]` float, distance to the nearest known pixel, in pixels.
+    carried: `[P, 3]` float RGB, what carrying gives there.
+    filled: `[P, 3]` float RGB, what Telea gives there.
+    truth: `[P, 3]` float RGB, the clip.
+  """
+
+  where: np.ndarray
+  confidence: np.ndarray
+  depth: np.ndarray
+  carried: np.ndarray
+  filled: np.ndarray
+  truth: np.ndarray
+
+
+class Weights(NamedTuple):
+  """How carried and filled pixels are mixed, an array of one shape each.
+
+  Attributes:
+    share: of the carried pixel in the mixture, in [0, 1].
+    trust: in the carried pixel as a target of the training, in [0, 1].
+    error: expected squared error of the mixture.
+  """
+
+  share: np.ndarray
+  trust: np.ndarray
+  error: np.ndarray
+
+
+def carry(filled: np.ndarray, hole_masks: np.ndarray, pairs: PairFlow) -> Carried:
+  """Completes the flow in the hole and carries known pixels along it.
+
+  Args:
+    filled: `[T, H, W, 3]` float32 RGB in [0, 1], the hole filled.
+    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
+    pairs: flow at stride 1, as it was estimated.
+
+  Returns:
+    The carried clip.
+  """
+  (completed,) = complete_video_flow((pairs,), hole_masks)
+  return carry_known_pixels(filled, hole_masks, completed)
+
+
+def measure_copies(
+  filled: np.ndarray,
+  hole_masks: np.ndarray,
+  pairs: PairFlow,
+  *,
+  generator: np.random.Generator,
+) -> HoleCopies:
+  """Carries and fills under copies of the hole.
+
+  Args:
+    filled: `[T, H, W, 3]` float32 RGB in [0, 1], the hole filled.
+    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
+    pairs: flow at stride 1, as it was estimated.
+    generator: draws where the copies lie.
+
+  Returns:
+    The pixels of all copies.
+  """
+  copies = [_measure_copy(filled, hole_masks, pairs, generator) for _ in range(_COPIES)]
+  return HoleCopies(*map(np.concatenate, zip(*copies, strict=True)))
+
+
+def _measure_copy(
+  filled: np.ndarray,
+  hole_masks: np.ndarray,
+  pairs: PairFlow,
+  generator: np.random.Generator,
+) -> HoleCopies:
+  """One copy. The hole's own pixels are also hidden, and count for nothing."""
+  height, width = hole_masks.shape[1:3]
+  shift = (
+    generator.integers(-height // 3, height // 3 + 1),
+    generator.integers(-width // 2, width // 2 + 1),
+  )
+  copy = np.roll(hole_masks, shift, axis=(1, 2))
+  hidden = np.maximum(copy, hole_masks)
+  known = ((copy > 0) & (hole_masks == 0))[..., 0]
+  carried = carry(filled, hidden, pairs)
+  return HoleCopies(
+    where=np.argwhere(known),
+    confidence=carried.confidence[known][:, 0],
+    depth=hole_depth(hidden)[known],
+    carried=carried.frames[known],
+    filled=telea(filled, hidden)[known],
+    truth=filled[known],
+  )
+
+
+def hole_depth(hole_masks: np.ndarray) -> np.ndarray:
+  """Distance of every pixel to the nearest known one.
+
+  Args:
+    hole_masks: `[T, H, W, 1]`, above 0 = hole.
+
+  Returns:
+    `[T, H, W]` float32, pixels; 0 outside the hole.
+  """
+  return np.stack(
+    [
+      cv2.distanceTransform(
+        (mask[..., 0] > 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+      )
+      for mask in hole_masks
+    ]
+  )
+
+
+def learn_to_weigh(
+  copies: HoleCopies,
+) -> Callable[[np.ndarray, np.ndarray], Weights]:
+  """Fits the errors under the copies.
+
+  Carried and filled pixels are mixed by their inverse errors, the best for independent
+  guesses. The trust in a carried pixel as a target is measured with no error left out.
+
+  Args:
+    copies: from `measure_copies`.
+
+  Returns:
+    A function of confidence and depth, `[P]` each, to `Weights` of `[P]`.
+  """
+  arrived = copies.confidence > 0
+  confidence = copies.confidence[arrived]
+  off = squared_error(copies.carried, copies.truth)[arrived]
+  by_confidence = fit_rising(-confidence, off, leave_out=LARGEST_LEFT_OUT)
+  by_confidence_with_all = fit_rising(-confidence, off)
+  by_depth = fit_rising(copies.depth, squared_error(copies.filled, copies.truth))
+
+  def weigh(confidence: np.ndarray, depth: np.ndarray) -> Weights:
+    of_filled = by_depth(depth)
+    ratio = by_confidence(-confidence) / of_filled
+    ratio_with_all = by_confidence_with_all(-confidence) / of_filled
+    share = np.where(confidence > 0, 1 / (1 + ratio), 0)
+    trust = np.where(confidence > 0, 1 / (1 + np.square(ratio_with_all)), 0)
+    return Weights(share, trust, (1 - share) * of_filled)
+
+  return weigh
+
+
+def squared_error(frames: np.ndarray, truth: np.ndarray) -> np.ndarray:
+  """The mean over the channels of the squared difference, `[..]` of `[.., 3]`."""
+  return np.mean(np.square(frames - truth), axis=-1)
+
+
+def fit_rising(
+  x: np.ndarray, error: np.ndarray, *, leave_out: float = 0.0
+) -> ErrorModel:
+  """Fits the mean error as a function that rises with x.
+
+  Samples are put into groups of equal size along x; between the groups' centres it is
+  linear. Pooling (isotonic regression) would lower a group's mean because of later
+  ones; the running maximum never expects less than was measured.
+
+  Args:
+    x: `[P]` float.
+    error: `[P]` float.
+    leave_out: share of each group's largest errors that does not count.
+
+  Returns:
+    A function of any array of x to errors; 1, the largest there is, without samples.
+  """
+  if not len(x):
+    return lambda at: np.ones(np.shape(at))
+  order = np.argsort(x, kind="stable")
+  groups = np.array_split(order, min(_BINS, len(x)))
+  centres = np.array([x[group].mean() for group in groups])
+  means = np.array([_trimmed_mean(error[group], leave_out) for group in groups])
+  means = np.maximum(np.maximum.accumulate(means), _SMALLEST)
+  return lambda at: np.interp(at, centres, means)
+
+
+def _trimmed_mean(error: np.ndarray, leave_out: float) -> np.floating:
+  kept = np.sort(error)[: max(1, round((1 - leave_out) * len(error)))]
+  return kept.mean()
