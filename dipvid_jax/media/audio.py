@@ -4,10 +4,10 @@ import contextlib
 import fractions
 import heapq
 import pathlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import av
+from av.container import InputContainer
 
 from dipvid_jax.media import sources
 from dipvid_jax.storage import atomic
@@ -44,7 +44,7 @@ def add_audio(video: pathlib.Path, source: pathlib.Path) -> str:
   return ""
 
 
-def _open(path: pathlib.Path) -> Any:
+def _open(path: pathlib.Path) -> InputContainer:
   return av.open(
     sources.ffmpeg_url(path),
     container_options={"protocol_whitelist": "file"},
@@ -52,9 +52,11 @@ def _open(path: pathlib.Path) -> Any:
   )
 
 
-def _copy(video, given, kept) -> None:
+def _copy(
+  video: pathlib.Path, given: InputContainer, kept: Sequence[av.AudioStream]
+) -> None:
   pictures = given.streams.video[0]
-  first_frame = (pictures.start_time or 0) * pictures.time_base
+  first_frame = (pictures.start_time or 0) * (pictures.time_base or 0)
   with contextlib.ExitStack() as files:
     partial = files.enter_context(atomic.replacing(video))
     silent = files.enter_context(_open(video))
@@ -75,8 +77,10 @@ def _copy(video, given, kept) -> None:
       both.mux(packet)
 
 
-def _moved(packets, *, by) -> Iterator[tuple[fractions.Fraction, av.Packet]]:
-  """Packets moved in time by so many seconds, each behind its new time."""
+def _moved(
+  packets: Iterable[av.Packet], *, by: fractions.Fraction | int
+) -> Iterator[tuple[fractions.Fraction, av.Packet]]:
+  """Packets moved in time by a number of seconds, each after its new time."""
   for packet in packets:
     if not packet.size:
       continue  # it ends the stream
@@ -89,5 +93,5 @@ def _moved(packets, *, by) -> Iterator[tuple[fractions.Fraction, av.Packet]]:
     yield packet.dts * packet.time_base, packet
 
 
-def _codec(stream) -> str:
+def _codec(stream: av.AudioStream) -> str:
   return stream.codec_context.codec.canonical_name

@@ -8,12 +8,15 @@ import dataclasses
 import functools
 import importlib
 import pathlib
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from dipvid_jax.errors import InputError
+
+Features = Mapping[str, Any]  # of TensorFlow Datasets, by name
 
 _IDS_SHOWN = 5
 _DEEPEST = 3  # name, config and version lie between a data folder and its sets
@@ -202,7 +205,7 @@ class VideoSet:
     split, index = self.places[video_id]
     return self._read(split, index, path)
 
-  def _read(self, split, index, path):
+  def _read(self, split: str, index: int, path: Sequence[str]) -> Any:
     features = self._tfds.features.FeaturesDict(
       self._part(self._builder.info.features, path)
     )
@@ -216,12 +219,12 @@ class VideoSet:
     return functools.reduce(lambda held, name: held[name], path, value)
 
   @functools.cached_property
-  def _records(self):
+  def _records(self) -> Mapping[str, Sequence[bytes]]:
     """What is stored, by split and index."""
     raw = self._tfds.decode.DeserializeMethod.RAW_BYTES
     return self._builder.as_data_source(deserialize_method=raw)
 
-  def _part(self, features, path):
+  def _part(self, features: Features, path: Sequence[str]) -> dict[str, Any]:
     """The features, of which only the one at `path` is left."""
     name, *rest = path
     if not rest:
@@ -231,7 +234,7 @@ class VideoSet:
       part = self._tfds.features.Sequence(part)
     return {name: part}
 
-  def _open(self):
+  def _open(self) -> Any:
     folder = pathlib.Path(self.name)
     if not folder.is_dir():
       return self._open_by_name()
@@ -249,7 +252,7 @@ class VideoSet:
         f"{sets[0]}: cannot be opened ({str(error).splitlines()[0]})"
       ) from error
 
-  def _open_by_name(self):
+  def _open_by_name(self) -> Any:
     # Not tfds.builder, which runs the code that would make a set that is not there.
     module = importlib.import_module("tensorflow_datasets.core.read_only_builder")
     try:
@@ -261,6 +264,6 @@ class VideoSet:
       ) from error
 
 
-def _holds(features, path) -> bool:
+def _holds(features: Features, path: Sequence[str]) -> bool:
   name, *rest = path
   return name in features and (not rest or _holds(features[name], rest))

@@ -5,25 +5,27 @@ Arrays are uint8, `[H, W]` grey or `[H, W, 3]` RGB.
 
 import contextlib
 import dataclasses
+import io
 import pathlib
 import re
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
-import av
 import cv2
 import numpy as np
+from PIL import Image, ImageOps
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.media import sources
 from dipvid_jax.storage import atomic
 
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-_JPEG_MAGIC, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_JPEG_PICTURE, _JPEG_FILL = 0xFFDA, 0xFFFF
-_PNG_PALETTE = 3  # the colour type in a PNG's header
+# Of Pillow's decoders these alone: some others run programs.
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+_DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+_GREYS = ("1", "L")
+_PNG_MAGIC, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,17 +92,15 @@ def read_image(path: pathlib.Path) -> np.ndarray:
     InputError: the file cannot be read, is damaged, is no image, has an alpha
       channel, or more than 8 bits a sample.
   """
-  image = _decode(path, _read_bytes(path))
-  if image.dtype != np.uint8:
-    raise InputError(
-      f"{path}: has samples of type {image.dtype}; convert it to 8 bits a channel"
-    )
-  if image.ndim == 3 and image.shape[2] != 3:
+  image = _decode(path)
+  if image.has_transparency_data:
     raise InputError(
       f"{path}: has an alpha channel; save it without one (a mask belongs in a file"
       " of its own, grey, 255 in the hole)"
     )
-  return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+  if image.format == "JPEG":
+    image = ImageOps.exif_transpose(image)
+  return np.array(image.convert("L" if image.mode in _GREYS else "RGB"))
 
 
 def read_indexed_png(path: pathlib.Path) -> IndexedImage | None:
@@ -112,22 +112,13 @@ def read_indexed_png(path: pathlib.Path) -> IndexedImage | None:
   Raises:
     InputError: the file cannot be read or is damaged.
   """
-  data = _read_bytes(path)
-  if not data.startswith(_PNG_MAGIC):
+  image = _decode(path)
+  if image.format != "PNG" or image.mode != "P" or image.palette is None:
     return None
-  chunks = _png_chunks(path, data)
-  if chunks[b"IHDR"][9] != _PNG_PALETTE:
-    return None
-  # OpenCV would expand the palette to colours; FFmpeg's decoder hands out numbers.
-  try:
-    frame = av.CodecContext.create("png", "r").decode(av.Packet(data))[0]
-    indices, _ = frame.to_ndarray()
-  except (av.FFmpegError, IndexError, ValueError) as error:
-    raise _damaged(path) from error
   palette = np.zeros((256, 3), np.uint8)
-  colours = np.frombuffer(chunks.get(b"PLTE", b""), np.uint8).reshape(-1, 3)
+  colours = np.frombuffer(image.palette.tobytes(), np.uint8).reshape(-1, 3)
   palette[: len(colours)] = colours
-  return IndexedImage(indices=np.array(indices), palette=palette)
+  return IndexedImage(indices=np.array(image), palette=palette)
 
 
 def iter_folder(folder: pathlib.Path) -> Iterator[np.ndarray]:
@@ -213,84 +204,51 @@ def format_size(shape: tuple[int, ...]) -> str:
   return f"{shape[0]}x{shape[1]}"
 
 
-def _read_bytes(path: pathlib.Path) -> bytes:
+def _decode(path: pathlib.Path) -> Image.Image:
+  """Opens an image and decodes all of it, so that damage shows here."""
   try:
     data = path.read_bytes()
   except OSError as error:
     raise InputError(f"{path}: {sources.os_reason(error)}") from error
   if not data:
     raise InputError(f"{path}: the file is empty (0 bytes)")
-  return data
-
-
-def _decode(path: pathlib.Path, data: bytes) -> np.ndarray:
-  """Decodes as OpenCV does: grey, BGR or BGRA of any sample type."""
-  if data.startswith(_PNG_MAGIC):
-    _png_chunks(path, data)
-  # IMREAD_UNCHANGED alone shows an alpha channel, and alone ignores the orientation.
-  if data.startswith(_JPEG_MAGIC):
-    if not _jpeg_ends(data):
-      raise _damaged(path)
-    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
-  else:
-    flags = cv2.IMREAD_UNCHANGED
+  if data.startswith(_PNG_MAGIC) and _PNG_END not in data:
+    raise _damaged(path)  # Pillow does without the end
   try:
-    with _quiet_opencv():
-      image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-  except cv2.error as error:
+    with _quiet_pillow():
+      image = Image.open(io.BytesIO(data), formats=_FORMATS)
+      deep = _is_deep(image)
+      image.load()
+  except (*_DECODE_ERRORS, Image.UnidentifiedImageError) as error:
     raise _damaged(path) from error
-  if image is None:
-    raise _damaged(path)
+  if deep:
+    raise InputError(
+      f"{path}: has more than 8 bits a sample; convert it to 8 bits a channel"
+    )
   return image
 
 
+def _is_deep(image: Image.Image) -> bool:
+  """Whether samples have more than 8 bits; Pillow would silently cut those of colour."""
+  tiles = getattr(image, "tile", None)  # what is still to be decoded, and its layout
+  layout = str(tiles[0].args) if tiles else ""
+  return ";16" in layout or image.mode in ("I", "F")
+
+
 def _damaged(path: pathlib.Path) -> InputError:
-  return InputError(f"{path}: cannot be read as an image; it is damaged or not one")
-
-
-def _png_chunks(path: pathlib.Path, data: bytes) -> dict[bytes, bytes]:
-  """Splits a PNG into its chunks and checks that all are there and intact.
-
-  Done here because libpng reports damage on the terminal.
-  """
-  chunks: dict[bytes, bytes] = {}
-  position = len(_PNG_MAGIC)
-  while position + 12 <= len(data) and b"IEND" not in chunks:
-    length, name = struct.unpack_from(">I4s", data, position)
-    end = position + 8 + length
-    (checksum,) = struct.unpack(">I", data[end : end + 4].ljust(4, b"\0"))
-    if end + 4 > len(data) or zlib.crc32(data[position + 4 : end]) != checksum:
-      raise _damaged(path)
-    chunks[name] = data[position + 8 : end]
-    position = end + 4
-  if b"IEND" not in chunks or len(chunks.get(b"IHDR", b"")) != 13:
-    raise _damaged(path)
-  return chunks
-
-
-def _jpeg_ends(data: bytes) -> bool:
-  """Whether the picture data of a JPEG have an end marker.
-
-  Older OpenCV fills up with grey what is missing.
-  """
-  position = len(_JPEG_MAGIC)
-  while position + 4 <= len(data):
-    marker, length = struct.unpack_from(">HH", data, position)
-    if marker == _JPEG_PICTURE:
-      return data.find(_JPEG_END, position) >= 0
-    # A thumbnail, with an end marker of its own, lies within one of these segments.
-    position += 1 if marker == _JPEG_FILL else 2 + length
-  return False
+  return InputError(
+    f"{path}: cannot be read as an 8-bit image; it is damaged or not one"
+  )
 
 
 @contextlib.contextmanager
-def _quiet_opencv() -> Iterator[None]:
-  """Keeps OpenCV's own words about a bad file off the terminal: ours say it."""
-  # OpenCV 5 moved these two functions.
-  log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
-  level = log.getLogLevel()
-  log.setLogLevel(0)
+def _quiet_pillow() -> Iterator[None]:
+  """Lets large frames pass, and keeps warnings about odd metadata off the terminal."""
+  largest = Image.MAX_IMAGE_PIXELS
+  Image.MAX_IMAGE_PIXELS = None
   try:
-    yield
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")
+      yield
   finally:
-    log.setLogLevel(level)
+    Image.MAX_IMAGE_PIXELS = largest

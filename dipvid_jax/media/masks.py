@@ -4,7 +4,7 @@ In memory a mask is `[T, H, W, 1]` uint8 grey, 255 in the hole; above 127 counts
 """
 
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -106,7 +106,7 @@ def dilate(mask: np.ndarray, pixels: int) -> np.ndarray:
 def _read_video(path: pathlib.Path, size: tuple[int, int], expected: int) -> np.ndarray:
   """Reads `[T, H, W]` grey values of a mask video of any length."""
 
-  def grey_frames():
+  def grey_frames() -> Iterator[np.ndarray]:
     for frame in video_reading.iter_frames(path):
       _check_size(path, frame.shape, size)
       yield cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
@@ -125,7 +125,7 @@ def _read_images(
     return stack(_each(files, size, _read_grey), expected=len(files))
   present: set[int] = set()
 
-  def chosen():
+  def chosen() -> Iterator[np.ndarray]:
     for labels in _each(files, size, _read_labels):
       present.update(np.flatnonzero(np.bincount(labels.ravel())).tolist())
       yield np.where(labels == object_id, np.uint8(255), np.uint8(0))
@@ -140,7 +140,11 @@ def _read_images(
   return masks
 
 
-def _each(files, size, read) -> Iterator[np.ndarray]:
+def _each(
+  files: list[pathlib.Path],
+  size: tuple[int, int],
+  read: Callable[[pathlib.Path], np.ndarray],
+) -> Iterator[np.ndarray]:
   for file in files:
     image = read(file)
     _check_size(file, image.shape, size)

@@ -38,8 +38,8 @@ def lead_over(
   return missing
 
 
-def _around(hole, *, margin) -> tuple[slice, slice]:
-  """The rows and columns of the hole, and some more on every side."""
+def _around(hole: np.ndarray, *, margin: int) -> tuple[slice, slice]:
+  """The rows and columns of the hole, and a margin on every side."""
   left, top, width, height = cv2.boundingRect(hole.astype(np.uint8))
   return (
     slice(max(0, top - margin), top + height + margin),
@@ -47,7 +47,9 @@ def _around(hole, *, margin) -> tuple[slice, slice]:
   )
 
 
-def _missing(surroundings, generated, hole, pixels):
+def _missing(
+  surroundings: np.ndarray, generated: np.ndarray, hole: np.ndarray, pixels: float
+) -> np.ndarray:
   inside = hole.astype(np.uint8)
   distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
   weight = np.clip(1 - (distance - 1) / pixels, 0, 1) * inside
@@ -58,5 +60,5 @@ def _missing(surroundings, generated, hole, pixels):
   return weight[..., None] * average
 
 
-def _smooth(image, width):
+def _smooth(image: np.ndarray, width: float) -> np.ndarray:
   return cv2.GaussianBlur(image, (0, 0), width, borderType=cv2.BORDER_CONSTANT)

@@ -114,7 +114,7 @@ def write_video(
         container.mux(packet)
 
 
-def _bounded(max_bytes, timestamps):
+def _bounded(max_bytes: int, timestamps: Timestamps) -> dict[str, str]:
   """x264's options for a file of limited size: what leaves its buffer is limited."""
   seconds = max(float(timestamps.ticks[-1] * timestamps.time_base), 1e-3)
   buffered = min(seconds, 1.0)
@@ -128,7 +128,13 @@ def _bounded(max_bytes, timestamps):
   }
 
 
-def _check(path, frames, frame_rate, timestamps, pixel_aspect) -> tuple[int, int]:
+def _check(
+  path: pathlib.Path | str,
+  frames: np.ndarray | ImageSequence,
+  frame_rate: fractions.Fraction,
+  timestamps: Timestamps | None,
+  pixel_aspect: fractions.Fraction | int,
+) -> tuple[int, int]:
   """Checks what can be known beforehand; returns the frames' (H, W)."""
   if isinstance(frames, np.ndarray):
     images.check_frames(frames)

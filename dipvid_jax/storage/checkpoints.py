@@ -6,21 +6,13 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import jax
 import orbax.checkpoint as ocp
 
 from dipvid_jax.storage.atomic import replacing
-
-
-class HasStep(Protocol):
-  """A training state: a pytree that counts its updates in `step`."""
-
-  @property
-  def step(self) -> Any:
-    """Scalar int, updates done."""
-
+from dipvid_jax.types import HasStep
 
 State = TypeVar("State", bound=HasStep)
 
@@ -90,7 +82,7 @@ class Checkpoints:
         self._put_aside(step)
     return None
 
-  def _put_aside(self, step):
+  def _put_aside(self, step: int) -> None:
     """Frees the number of a checkpoint, but keeps what is in it."""
     aside = self._folder / f"{step}.unreadable"
     shutil.rmtree(aside, ignore_errors=True)
@@ -122,5 +114,7 @@ def _checksums(checkpoint: Path) -> str:
   for path in sorted(checkpoint.rglob("[!.]*")):
     if path.is_file() and path.name != _CHECKSUMS:
       name = path.relative_to(checkpoint).as_posix()
-      lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n")
+      with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+      lines.append(f"{digest}  {name}\n")
   return "".join(lines)

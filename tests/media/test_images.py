@@ -127,12 +127,12 @@ BAD_IMAGES = {
   "16 bits": (
     lambda d: png(d, "7.png", FRAMES[0].astype(np.uint16) * 257),
     "7.png",
-    "uint16.* 8 bits",
+    "more than 8 bits a sample",
   ),
   "float": (
     lambda d: png(d, "7.tif", FRAMES[0].astype(np.float32)),
     "7.tif",
-    "float32.* 8 bits",
+    "as an 8-bit image",
   ),
   "empty file": (lambda d: (d / "7.png").touch(), "7.png", "empty .0 bytes"),
   "text": (lambda d: (d / "7.png").write_text("x" * 99), "7.png", "damaged or not"),
