@@ -20,8 +20,11 @@ def make_parser() -> argparse.ArgumentParser:
   )
   parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
   parser.add_argument("--suite", nargs="+", choices=SUITES, default=list(SUITES))
-  parser.add_argument("--quick", action="store_true",
-    help="the updates alone, shorter calls: under ten minutes on two cores")  # fmt: skip
+  parser.add_argument(
+    "--quick",
+    action="store_true",
+    help="the updates alone, shorter calls: under ten minutes on two cores",
+  )
   parser.add_argument("--repeats", type=int, help="timed calls of each row")
   parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there")
   return parser

@@ -57,7 +57,8 @@ def study_features(
   config = method_config("flow", size=truth.shape[1:3], settings=settings)
   if config.network.levels < 5:
     raise InputError(
-      f"config.levels: stride 32 needs five levels at least, got {config.network.levels}"
+      "config.levels: stride 32 needs five levels at least, got "
+      f"{config.network.levels}"
     )
   start = (len(truth) - _FRAMES) // 2
   window = slice(start, start + _FRAMES)

@@ -37,31 +37,82 @@ class Break(NamedTuple):
 
 
 BREAKS = (
-  Break("padding mode", "dipvid_jax/networks/generator.py", 'mode="reflect"', 'mode="edge"',
-    ("tests/networks/test_generator.py", _GOLDENS)),
-  Break("BatchNorm epsilon", "dipvid_jax/networks/generator.py", "_EPSILON = 1e-5", "_EPSILON = 1e-4",
-    ("tests/networks/test_generator.py", _GOLDENS)),
-  Break("align-corners", "flow/warp.py", "+ flow[..., 0]",
-    "* (width / (width - 1)) - 0.5 + flow[..., 0]", ("tests/flow/test_warp.py",)),
-  Break("flow channel order", "dipvid_jax/training/batching.py", "2 * direction", "2 * (1 - direction)",
-    ("tests/training/test_batching.py",)),
-  Break("a mask's polarity", "dipvid_jax/training/losses.py",
-    "(prediction - target) * (1 - hole_mask))", "(prediction - target) * hole_mask)",
-    ("tests/training/test_losses.py",)),
-  Break("stop-gradient", "dipvid_jax/training/losses.py", "jax.lax.stop_gradient(reference)", "reference",
-    ("tests/training/test_losses.py",)),
-  Break("loss divisor", "dipvid_jax/training/losses.py",
+  Break(
+    "padding mode",
+    "dipvid_jax/networks/generator.py",
+    'mode="reflect"',
+    'mode="edge"',
+    ("tests/networks/test_generator.py", _GOLDENS),
+  ),
+  Break(
+    "BatchNorm epsilon",
+    "dipvid_jax/networks/generator.py",
+    "_EPSILON = 1e-5",
+    "_EPSILON = 1e-4",
+    ("tests/networks/test_generator.py", _GOLDENS),
+  ),
+  Break(
+    "align-corners",
+    "flow/warp.py",
+    "+ flow[..., 0]",
+    "* (width / (width - 1)) - 0.5 + flow[..., 0]",
+    ("tests/flow/test_warp.py",),
+  ),
+  Break(
+    "flow channel order",
+    "dipvid_jax/training/batching.py",
+    "2 * direction",
+    "2 * (1 - direction)",
+    ("tests/training/test_batching.py",),
+  ),
+  Break(
+    "a mask's polarity",
+    "dipvid_jax/training/losses.py",
+    "(prediction - target) * (1 - hole_mask))",
+    "(prediction - target) * hole_mask)",
+    ("tests/training/test_losses.py",),
+  ),
+  Break(
+    "stop-gradient",
+    "dipvid_jax/training/losses.py",
+    "jax.lax.stop_gradient(reference)",
+    "reference",
+    ("tests/training/test_losses.py",),
+  ),
+  Break(
+    "loss divisor",
+    "dipvid_jax/training/losses.py",
     "jnp.mean(jnp.square((prediction - target) * (1 - hole_mask)))",
-    "jnp.mean(jnp.square((prediction - target) * (1 - hole_mask))) / jnp.mean(1 - hole_mask)",
-    ("tests/training/test_losses.py",)),
-  Break("upsampling", "dipvid_jax/networks/upsample_conv.py", "if phase == 0", "if phase == 1",
-    ("tests/networks/test_generator.py", "tests/networks/test_upsample_conv.py", _GOLDENS)),
-  Break("cost volume order", "flow/pwcnet/correlation.py",
-    "displacement // side, displacement % side", "displacement % side, displacement // side",
-    ("tests/flow/pwcnet/test_correlation.py",)),
-  Break("visibility threshold", "flow/consistency.py", "THRESHOLD = 0.5", "THRESHOLD = 0.6",
-    ("tests/flow/test_consistency.py",)),
-)  # fmt: skip
+    "jnp.mean(jnp.square((prediction - target) * (1 - hole_mask)))"
+    " / jnp.mean(1 - hole_mask)",
+    ("tests/training/test_losses.py",),
+  ),
+  Break(
+    "upsampling",
+    "dipvid_jax/networks/upsample_conv.py",
+    "if phase == 0",
+    "if phase == 1",
+    (
+      "tests/networks/test_generator.py",
+      "tests/networks/test_upsample_conv.py",
+      _GOLDENS,
+    ),
+  ),
+  Break(
+    "cost volume order",
+    "flow/pwcnet/correlation.py",
+    "displacement // side, displacement % side",
+    "displacement % side, displacement // side",
+    ("tests/flow/pwcnet/test_correlation.py",),
+  ),
+  Break(
+    "visibility threshold",
+    "flow/consistency.py",
+    "THRESHOLD = 0.5",
+    "THRESHOLD = 0.6",
+    ("tests/flow/test_consistency.py",),
+  ),
+)
 
 
 def failed_tests(broken: Break) -> list[str]:

@@ -150,7 +150,7 @@ def mask_facts(clip: Clip) -> MaskFacts:
 
 
 def _hole_centre(mask: np.ndarray) -> np.ndarray:
-  """(y, x) of the hole's pixel nearest to its mean, as fractions; NaN without a hole."""
+  """(y, x) of the hole's pixel nearest to its mean, as fractions; else NaN."""
   pixels = np.argwhere(mask)
   if not len(pixels):
     return np.full(2, np.nan)

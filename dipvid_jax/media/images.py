@@ -229,7 +229,7 @@ def _decode(path: pathlib.Path) -> Image.Image:
 
 
 def _is_deep(image: Image.Image) -> bool:
-  """Whether samples have more than 8 bits; Pillow would silently cut those of colour."""
+  """Whether samples have more than 8 bits; Pillow silently cuts those of colour."""
   tiles = getattr(image, "tile", None)  # what is still to be decoded, and its layout
   layout = str(tiles[0].args) if tiles else ""
   return ";16" in layout or image.mode in ("I", "F")

@@ -42,7 +42,7 @@ def make_learning_rate(
 
 
 def make_optimizer(learning_rate: optax.Schedule) -> optax.GradientTransformation:
-  """Adafactor with momentum, instead of Adam: its state, and so the resume file, is small.
+  """Adafactor with momentum: its state, and so the resume file, is smaller than Adam's.
 
   Adam keeps two float32 numbers for each parameter. Here the second moment of a
   kernel is stored as its means over the input and over the output channels, and the

@@ -54,11 +54,13 @@ def test_garbage_in_the_hole_changes_no_bit(tmp_path):
   results = {}
   for name, content in contents.items():
     write_images(tmp_path / name, content)
-    code = inpaint.main([
-      *("--config", "fast.py", "--video", str(tmp_path / name)),
-      *("--mask", str(tmp_path / "masks"), "--output", str(tmp_path / f"out-{name}")),
-      *(f"--config.{key}={value}" for key, value in _SMALL.items()),
-    ])  # fmt: skip
+    code = inpaint.main(
+      [
+        *("--config", "fast.py", "--video", str(tmp_path / name)),
+        *("--mask", str(tmp_path / "masks"), "--output", str(tmp_path / f"out-{name}")),
+        *(f"--config.{key}={value}" for key, value in _SMALL.items()),
+      ]
+    )
     assert code == 0
     results[name] = read_video(tmp_path / f"out-{name}" / "frames").frames
   np.testing.assert_array_equal(results["one"], results["other"])
@@ -106,9 +108,18 @@ def test_a_missing_stride_1_leaves_no_folder(tmp_path, capsys):
   frames, masks = _clip()
   write_images(tmp_path / "clip", frames)
   write_images(tmp_path / "masks", masks.repeat(3, axis=-1))
-  arguments = ["--config", "fast.py", "--video", str(tmp_path / "clip"), "--mask",
-    str(tmp_path / "masks"), "--output", str(tmp_path / "out"), "--config.strides=(3,)",
-    "--config.batch_size=2"]  # fmt: skip
+  arguments = [
+    "--config",
+    "fast.py",
+    "--video",
+    str(tmp_path / "clip"),
+    "--mask",
+    str(tmp_path / "masks"),
+    "--output",
+    str(tmp_path / "out"),
+    "--config.strides=(3,)",
+    "--config.batch_size=2",
+  ]
   assert inpaint.main(arguments) == 2
   assert "need stride 1" in capsys.readouterr().err
   assert not (tmp_path / "out").exists()
@@ -150,9 +161,18 @@ def test_odd_sizes_come_back_as_they_were(tmp_path):
   frames, masks = _clip()
   write_images(tmp_path / "clip", frames[:6, :49, :89])
   write_images(tmp_path / "masks", masks[:6, :49, :89].repeat(3, axis=-1))
-  arguments = ["--config", "fast.py", "--video", str(tmp_path / "clip"), "--mask",
-    str(tmp_path / "masks"), "--output", str(tmp_path / "out"), "--config.max_updates=2",
-    *(f"--config.{key}={value}" for key, value in _SMALL.items())]  # fmt: skip
+  arguments = [
+    "--config",
+    "fast.py",
+    "--video",
+    str(tmp_path / "clip"),
+    "--mask",
+    str(tmp_path / "masks"),
+    "--output",
+    str(tmp_path / "out"),
+    "--config.max_updates=2",
+    *(f"--config.{key}={value}" for key, value in _SMALL.items()),
+  ]
   assert inpaint.main(arguments) == 0
   assert read_video(tmp_path / "out/frames").frames.shape == (6, 49, 89, 3)
   video = read_video(tmp_path / "out/inpainted.mp4")

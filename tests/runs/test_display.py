@@ -141,10 +141,19 @@ def test_a_whole_run_is_shown_and_heard_as_its_input(tmp_path, monkeypatch, capf
   mask = np.zeros((64, 48), np.uint8)  # upright, as the user sees the clip
   mask[10:30, 10:30] = 255
   media_files.write_png(tmp_path / "mask.png", mask)
-  code = inpaint.main([
-    *("--config", "vid.py", "--video", str(phone), "--mask", str(tmp_path / "mask.png")),
-    *("--output", str(tmp_path / "out"), "--config.levels=2", "--size=32x24"),
-  ])  # fmt: skip
+  code = inpaint.main(
+    [
+      *(
+        "--config",
+        "vid.py",
+        "--video",
+        str(phone),
+        "--mask",
+        str(tmp_path / "mask.png"),
+      ),
+      *("--output", str(tmp_path / "out"), "--config.levels=2", "--size=32x24"),
+    ]
+  )
   assert code == 0
   said = capfd.readouterr()
   assert "10 bits a sample are rounded to 8" in said.out and not said.err

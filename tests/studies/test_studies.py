@@ -1,4 +1,4 @@
-"""`bin/ablation`: the figures of its studies, and the command from a set to its table."""
+"""`bin/ablation`: the figures of its studies, and the way from a set to its table."""
 
 import csv
 import json
@@ -97,7 +97,9 @@ def test_the_time_slice_stacks_the_row_with_the_most_hole():
 
 
 def test_pictures_of_different_widths_are_stacked():
-  stacked = stack_labelled({"a": np.zeros((3, 60, 3), np.uint8), "b": np.full((2, 40, 3), 7, np.uint8)})  # fmt: skip
+  stacked = stack_labelled(
+    {"a": np.zeros((3, 60, 3), np.uint8), "b": np.full((2, 40, 3), 7, np.uint8)}
+  )
   assert stacked.shape == (20 + 3 + 20 + 2, 60, 3)
   assert (stacked[-2:, :40] == 7).all() and (stacked[-2:, 40:] == 255).all()
 

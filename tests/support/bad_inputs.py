@@ -315,21 +315,40 @@ BAD = [
   ("folder of one mask", mask_folder([MASK]), ("masks", "image file itself")),
   ("black mask", mask_image(MASK * 0), ("bad.png", "every frame is black")),
   ("white mask", mask_image(MASK * 0 + 255), ("bad.png", "--invert-mask")),
-  ("inverted to nothing", lambda f: {**mask_image(MASK * 0 + 255)(f), "invert-mask": None},
-    ("bad.png", "leave out --invert-mask")),
+  (
+    "inverted to nothing",
+    lambda f: {**mask_image(MASK * 0 + 255)(f), "invert-mask": None},
+    ("bad.png", "leave out --invert-mask"),
+  ),
   ("soft grey", mask_image(GREY), ("bad.png", "only up to 100", "255")),
   ("object numbers as mask", mask_image(MASK // 255), ("only up to 1", "--object")),
   ("mask with alpha", mask_image(RGBA), ("bad.png", "alpha channel")),
-  ("object not there", labels, ("labels.png", "no frame holds object 3", "there are 1")),
+  (
+    "object not there",
+    labels,
+    ("labels.png", "no frame holds object 3", "there are 1"),
+  ),
   ("object of a grey mask", flags(object=1), ("mask.png", "not object numbers")),
   ("object of a video", lambda f: {**mask_video()(f), "object": 1}, ("--object 1",)),
   ("object 0", flags(object=0), ("config.mask_object", "1 to 255")),
-  ("dilated over all", lambda f: {**mask_image(255 - MASK)(f), "dilate": 30},
-    ("leaves nothing to learn", "smaller --dilate")),
-  ("hole outside the crop", flags(**{"config.fit": "crop", "config.size": "12,36"}),
-    ('fit="crop"', 'fit="pad"')),
-  ("hole too small", lambda f: {**mask_image(np.pad([[np.uint8(255)]], ((9, 38), (9, 54))))(f),
-    "config.size": "12,16"}, ("no hole is left", "--dilate")),
+  (
+    "dilated over all",
+    lambda f: {**mask_image(255 - MASK)(f), "dilate": 30},
+    ("leaves nothing to learn", "smaller --dilate"),
+  ),
+  (
+    "hole outside the crop",
+    flags(**{"config.fit": "crop", "config.size": "12,36"}),
+    ('fit="crop"', 'fit="pad"'),
+  ),
+  (
+    "hole too small",
+    lambda f: {
+      **mask_image(np.pad([[np.uint8(255)]], ((9, 38), (9, 54))))(f),
+      "config.size": "12,16",
+    },
+    ("no hole is left", "--dilate"),
+  ),
   ("output is a file", output_is_a_file, ("out", "is a file")),
   ("output below a file", output_below_a_file, ("out", "Not a directory")),
   ("long output name", flags(output="x" * 300), ("--output", "too long")),
@@ -341,7 +360,11 @@ BAD = [
   ("another run's output", output_of_another_run, ("holds another run", "--overwrite")),
   ("nothing to resume", flags(resume=None), ("no run to resume",)),
   ("damaged config.json", damaged_config, ("config.json", "cannot be read")),
-  ("resume and overwrite", flags(resume=None, overwrite=None), ("--resume", "--overwrite")),
+  (
+    "resume and overwrite",
+    flags(resume=None, overwrite=None),
+    ("--resume", "--overwrite"),
+  ),
   ("no such config", flags(config="none.py"), ("none.py", "fast.py")),
   ("empty config name", flags(config=""), ("no such config",)),
   ("config: syntax", config_file("def get_config(:\n"), ("own.py", "SyntaxError")),
@@ -350,14 +373,22 @@ BAD = [
   ("config: a dict", config_file("def get_config():\n  return {}\n"), ("ConfigDict",)),
   ("config: typo", own_config("config.roundz = 3"), ("own.py", "roundz")),
   ("config: another type", own_config("config.rounds = 'many'"), ("rounds", "many")),
-  ("config: keys missing", config_file(
-    "import ml_collections\ndef get_config():\n  return ml_collections.ConfigDict()\n"),
-    ("own.py", "missing key", "batch_size", " more; begin with")),
-  ("config: type hidden", config_file(
-    "import ml_collections\nfrom dipvid_jax.method.recipes import load_recipe\n"
-    "def get_config():\n  kept = load_recipe('vid').to_dict()\n"
-    "  return ml_collections.ConfigDict({**kept, 'size': 'big'})\n"),
-    ("own.py", "size", "tuple", "big")),
+  (
+    "config: keys missing",
+    config_file(
+      "import ml_collections\ndef get_config():\n  return ml_collections.ConfigDict()\n"
+    ),
+    ("own.py", "missing key", "batch_size", " more; begin with"),
+  ),
+  (
+    "config: type hidden",
+    config_file(
+      "import ml_collections\nfrom dipvid_jax.method.recipes import load_recipe\n"
+      "def get_config():\n  kept = load_recipe('vid').to_dict()\n"
+      "  return ml_collections.ConfigDict({**kept, 'size': 'big'})\n"
+    ),
+    ("own.py", "size", "tuple", "big"),
+  ),
   ("unknown key", flags(**{"config.roundz": 1}), ("roundz",)),
   ("word for a number", flags(**{"config.rounds": "many"}), ("rounds", "many")),
   ("not a yes or no", flags(**{"config.carry": "maybe"}), ("carry", "maybe")),
@@ -376,4 +407,4 @@ BAD = [
   ("weights of text", weights(b"no weights"), ("weights.pth", "PyTorch")),
   ("weights of another network", weights(other_network), ("weights.pth", "PWC-Net")),
   ("hostile pickle", hostile_pickle, ("weights.pth",)),
-]  # fmt: skip
+]

@@ -115,7 +115,10 @@ def test_an_ellipse_is_turned_by_its_angle():
   angle = 0.5
   cover = covered(axes=jnp.array([20.0, 5.0]), angle=angle)
   mass = cover.sum()
-  moments = [(cover * a * b).sum() / mass for a, b in ((X - 32, X - 32), (X - 32, Y - 30), (Y - 30, Y - 30))]  # fmt: skip
+  moments = [
+    (cover * a * b).sum() / mass
+    for a, b in ((X - 32, X - 32), (X - 32, Y - 30), (Y - 30, Y - 30))
+  ]
   assert mass == pytest.approx(math.pi * 100, rel=0.02)
   turned = 0.5 * math.atan2(2 * moments[1], moments[0] - moments[2])
   assert turned == pytest.approx(angle, abs=0.02)

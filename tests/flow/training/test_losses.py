@@ -44,7 +44,10 @@ def value_and_gradient(flows, flow, robust):
 
 def test_the_truth_itself_has_no_loss_and_a_finite_gradient():
   flow = jnp.float32(FLOW)
-  truth = [jax.jit(downscale_flow, static_argnames="level")(flow, level=level) for level in WEIGHTS]  # fmt: skip
+  truth = [
+    jax.jit(downscale_flow, static_argnames="level")(flow, level=level)
+    for level in WEIGHTS
+  ]
   value, gradient = value_and_gradient(truth, flow, False)
   assert 0 <= value < 1e-3
   _, robust_gradient = value_and_gradient(truth, flow, True)
@@ -64,4 +67,6 @@ def test_far_errors_count_less_in_the_robust_loss():
 
 def test_other_sizes_are_refused():
   with pytest.raises(ValueError, match="level 6"):
-    multiscale_loss([jnp.zeros((2, 2, 2, 2)), *FLOWS[1:]], jnp.asarray(FLOW), robust=True)  # fmt: skip
+    multiscale_loss(
+      [jnp.zeros((2, 2, 2, 2)), *FLOWS[1:]], jnp.asarray(FLOW), robust=True
+    )
