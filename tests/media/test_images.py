@@ -1,9 +1,11 @@
 """Folders of images in, images out, and what is wrong with them."""
 
 import struct
+import zlib
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 from dipvid_jax.errors import InputError
@@ -60,18 +62,54 @@ def test_jpeg_grey_and_palette_images_become_rgb(tmp_path):
   np.testing.assert_array_equal(frames[2], np.array(media_files.DAVIS_PALETTE)[indices])
 
 
-def test_a_jpeg_is_turned_upright(tmp_path):
-  # An EXIF block with one entry, orientation 6: turn right by 90 degrees.
-  tiff = b"II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 0x112, 3, 1, 6, 0, 0)
+def insert_exif(path, entries):
+  """Gives a JPEG an EXIF block, whose header announces one entry."""
+  tiff = b"II*\0\x08\0\0\0" + struct.pack("<H", 1) + entries
   block = b"Exif\0\0" + tiff
-  path = media_files.write_png(tmp_path / "0.jpg", FRAMES[0])
-  plain = video_reading.read_video(tmp_path).frames[0]
   data = path.read_bytes()
   marker = b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
   path.write_bytes(data[:2] + marker + data[2:])
-  np.testing.assert_array_equal(
-    video_reading.read_video(tmp_path).frames[0], np.rot90(plain, -1)
-  )
+
+
+def test_a_jpeg_is_turned_upright(tmp_path):
+  path = media_files.write_png(tmp_path / "0.jpg", FRAMES[0])
+  plain = images.read_image(path)
+  # Orientation 6: turn right by 90 degrees.
+  insert_exif(path, struct.pack("<HHIHHI", 0x112, 3, 1, 6, 0, 0))
+  np.testing.assert_array_equal(images.read_image(path), np.rot90(plain, -1))
+
+
+def test_damaged_metadata_of_a_jpeg_do_not_matter(tmp_path, capfd):
+  path = media_files.write_png(tmp_path / "0.jpg", FRAMES[0])
+  plain = images.read_image(path)
+  insert_exif(path, b"cut off")
+  np.testing.assert_array_equal(images.read_image(path), plain)
+  assert capfd.readouterr() == ("", "")
+
+
+def test_pillows_limit_of_pixels_does_not_apply(tmp_path, monkeypatch):
+  monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 10)
+  indices = np.ones((13, 21), np.uint8)
+  path = tmp_path / "0.png"
+  media_files.write_indexed_png(path, indices, media_files.DAVIS_PALETTE)
+  assert images.read_indexed_png(path).indices.shape == (13, 21)
+  for name in ("1.png", "2.jpg"):
+    path = media_files.write_png(tmp_path / name, FRAMES[0])
+    assert images.read_image(path).shape == FRAMES[0].shape
+
+
+def test_an_impossible_size_is_damage(tmp_path, capfd):
+  path = tmp_path / "0.png"
+  indices = np.ones((13, 21), np.uint8)
+  media_files.write_indexed_png(path, indices, media_files.DAVIS_PALETTE)
+  data = bytearray(path.read_bytes())
+  data[16:24] = struct.pack(">II", 2**30, 2**30)
+  data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+  path.write_bytes(data)
+  with pytest.raises(InputError, match="damaged") as error:
+    images.read_indexed_png(path)
+  media_files.assert_one_line(error, path)
+  assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
@@ -110,11 +148,16 @@ def cut_image(suffix, share=0.9):
   return make
 
 
-def break_png(folder):
-  png(folder, "7.png", FRAMES[0])
-  data = bytearray((folder / "7.png").read_bytes())
-  data[len(data) // 2] ^= 255
-  (folder / "7.png").write_bytes(data)
+def break_png(byte):
+  """Makes a PNG with one wrong byte, counted from the end."""
+
+  def make(folder):
+    png(folder, "7.png", FRAMES[0])
+    data = bytearray((folder / "7.png").read_bytes())
+    data[-byte] ^= 255
+    (folder / "7.png").write_bytes(data)
+
+  return make
 
 
 # What stands in a folder beside good frames 0.png and 1.png; the file it is about.
@@ -127,12 +170,12 @@ BAD_IMAGES = {
   "16 bits": (
     lambda d: png(d, "7.png", FRAMES[0].astype(np.uint16) * 257),
     "7.png",
-    "more than 8 bits a sample",
+    "uint16.* 8 bits",
   ),
   "float": (
     lambda d: png(d, "7.tif", FRAMES[0].astype(np.float32)),
     "7.tif",
-    "as an 8-bit image",
+    "float32.* 8 bits",
   ),
   "empty file": (lambda d: (d / "7.png").touch(), "7.png", "empty .0 bytes"),
   "text": (lambda d: (d / "7.png").write_text("x" * 99), "7.png", "damaged or not"),
@@ -142,7 +185,9 @@ BAD_IMAGES = {
   "cut bmp": (cut_image(".bmp"), "7.bmp", "damaged"),
   "cut webp": (cut_image(".webp"), "7.webp", "damaged"),
   "cut tif": (cut_image(".tif"), "7.tif", "damaged"),
-  "broken png": (break_png, "7.png", "damaged"),
+  "broken png": (break_png(1000), "7.png", "damaged"),
+  "broken checksum": (break_png(13), "7.png", "damaged"),
+  "broken end": (break_png(1), "7.png", "damaged"),
   "header only": (
     lambda d: (d / "7.png").write_bytes(b"\x89PNG\r\n\x1a\n"),
     "7.png",

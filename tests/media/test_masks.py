@@ -293,7 +293,7 @@ BAD_MASKS = {
   "16 bits": (
     lambda d: write_folder(d / "m", HOLE.astype(np.uint16) * 257),
     {},
-    "more than 8 bits a sample",
+    "uint16.* 8 bits",
     "m/m0.png",
   ),
   "absent object": (
