@@ -1,4 +1,4 @@
-"""What a command settles before JAX starts: XLA's flags, the compilation cache."""
+"""What a command sets up before JAX starts: XLA's flags, the compilation cache."""
 
 import importlib.metadata
 import os
@@ -10,17 +10,17 @@ import jaxlib
 # This fusion library makes the convolutions of this program 1.5 to 1.8 times slower
 # on the CPU and has open reports of wrong results (jax-ml/jax 39103, 39257).
 _NO_FUSION_LIBRARY = "--xla_cpu_experimental_ynn_fusion_type="
-# XLA ends the process at a flag that it does not know.
+# XLA aborts at a flag that it does not know.
 _KNOWN_TO = ((0, 10), (0, 11))
 _DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 _GPU_PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin")
 
 
 def set_up_jax(*, deterministic: bool = False) -> None:
-  """Sets XLA's flags and keeps compiled programs on disk for the next run.
+  """Sets XLA's flags and caches compiled programs on disk for later runs.
 
   The cache is in `$XDG_CACHE_HOME/dipvid_jax` or `~/.cache/dipvid_jax`;
-  `JAX_COMPILATION_CACHE_DIR` names another folder, or none if it is empty.
+  `JAX_COMPILATION_CACHE_DIR` names another folder, or turns it off if it is empty.
 
   Args:
     deterministic: see `set_xla_flags`.
@@ -33,10 +33,10 @@ def set_up_jax(*, deterministic: bool = False) -> None:
 
 
 def set_xla_flags(*, deterministic: bool = False) -> None:
-  """Adds this program's flags to `XLA_FLAGS`; what the user set there stays.
+  """Adds this program's flags to `XLA_FLAGS`; flags that the user set are kept.
 
   Args:
-    deterministic: make GPU runs repeatable bit for bit, at some cost in speed.
+    deterministic: makes GPU runs repeatable bit for bit, at some cost in speed.
   """
   flags = os.environ.get("XLA_FLAGS", "").split()
   wanted = []

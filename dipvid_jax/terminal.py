@@ -1,4 +1,4 @@
-"""Progress on the terminal; quiet where there is none."""
+"""Progress on the terminal; silent if the output is not one."""
 
 import contextlib
 import sys
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from tqdm import tqdm
 
-_TIMED_VISIT = 2  # the first one is mostly compilation
+_TIMED_VISIT = 2  # the first is mostly compilation
 
 
 @contextlib.contextmanager
@@ -16,11 +16,11 @@ def stage(label: str, total: int) -> Iterator[Callable[[int], None]]:
   """A bar for a stage whose amount of work is known.
 
   Args:
-    label: what is done.
-    total: how many pieces there are.
+    label: what the stage does.
+    total: number of pieces of work.
 
   Yields:
-    A function to call with the number of pieces just done.
+    A function to call with the number of pieces just finished.
   """
   with tqdm(
     total=total, desc=label, disable=None, leave=True, dynamic_ncols=True
@@ -34,7 +34,7 @@ def say(line: str) -> None:
 
 
 class FitProgress:
-  """The bar of the training: round, batch, updates/s, time left, losses."""
+  """The training's bar: round, batch, updates/s, time left, losses."""
 
   def __init__(
     self, *, total_updates: int, rounds: int, label: str = "fit", updates_after: int = 0
@@ -45,7 +45,7 @@ class FitProgress:
       total_updates: of the whole run.
       rounds: of the whole run.
       label: what is trained.
-      updates_after: what is trained when this bar is done.
+      updates_after: updates that follow this bar, for the time left.
     """
     self._label = label
     self._total = total_updates
@@ -65,18 +65,18 @@ class FitProgress:
     self.update = 0
 
   def resume(self, done: int) -> None:
-    """Begins after the updates that an earlier run did."""
+    """Begins after the updates of an earlier run."""
     self.update = self._bar.initial = self._bar.n = done
 
   def visit(self, round_number: int, metrics: dict[str, np.ndarray]) -> float:
     """Counts a visit.
 
     Args:
-      round_number: of the batch just trained on, from 0.
+      round_number: round of the batch just trained on, from 0.
       metrics: its losses, `[updates]` each.
 
     Returns:
-      Updates per second since the visit before.
+      Updates per second since the previous visit.
     """
     now = time.monotonic()
     updates = len(metrics["loss"])
@@ -98,7 +98,7 @@ class FitProgress:
     return rate
 
   def _say_time(self, rate: float) -> None:
-    """Says once how long the rest takes, unless that is no time at all."""
+    """Prints the time left, unless it rounds to 0 minutes."""
     left = self._total - self.update + self._after
     minutes = round(left / rate / 60)
     if minutes:
@@ -108,11 +108,11 @@ class FitProgress:
       )
 
   def window(self, done: int, total: int) -> None:
-    """Shows how far an inference is."""
+    """Shows the progress of rendering."""
     self._bar.set_description(f"render {done}/{total}")
 
   def pause(self) -> None:
-    """Leaves out of the next rate what was not training since the last visit."""
+    """Excludes the time since the last visit from the next rate."""
     self._last = time.monotonic()
 
   def close(self) -> None:

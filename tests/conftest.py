@@ -7,9 +7,24 @@ import os
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
+import jaxtyping
 import pytest
 
-from dipvid_jax.jax_setup import set_xla_flags
+# Functions whose annotations state shapes are held to them, in the tests alone.
+CHECKED = (
+  "dipvid_jax.networks",
+  "dipvid_jax.training.losses",
+  "flow.completion",
+  "flow.consistency",
+  "flow.flo_files",
+  "flow.pwcnet.correlation",
+  "flow.scenes",
+  "flow.training.losses",
+  "flow.warp",
+)
+jaxtyping.install_import_hook(CHECKED, "beartype.beartype")
+
+from dipvid_jax.jax_setup import set_xla_flags  # noqa: E402
 
 set_xla_flags()
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -45,3 +60,11 @@ def garbage():
   """Collects what `pytest_configure` lets pass while its filters still hold."""
   yield
   gc.collect()
+
+
+@pytest.fixture
+def own_checks():
+  """Leaves wrong shapes to the library's own checks, as its users have it."""
+  jaxtyping.config.update("jaxtyping_disable", True)
+  yield
+  jaxtyping.config.update("jaxtyping_disable", False)

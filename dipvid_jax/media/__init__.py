@@ -1,1 +1,1 @@
-"""Pictures, sound and masks: between files and arrays."""
+"""Frames, sound and masks: from files to arrays and back."""

@@ -1,4 +1,4 @@
-"""The sound of the input, copied into the result as it is."""
+"""Copies the input's sound into the result without re-encoding it."""
 
 import contextlib
 import fractions
@@ -12,22 +12,22 @@ from av.container import InputContainer
 from dipvid_jax.media import sources
 from dipvid_jax.storage import atomic
 
-# What players take from an MP4. Its other codecs would have to be encoded anew.
+# Codecs that players accept in an MP4. Any other would have to be re-encoded.
 _CODECS = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp2", "mp3", "opus"})
 
 
 def add_audio(video: pathlib.Path, source: pathlib.Path) -> str:
-  """Copies a file's sound into a written video, without encoding anything anew.
+  """Copies a file's sound into a written video without re-encoding anything.
 
-  The sound keeps its time relative to the first frame. The video stays as it is
-  where that fails: a result without sound is better than none.
+  The sound keeps its time relative to the first frame. If the copy fails, the video
+  stays as it is: a silent result is better than none.
 
   Args:
     video: an MP4 without sound, which is replaced.
-    source: the file that the video's frames come from.
+    source: the file from which the video's frames come.
 
   Returns:
-    What was left out and why, in one line; empty where everything was copied.
+    One line that says what was left out and why; empty if everything was copied.
   """
   try:
     with _open(source) as given:
@@ -40,7 +40,7 @@ def add_audio(video: pathlib.Path, source: pathlib.Path) -> str:
     return f"{source}: its sound cannot be copied ({reason}); the result has none"
   if others:
     names = ", ".join(sorted(others))
-    return f"{source}: an MP4 has no place for its sound ({names}): left out"
+    return f"{source}: an MP4 cannot hold its sound ({names}); left out"
   return ""
 
 
@@ -83,11 +83,11 @@ def _moved(
   """Packets moved in time by a number of seconds, each after its new time."""
   for packet in packets:
     if not packet.size:
-      continue  # it ends the stream
+      continue  # an empty packet ends the stream
     times = (packet.pts, packet.dts)
     start = next((ticks for ticks in reversed(times) if ticks is not None), None)
     if start is None:
-      raise ValueError("it does not say its times")
+      raise ValueError("it has no timestamps")
     later = round(by / packet.time_base)
     packet.pts, packet.dts = ((start if t is None else t) + later for t in times)
     yield packet.dts * packet.time_base, packet

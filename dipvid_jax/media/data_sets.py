@@ -1,7 +1,7 @@
-"""Videos with their holes out of data sets that TensorFlow Datasets wrote.
+"""Videos and their holes from data sets that TensorFlow Datasets wrote.
 
-Read with random access and without TensorFlow: the set must be on disk as
-ArrayRecord. Nothing is ever downloaded.
+They are read by random access and without TensorFlow, so the set must be on disk as
+ArrayRecord. Nothing is downloaded.
 """
 
 import dataclasses
@@ -24,12 +24,12 @@ _DEEPEST = 3  # name, config and version lie between a data folder and its sets
 
 @dataclasses.dataclass(frozen=True)
 class _Layout:
-  """Where the features of a kind of set are.
+  """Where one kind of set keeps its features.
 
   Attributes:
-    frames: the path of the frames.
-    masks: the path of what marks the hole.
-    video_id: the path of the video's name.
+    frames: path of the frames.
+    masks: path of the masks.
+    video_id: path of the video's name.
     annotated: the masks hold object numbers, not 255 in the hole.
   """
 
@@ -57,7 +57,7 @@ def import_tfds() -> ModuleType:
     The module.
 
   Raises:
-    InputError: it, or what it needs to work without TensorFlow, is not installed.
+    InputError: it, or the package that replaces TensorFlow for it, is not installed.
   """
   try:
     importlib.import_module("array_record")
@@ -69,32 +69,33 @@ def import_tfds() -> ModuleType:
 
 
 def find_sets(folder: pathlib.Path) -> list[pathlib.Path]:
-  """Finds the data sets in a folder, or in a data folder of TensorFlow Datasets.
+  """Finds the data sets in a folder.
 
   Args:
-    folder: a set's own folder (the one of its version), or one above it.
+    folder: the folder of one set's version, or one above it, up to a data folder of
+      TensorFlow Datasets.
 
   Returns:
-    The folders of the sets, in order.
+    The folders of the sets, sorted.
   """
   patterns = ["*/" * depth + "features.json" for depth in range(_DEEPEST + 1)]
   return sorted(file.parent for pattern in patterns for file in folder.glob(pattern))
 
 
 class VideoSet:
-  """A data set of videos: composed by `build_composed`, or like DAVIS in TFDS."""
+  """A data set of videos, from `build_composed` or in the form of TFDS's DAVIS."""
 
   def __init__(self, name_or_folder: str | pathlib.Path):
     """Opens a set that is on disk.
 
     Args:
-      name_or_folder: the set's folder or one above it; or its name, as
+      name_or_folder: the set's folder or one above it; or its name, such as
         "davis/480p", in the data folder of TensorFlow Datasets ($TFDS_DATA_DIR, or
         ~/tensorflow_datasets).
 
     Raises:
-      InputError: the extra `data` is missing, no set or several are there, the set is
-        of another format, or its features are of no known kind.
+      InputError: the extra `data` is not installed, there is no set or more than one,
+        the set is in another format, or its features are of no known kind.
     """
     self._tfds: Any = import_tfds()
     self.name = str(name_or_folder)
@@ -108,14 +109,14 @@ class VideoSet:
     if not layouts:
       raise InputError(
         f"{self.name}: holds {', '.join(held)}; a set of videos has frames and hole,"
-        " or video/frames and video/segmentations as DAVIS has"
+        " or video/frames and video/segmentations like DAVIS"
       )
     self._layout = layouts[0]
     stored = self._builder.info.file_format
     if stored != self._tfds.core.FileFormat.ARRAY_RECORD:
       raise InputError(
         f"{self.name}: is stored as {stored.value if stored else 'no known format'};"
-        ' prepare it with file_format="array_record", which is read without TensorFlow'
+        ' prepare it with file_format="array_record", which needs no TensorFlow'
       )
 
   @functools.cached_property
@@ -132,13 +133,13 @@ class VideoSet:
     }
 
   def check_id(self, video_id: str | None) -> None:
-    """Makes sure that a video is there.
+    """Checks that the set holds a video.
 
     Args:
       video_id: its id.
 
     Raises:
-      InputError: it is not; the line lists some that are.
+      InputError: it does not; the line lists some ids that it holds.
     """
     if video_id in self.places:
       return
@@ -157,14 +158,13 @@ class VideoSet:
 
     Args:
       video_id: the video.
-      object_id: the one object that is hole, where the set holds objects; all of
-        them where None.
+      object_id: the object that is hole, if the set holds objects; None: all of them.
 
     Returns:
       `[T, H, W, 1]` uint8, 255 in the hole and 0 elsewhere.
 
     Raises:
-      InputError: `object_id` is not there.
+      InputError: the video does not hold `object_id`.
     """
     masks = np.stack(self.read(video_id, *self._layout.masks))
     if object_id is None:
@@ -181,23 +181,23 @@ class VideoSet:
     return np.where(hole, np.uint8(255), np.uint8(0))
 
   def frame_rate(self, video_id: str) -> str | None:
-    """The frames per second of a composed video; None where the set has none."""
+    """Frames per second of a composed video; None if the set does not say."""
     if not _holds(self._builder.info.features, ("recipe", "frame_rate")):
       return None
     return self.read(video_id, "recipe", "frame_rate").decode()
 
   def read(self, video_id: str, *path: str) -> Any:
-    """Reads one feature of a video, and decodes no other.
+    """Reads one feature of a video and decodes no other.
 
     Args:
       video_id: the video.
-      path: the feature's name, after those of the features that hold it.
+      path: the names of the features that lead to it, the outermost first.
 
     Returns:
-      What TensorFlow Datasets makes of it.
+      The feature as TensorFlow Datasets decodes it.
 
     Raises:
-      InputError: there is no such video, no such feature, or the file is damaged.
+      InputError: there is no such video or feature, or the file is damaged.
     """
     self.check_id(video_id)
     if not _holds(self._builder.info.features, path):
@@ -211,7 +211,7 @@ class VideoSet:
     )
     try:
       value = features.deserialize_example_np(self._records[split][index])
-    except Exception as error:  # of many kinds, from C++ and protocol buffers
+    except Exception as error:  # C++ and protocol buffers raise many kinds
       raise InputError(
         f"{self.name}: video {index} of {split} cannot be read"
         f" ({str(error).splitlines()[0]})"
@@ -220,12 +220,12 @@ class VideoSet:
 
   @functools.cached_property
   def _records(self) -> Mapping[str, Sequence[bytes]]:
-    """What is stored, by split and index."""
+    """The undecoded videos, by split and index."""
     raw = self._tfds.decode.DeserializeMethod.RAW_BYTES
     return self._builder.as_data_source(deserialize_method=raw)
 
   def _part(self, features: Features, path: Sequence[str]) -> dict[str, Any]:
-    """The features, of which only the one at `path` is left."""
+    """The features without all but the one at `path`."""
     name, *rest = path
     if not rest:
       return {name: features[name]}
@@ -247,17 +247,17 @@ class VideoSet:
       )
     try:
       return self._tfds.builder_from_directory(sets[0])
-    except Exception as error:  # whatever a damaged file leads to
+    except Exception as error:  # a damaged file can cause any
       raise InputError(
         f"{sets[0]}: cannot be opened ({str(error).splitlines()[0]})"
       ) from error
 
   def _open_by_name(self) -> Any:
-    # Not tfds.builder, which runs the code that would make a set that is not there.
+    # Not tfds.builder: it would run the code that generates a missing set.
     module = importlib.import_module("tensorflow_datasets.core.read_only_builder")
     try:
       return module.builder_from_files(self.name)
-    except ValueError as error:  # no such set, or no name for one
+    except ValueError as error:  # no such set, or not a valid name
       raise InputError(
         f"{self.name}: no such folder, and no data set of that name in"
         " $TFDS_DATA_DIR or ~/tensorflow_datasets"

@@ -1,4 +1,4 @@
-"""When a video's frames are shown: at a constant rate, or each at its own time."""
+"""When a video's frames are shown: at a constant rate or at times of their own."""
 
 import fractions
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from dipvid_jax.types import Timestamps
 # A folder of images has no frame rate of its own. This is DAVIS's.
 DEFAULT_FRAME_RATE = fractions.Fraction(24)
 
-# Containers round times to their tick. Where the tick is a smaller part of a frame
-# than this, a frame within a tick of the constant rate's time is where it should be.
+# Containers round times to their tick. If a tick is at most this share of a frame, a
+# frame may be one tick away from its time at a constant rate.
 _FINE_TICK = fractions.Fraction(1, 4)
 
 
@@ -22,19 +22,19 @@ def frame_times(
   time_base: fractions.Fraction | None,
   stated_rate: fractions.Fraction | None,
 ) -> tuple[fractions.Fraction | None, Timestamps | None]:
-  """Tells a clip's frame rate, and its frames' times where that is not constant.
+  """Finds a clip's frame rate, and the times of its frames if it is not constant.
 
   Args:
     starts: for each frame, the tick at which it is shown, as decoded.
-    last_duration: ticks for which the last one is shown; as the one before it where
-      this is None or 0.
-    time_base: seconds a tick; None where the file does not say.
-    stated_rate: frames per second by the file's own word, which may be wrong.
+    last_duration: ticks for which the last frame is shown; None or 0: as long as the
+      frame before it.
+    time_base: seconds per tick; None if the file does not say.
+    stated_rate: frames per second as the file states them, which may be wrong.
 
   Returns:
-    Frames per second, and the times from the first frame on. The rate is the stated
-    one where all frames lie within a tick of it, or where their times are missing or
-    do not rise; else the mean. The times are None where the rate is constant.
+    Frames per second, and the times counted from the first frame. The rate is the
+    stated one if all frames lie within a tick of it, or if times are missing or do
+    not rise; else the mean. The times are None if the rate is constant.
   """
   ticks = _rising(starts)
   if time_base is None or ticks is None:
@@ -50,7 +50,7 @@ def frame_times(
 
 
 def _rising(starts: Sequence[int | None]) -> np.ndarray | None:
-  """The times from the first one on; None where any is missing or does not rise."""
+  """The times counted from the first; None if any is missing or does not rise."""
   if None in starts or len(starts) < 2:
     return None
   ticks = np.array(starts, np.int64)
@@ -58,6 +58,6 @@ def _rising(starts: Sequence[int | None]) -> np.ndarray | None:
 
 
 def _follow(ticks: np.ndarray, *, per_frame: fractions.Fraction) -> bool:
-  """Whether times are those of a constant rate, as a container would round them."""
+  """Whether times are a constant rate's, as a container would round them."""
   tolerance = 1 if per_frame * _FINE_TICK >= 1 else 0
   return all(abs(tick - i * per_frame) <= tolerance for i, tick in enumerate(ticks))

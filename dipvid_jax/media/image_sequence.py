@@ -1,4 +1,4 @@
-"""Many frames without holding them all in memory."""
+"""Long clips without a second copy in memory."""
 
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -9,15 +9,15 @@ from dipvid_jax.media.images import frame_path, read_image
 
 
 class ImageSequence:
-  """The frames that `write_images` wrote, each read when it is asked for."""
+  """The frames that `write_images` wrote, each read on access."""
 
   def __init__(self, folder: pathlib.Path, count: int, *, even: bool = False):
     """Names the frames; none is read yet.
 
     Args:
-      folder: where they are.
-      count: how many, from 0.
-      even: repeat the last row and column where their number is odd.
+      folder: their folder.
+      count: number of frames; the first is number 0.
+      even: repeat the last row or column if the height or width is odd.
     """
     self._paths = [frame_path(folder, number) for number in range(count)]
     self._even = even
@@ -35,22 +35,22 @@ class ImageSequence:
     return np.pad(image, [*odd, (0, 0)], mode="edge")
 
   def __iter__(self) -> Iterator[np.ndarray]:
-    """Reads one frame after the other."""
+    """Reads the frames one by one."""
     return (self[number] for number in range(len(self)))
 
 
 def stack(images: Iterable[np.ndarray], *, expected: int) -> np.ndarray:
-  """Puts images of one shape into one array as they come, so that none is held twice.
+  """Copies images of one shape into one array as they arrive.
 
   Args:
-    images: one at least.
-    expected: how many there will be; a wrong guess costs some time.
+    images: at least one.
+    expected: how many there will be; a wrong guess only costs time.
 
   Returns:
     `[T, ..]`.
 
   Raises:
-    ValueError: there is none, or they differ in shape.
+    ValueError: there are no images, or they differ in shape.
   """
   stacked, count = np.empty(0), 0
   for image in images:

@@ -28,11 +28,11 @@ _MOST_PIXELS = 2**30  # OpenCV's own limit
 
 @dataclasses.dataclass(frozen=True)
 class IndexedImage:
-  """An image whose pixels are numbers of colours.
+  """An image whose pixels are colour numbers.
 
   Attributes:
     indices: `[H, W]` uint8.
-    palette: `[256, 3]` uint8 RGB; black beyond the colours that the file names.
+    palette: `[256, 3]` uint8 RGB; black beyond the file's own colours.
   """
 
   indices: np.ndarray
@@ -42,11 +42,11 @@ class IndexedImage:
 def list_images(folder: pathlib.Path) -> list[pathlib.Path]:
   """Lists a folder's images in natural order (frame2 before frame10).
 
-  Hidden files, other kinds of files and folders inside it are passed over.
+  Hidden files, other kinds of file and subfolders are skipped.
 
   Raises:
     InputError: the folder cannot be read, holds no image, or holds two images of
-      one name (00000.jpg beside 00000.png: frames and masks thrown together).
+      one name (00000.jpg beside 00000.png: frames mixed with masks).
   """
   try:
     images = [
@@ -67,7 +67,7 @@ def list_images(folder: pathlib.Path) -> list[pathlib.Path]:
       first, second = sorted((twin.name, path.name))
       raise InputError(
         f"{folder}: holds both {first} and {second}; keep frames and masks in"
-        " folders of their own"
+        " separate folders"
       )
   return sorted(images, key=_natural_key)
 
@@ -81,24 +81,24 @@ def _natural_key(path: pathlib.Path) -> tuple[list[str | int], str]:
 def read_image(path: pathlib.Path) -> np.ndarray:
   """Reads an 8-bit image.
 
-  A JPEG is turned upright as its EXIF orientation says.
+  A JPEG is turned upright according to its EXIF orientation.
 
   Returns:
     `[H, W]` uint8 grey or `[H, W, 3]` uint8 RGB.
 
   Raises:
-    InputError: the file cannot be read, is damaged, is no image, has an alpha
-      channel, or more than 8 bits a sample.
+    InputError: the file cannot be read, is damaged or not an image, has an alpha
+      channel, or has more than 8 bits per sample.
   """
   image = _decode(path, _read_bytes(path))
   if image.dtype != np.uint8:
     raise InputError(
-      f"{path}: has samples of type {image.dtype}; convert it to 8 bits a channel"
+      f"{path}: has samples of type {image.dtype}; convert it to 8 bits per channel"
     )
   if image.ndim == 3 and image.shape[2] != 3:
     raise InputError(
-      f"{path}: has an alpha channel; save it without one (a mask belongs in a file"
-      " of its own, grey, 255 in the hole)"
+      f"{path}: has an alpha channel; save it without one (a mask belongs in a"
+      " separate grey file, 255 in the hole)"
     )
   return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
@@ -107,7 +107,7 @@ def read_indexed_png(path: pathlib.Path) -> IndexedImage | None:
   """Reads the palette and the colour numbers of an indexed PNG.
 
   Returns:
-    None where the file is anything but a PNG with a palette.
+    The image; None for any other kind of file.
 
   Raises:
     InputError: the file cannot be read or is damaged.
@@ -115,7 +115,7 @@ def read_indexed_png(path: pathlib.Path) -> IndexedImage | None:
   data = _read_bytes(path)
   if not data.startswith(_PNG_MAGIC) or b"PLTE" not in _check_png(path, data):
     return None
-  # OpenCV would replace the numbers by their colours.
+  # OpenCV would replace the numbers with their colours.
   with _damage_in_one_line(path):
     image = PngImageFile(io.BytesIO(data))
     if image.mode != "P":  # its palette is only a suggestion
@@ -136,7 +136,7 @@ def iter_folder(folder: pathlib.Path) -> Iterator[np.ndarray]:
     `[H, W, 3]` uint8 RGB, all of one size; grey images become RGB.
 
   Raises:
-    InputError: as `list_images` and `read_image`, or the images differ in size.
+    InputError: see `list_images` and `read_image`; or the images differ in size.
   """
   shape = None
   for path in list_images(folder):
@@ -153,7 +153,7 @@ def iter_folder(folder: pathlib.Path) -> Iterator[np.ndarray]:
 
 
 def frame_path(folder: pathlib.Path, number: int) -> pathlib.Path:
-  """The file of one frame as `write_images` names it."""
+  """The path that `write_images` gives to one frame."""
   return folder / f"{number:05d}.png"
 
 
@@ -162,16 +162,16 @@ def write_images(
 ) -> None:
   """Writes frames as 00000.png, 00001.png, ...
 
-  Each file appears under its name only when it is whole. What else the folder holds
-  is left alone.
+  A file appears under its name only once it is complete. Other files in the folder
+  are left alone.
 
   Args:
-    folder: made if it is missing.
+    folder: created if it is missing.
     frames: `[T, H, W, 3]` uint8 RGB.
-    first: the number of the first one.
+    first: number of the first frame.
 
   Raises:
-    ValueError: frames of another type or shape.
+    ValueError: the frames have another type or shape.
     OSError: the folder cannot be written to.
   """
   check_frames(frames)
@@ -182,10 +182,10 @@ def write_images(
 
 
 def write_image(path: pathlib.Path, image: np.ndarray) -> None:
-  """Writes one PNG, which appears under its name only when it is whole.
+  """Writes one PNG, which appears under its name only once it is complete.
 
   Args:
-    path: the file, which is replaced if it exists.
+    path: the file; replaced if it exists.
     image: `[H, W, 3]` uint8 RGB, or `[H, W]` uint8 grey.
 
   Raises:
@@ -208,7 +208,7 @@ def check_frames(frames: np.ndarray) -> None:
 
 
 def format_size(shape: tuple[int, ...]) -> str:
-  """`HEIGHTxWIDTH`, as `--size` takes it, of a shape that begins with (H, W)."""
+  """A shape that begins with (H, W) as `HEIGHTxWIDTH`, the form that `--size` takes."""
   return f"{shape[0]}x{shape[1]}"
 
 
@@ -223,10 +223,10 @@ def _read_bytes(path: pathlib.Path) -> bytes:
 
 
 def _decode(path: pathlib.Path, data: bytes) -> np.ndarray:
-  """Decodes as OpenCV does: grey, BGR or BGRA of any sample type."""
+  """Decodes to OpenCV's layouts: grey, BGR or BGRA of any sample type."""
   if data.startswith(_PNG_MAGIC):
     _check_png(path, data)
-  # IMREAD_UNCHANGED alone shows an alpha channel, and alone ignores the orientation.
+  # IMREAD_UNCHANGED is the one flag that keeps alpha, and that ignores orientation.
   if data.startswith(_JPEG_MAGIC):
     _check_jpeg(path, data)
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
@@ -249,7 +249,7 @@ def _damaged(path: pathlib.Path) -> InputError:
 def _check_png(path: pathlib.Path, data: bytes) -> list[bytes]:
   """Checks that a PNG's chunks are complete and intact; returns their names.
 
-  OpenCV alone prints libpng's messages about the damage.
+  Without the check, libpng prints messages about damage.
   """
   with _damage_in_one_line(path):
     chunks = ChunkStream(io.BytesIO(data[len(_PNG_MAGIC) :]))
@@ -261,11 +261,11 @@ def _check_png(path: pathlib.Path, data: bytes) -> list[bytes]:
 def _check_jpeg(path: pathlib.Path, data: bytes) -> None:
   """Checks that no pixels of a JPEG are missing.
 
-  OpenCV alone fills in grey. It decodes all the same: Pillow rounds CMYK otherwise.
+  Older OpenCV fills in grey. It still does the decoding: Pillow rounds CMYK otherwise.
   """
   with _damage_in_one_line(path):
     image = JpegImageFile(io.BytesIO(data))
-    image.draft(None, (1, 1))  # an eighth of the size: as strict, and four times faster
+    image.draft(None, (1, 1))  # an eighth of the size: as strict, four times faster
     image.load()
 
 
@@ -273,7 +273,7 @@ def _check_jpeg(path: pathlib.Path, data: bytes) -> None:
 def _damage_in_one_line(path: pathlib.Path) -> Iterator[None]:
   """Turns Pillow's errors into one line; its warnings are about unused metadata.
 
-  The classes of the formats are used without `Image.open`, which refuses images of
+  Call the classes of the formats in it, not `Image.open`, which refuses images of
   more than 180 million pixels.
   """
   try:
@@ -286,7 +286,7 @@ def _damage_in_one_line(path: pathlib.Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_opencv() -> Iterator[None]:
-  """Keeps OpenCV's own words about a bad file off the terminal: ours say it."""
+  """Keeps OpenCV's messages about a bad file off the terminal; ours replace them."""
   # OpenCV 5 moved these two functions.
   log: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
   level = log.getLogLevel()

@@ -1,6 +1,6 @@
-"""Masks in every form that users have, checked against their video.
+"""Masks from videos, images and annotations, checked against their video.
 
-In memory a mask is `[T, H, W, 1]` uint8 grey, 255 in the hole; above 127 counts.
+In memory a mask is `[T, H, W, 1]` uint8 grey, 255 in the hole; above 127 is hole.
 """
 
 import pathlib
@@ -14,8 +14,8 @@ from dipvid_jax.media import images, sources, video_reading
 from dipvid_jax.media.image_sequence import stack
 
 HOLE_ABOVE = 127
-# Grey images count as object numbers where no value is above this one. Annotations
-# of video hold some ten objects; a mask has 255.
+# A grey image without a value above this one holds object numbers. Annotations of
+# video have about ten objects; a mask has 255.
 MAX_GREY_LABEL = 20
 
 
@@ -29,27 +29,27 @@ def read_mask(
 ) -> np.ndarray:
   """Reads the hole of every frame of a video.
 
-  A video file and an image of grey or colour count by their grey value. A PNG with
-  a palette is an annotation in the manner of DAVIS: any number but 0 is hole. (A
-  palette of greys that has white in use, or does not begin with black, was only a
-  way to save a picture: its grey values count.)
+  In a video file and in a grey or colour image, the grey value marks the hole. A PNG
+  with a palette is an annotation like DAVIS's: any number but 0 is hole. (A palette
+  of greys that uses white, or does not begin with black, only stores a grey image:
+  its grey values mark the hole.)
 
   Args:
-    path: a video file, a folder of images in natural order, or one image that
-      serves for every frame.
+    path: a video file, a folder of images in natural order, or one image for every
+      frame.
     frame_count: frames of the video, T.
     size: the video's (H, W).
-    object_id: the one number that is hole. Taken from PNGs with a palette and from
-      grey images whose values all are small (object numbers saved as grey).
-    invert: what is not marked is the hole.
+    object_id: the only number that is hole; for PNGs with a palette and for grey
+      images of small values (object numbers saved as grey).
+    invert: the hole is what is not marked.
 
   Returns:
     `[T, H, W, 1]` uint8, 255 in the hole. Soft edges of grey masks are kept.
 
   Raises:
     InputError: the mask cannot be read, its count or size is not the video's, no
-      pixel of any frame is hole, all pixels of all frames are, or `object_id` is
-      not there.
+      pixel of any frame is hole, all pixels of all frames are, or no frame holds
+      `object_id`.
   """
   path = pathlib.Path(path)
   kind = sources.source_kind(path)
@@ -59,13 +59,13 @@ def read_mask(
     if object_id is not None:
       raise InputError(
         f"{path}: is a video; --object {object_id} needs images that hold object"
-        " numbers (leave it out for a mask of black and white)"
+        " numbers (leave it out for a black and white mask)"
       )
     masks = _read_video(path, size, frame_count)
     _check_count(path, len(masks), frame_count, kind)
   else:
     files = images.list_images(path) if kind == "folder" else [path]
-    if kind == "folder":  # before the work of reading them
+    if kind == "folder":  # before the images are read
       _check_count(path, len(files), frame_count, kind)
     masks = _read_images(path, files, size, object_id)
   if invert:
@@ -81,7 +81,7 @@ def dilate(mask: np.ndarray, pixels: int) -> np.ndarray:
 
   Args:
     mask: `[T, H, W, 1]`, uint8 or float32; larger values win.
-    pixels: length of the cross's four arms, in pixels; 0 changes nothing.
+    pixels: length of each arm of the cross, in pixels; 0 changes nothing.
 
   Returns:
     `[T, H, W, 1]` of the mask's type.
@@ -95,7 +95,7 @@ def dilate(mask: np.ndarray, pixels: int) -> np.ndarray:
     raise ValueError(f"mask must be [T, H, W, 1], got {list(mask.shape)}")
   if not pixels:
     return mask
-  # A cross is a row and a column, and each of these is quick at any length.
+  # A cross is a row and a column, and each of them is fast at any length.
   row = np.ones((1, 2 * pixels + 1), np.uint8)
   grown = np.empty_like(mask)
   for source, target in zip(mask[..., 0], grown[..., 0], strict=True):
@@ -135,7 +135,7 @@ def _read_images(
     numbers = ", ".join(str(number) for number in sorted(present - {0}))
     raise InputError(
       f"{path}: no frame holds object {object_id};"
-      + (f" there are {numbers}" if numbers else " there are no objects at all")
+      + (f" there are {numbers}" if numbers else " there are no objects")
     )
   return masks
 
@@ -163,7 +163,7 @@ def _read_grey(file: pathlib.Path) -> np.ndarray:
 
 
 def _holds_greys(image: images.IndexedImage) -> bool:
-  """Whether the palette only stores a picture of greys, not object numbers."""
+  """Whether the palette only stores a grey image, not object numbers."""
   palette = image.palette
   if (palette != palette[:, :1]).any():
     return False
@@ -207,12 +207,12 @@ def _check_count(path: pathlib.Path, count: int, frame_count: int, kind: str) ->
 
 
 def check_hole(path: pathlib.Path | str, masks: np.ndarray, *, invert: bool) -> None:
-  """Makes sure that there is something to fill, and something to learn from.
+  """Checks that there is something to fill and something to learn from.
 
   Args:
-    path: of the masks, or another name for the error.
+    path: the masks' path or another name, for the error.
     masks: `[T, H, W]` or `[T, H, W, 1]` uint8, above 127 = hole.
-    invert: they were inverted as they were read.
+    invert: they were inverted when they were read.
 
   Raises:
     InputError: no pixel of any frame is hole, or all pixels of all frames are.
@@ -223,18 +223,18 @@ def check_hole(path: pathlib.Path | str, masks: np.ndarray, *, invert: bool) -> 
       "leave out --invert-mask" if invert else "if black is the hole, add --invert-mask"
     )
     raise InputError(
-      f"{path}: the hole covers the whole of every frame, nothing is left to learn"
-      f" from; {remedy}"
+      f"{path}: the hole covers the whole of every frame, which leaves nothing to"
+      f" learn from; {remedy}"
     )
   if hole.any():
     return
   brightest = int(masks.max())
   if invert:
-    reason = "nothing in any frame once it is inverted; leave out --invert-mask"
+    reason = "no frame has one after inversion; leave out --invert-mask"
   elif not brightest:
     reason = "every frame is black; the hole must be white (255)"
   else:
     reason = f"values only up to {brightest}; expected 255 in the hole"
     if brightest <= MAX_GREY_LABEL:
-      reason += " (or choose one with --object, if they are object numbers)"
+      reason += " (if these are object numbers, choose one with --object)"
   raise InputError(f"{path}: no hole: {reason}")

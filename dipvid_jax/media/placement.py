@@ -1,4 +1,4 @@
-"""Where the input lies in the frames that the network works on.
+"""Where the input lies in the working frames, and which sizes suit a network.
 
 Sizes are (H, W), boxes (top, left, height, width), all in pixels.
 """
@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from dipvid_jax.errors import InputError
 
 Fit = Literal["crop", "pad"]
-# The deepest convolution pads by reflection; its map must be larger than that.
+# The deepest convolution pads by reflection; its map must be larger than the padding.
 DEEPEST_PADDING = 2
 
 
@@ -23,7 +23,7 @@ class Box(NamedTuple):
 
   @property
   def slices(self) -> tuple[slice, slice]:
-    """Rows and columns, to index an image with."""
+    """Rows and columns, to index an image."""
     return (
       slice(self.top, self.top + self.height),
       slice(self.left, self.left + self.width),
@@ -32,14 +32,14 @@ class Box(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-  """Where the input lies in a working frame: what is needed to put results back.
+  """Where the input lies in a working frame, so that results can be put back.
 
   Attributes:
     input_size: (H, W) of the input's frames.
     size: (H, W) of the working frames.
-    source: the part of an input frame that is shown; all of it with fit="pad".
-    target: the part of a working frame that shows it. What lies around it is the
-      content's reflection.
+    source: the part of an input frame that is used; all of it with fit="pad".
+    target: the part of a working frame that shows it. The reflection of the content
+      surrounds it.
   """
 
   input_size: tuple[int, int]
@@ -49,16 +49,18 @@ class Placement:
 
 
 def check_size(size: tuple[int, int], levels: int) -> None:
-  """Checks that a working size suits a network of so many levels.
+  """Checks that a working size suits a network of `levels` levels.
 
   Each level halves the size, so both sides must be multiples of 2^levels, and the
   smallest map must be larger than the padding of its convolution.
 
   Raises:
-    InputError: it does not; the line says which sizes do.
+    InputError: it does not; the line suggests one that does.
   """
   if len(size) != 2 or min(size) < 1 or levels < 1:
-    raise InputError(f"size={size}, levels={levels}: two sides and a level at least")
+    raise InputError(
+      f"size={size}, levels={levels}: needs two positive sides and at least one level"
+    )
   step = 2**levels
   smallest = (DEEPEST_PADDING + 1) * step
   if _suits(size, levels):
@@ -81,10 +83,10 @@ def _suits(size: tuple[int, int], levels: int) -> bool:
 
 
 def check_smallest(size: tuple[int, int], levels: int) -> None:
-  """Checks that a size is large enough for a network of so many levels.
+  """Checks that a size is large enough for a network of `levels` levels.
 
   Raises:
-    InputError: it is smaller than every size that suits; the line says what would do.
+    InputError: it is smaller than any size that suits; the line suggests a remedy.
   """
   smallest = (DEEPEST_PADDING + 1) * 2**levels
   if min(size) >= smallest:
@@ -108,17 +110,17 @@ def place(
 
   Args:
     input_size: (H, W) of the input's frames.
-    size: (H, W) that the content gets; None: the input's own.
+    size: (H, W) of the content; None: the input's own.
     fit: "crop" cuts the input centrally to the target's aspect; "pad" keeps all of
       it and its aspect, centred.
-    levels: the working frames become larger than `size` where it does not suit a
-      network of so many levels; None: they are `size`.
+    levels: levels of the network; the working frames become larger than `size` if it
+      does not suit them; None: they are `size`.
 
   Returns:
-    The placement. Where the aspects are equal, both fits give the same.
+    The placement. If the aspects are equal, both fits give the same.
 
   Raises:
-    InputError: fit is another word.
+    InputError: fit is neither "crop" nor "pad".
   """
   size = size or input_size
   source, target = Box(0, 0, *input_size), Box(0, 0, *size)

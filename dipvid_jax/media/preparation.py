@@ -1,4 +1,4 @@
-"""Clips and holes at the working size, and results back at the input's size."""
+"""Brings clips and holes to the working size, and results back to the input's."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.media import images
 from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.placement import Fit, Placement, place
-from dipvid_jax.media.seam import lead_over
+from dipvid_jax.media.seam import border_correction
 
 
 def prepare(
@@ -21,30 +21,30 @@ def prepare(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Brings a clip and its mask to the working size.
 
-  Both are resized with area interpolation; what is hole is decided afterwards. With
-  fit="pad" the border is the reflection of the frame *and of its hole*: what the
-  hole hides must not be shown to the network a second time.
+  Both are resized with area interpolation; the threshold of the hole is applied
+  afterwards. With fit="pad" the border is the reflection of the frame *and of its
+  hole*: the network must not see a reflection of what the hole hides.
 
   Args:
     frames: `[T, H, W, 3]` uint8 RGB.
     masks: `[T, H, W, 1]` uint8, above 127 = hole.
     size, fit, levels: see `place`.
-    hide_hole: a working pixel into which anything of the hole went is hole, so that
-      nothing of the hole's content is left outside it; else what is hole by half.
+    hide_hole: a working pixel is hole if any part of it is, so that nothing of the
+      hole's content is left outside; else if at least half of it is.
 
   Returns:
     frames `[T, h, w, 3]` float32 RGB in [0, 1], and hole masks `[T, h, w, 1]`
     float32, 1 in the hole and 0 elsewhere; h x w is the placement's size.
 
   Raises:
-    InputError: a hole outside the crop; no hole, or nothing else, left at the working
-      size.
-    ValueError: arrays of another type or shape.
+    InputError: part of the hole is outside the crop, or nothing but hole, or no hole,
+      is left at the working size.
+    ValueError: the arrays have another type or shape.
   """
   images.check_frames(frames)
   if masks.dtype != np.uint8 or masks.shape != (*frames.shape[:3], 1):
     raise ValueError(
-      f"masks must be {[*frames.shape[:3], 1]} uint8, as the frames are, got"
+      f"masks must be {[*frames.shape[:3], 1]} uint8, to match the frames, got"
       f" {masks.dtype} {list(masks.shape)}"
     )
   placement = place(frames.shape[1:3], size=size, fit=fit, levels=levels)
@@ -83,7 +83,7 @@ def prepare_holes(
     `[T, h, w, 1]` bool.
 
   Raises:
-    InputError: as `prepare`.
+    InputError: see `prepare`.
   """
   _check_crop(masks, placement)
   holes = np.empty((len(masks), *placement.size, 1), bool)
@@ -101,8 +101,8 @@ def prepare_holes(
     )
   if holes.all():
     raise InputError(
-      f"the hole covers all of every frame at size={size}, which leaves nothing to"
-      " learn from; use a smaller --dilate"
+      f"the hole covers the whole of every frame at size={size}, which leaves nothing"
+      " to learn from; use a smaller --dilate"
     )
   return holes
 
@@ -124,10 +124,10 @@ def put_back(
     masks: `[T, H, W, 1]` uint8, above 127 = hole.
     result: `[T, h, w, 3]` uint8 RGB working frames.
     placement: from `place`, as `prepare` used it.
-    feather: width in input pixels over which the filling leads over into what
-      surrounds it, inside the hole; see `lead_over`.
+    feather: within this many input pixels of the border the fill is colour-corrected
+      to meet its surroundings; see `border_correction`.
     generated: `[T, h, w, 3]` uint8 RGB, the network's own frames; for `feather`.
-    share: `[T, h, w, 1]` float32, their share in `result`; None: all of it.
+    share: `[T, h, w, 1]` float32, their share of `result`; None: 1 everywhere.
 
   Returns:
     `[T, H, W, 3]` uint8 RGB: the input's own pixels outside the hole, the result
@@ -145,10 +145,10 @@ def put_back(
     shown = _enlarge(result[t], placement)
     if feather and generated is not None:
       around = _enlarge(generated[t], placement)
-      missing = lead_over(content, around, hole, pixels=feather)
+      correction = border_correction(content, around, hole, pixels=feather)
       if share is not None:
-        missing *= _enlarge(share[t], placement).clip(0, 1)[..., None]
-      shown = np.rint((shown + missing).clip(0, 255)).astype(np.uint8)
+        correction *= _enlarge(share[t], placement).clip(0, 1)[..., None]
+      shown = np.rint((shown + correction).clip(0, 255)).astype(np.uint8)
     content[hole] = shown[hole]
   return filled
 

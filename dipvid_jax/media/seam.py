@@ -1,41 +1,41 @@
-"""The seam between a filling and what surrounds it."""
+"""Colour correction at the seam between a fill and its surroundings."""
 
 import cv2
 import numpy as np
 
-_RING = np.ones((5, 5), np.uint8)  # two pixels outside the hole are compared
-_REACH = 4  # widths of the averaging that still count
+_RING = np.ones((5, 5), np.uint8)  # compares the two pixels around the hole
+_REACH = 4  # standard deviations after which the averaging ends
 
 
-def lead_over(
+def border_correction(
   surroundings: np.ndarray, generated: np.ndarray, hole: np.ndarray, *, pixels: float
 ) -> np.ndarray:
-  """What to add to a filling so that it leads over into what surrounds it.
+  """What to add to a fill so that its colours meet its surroundings.
 
-  Just outside the hole the input and the network's own frame are both known. Their
-  difference there, averaged along the border, is what the filling lacks: all of it
-  at the border, nothing from `pixels` inward. A blend with the input's pixels
-  would bring back what the hole is to remove; those in the hole are never read.
+  Just outside the hole the input and the network's own frame are both known. The
+  correction is their difference there, averaged along the border: full strength at
+  the border, none from `pixels` inward. The input's pixels in the hole are never
+  read: blending them in would bring back what the hole removes.
 
   Args:
-    surroundings: `[H, W, 3]` uint8 RGB, the input, of use outside the hole.
+    surroundings: `[H, W, 3]` uint8 RGB, the input; used outside the hole only.
     generated: `[H, W, 3]` uint8 RGB, the network's frame, in the hole and around it.
     hole: `[H, W]` bool.
     pixels: width of the feather, from the border inward.
 
   Returns:
-    `[H, W, 3]` float32, in levels; 0 outside the hole.
+    `[H, W, 3]` float32, in 8-bit levels; 0 outside the hole.
 
   Raises:
     ValueError: pixels is not positive.
   """
   if pixels <= 0:
     raise ValueError(f"pixels must be positive, got {pixels}")
-  missing = np.zeros(generated.shape, np.float32)
+  added = np.zeros(generated.shape, np.float32)
   if hole.any() and not hole.all():
     near = _around(hole, margin=int(_REACH * pixels) + len(_RING))
-    missing[near] = _missing(surroundings[near], generated[near], hole[near], pixels)
-  return missing
+    added[near] = _correction(surroundings[near], generated[near], hole[near], pixels)
+  return added
 
 
 def _around(hole: np.ndarray, *, margin: int) -> tuple[slice, slice]:
@@ -47,7 +47,7 @@ def _around(hole: np.ndarray, *, margin: int) -> tuple[slice, slice]:
   )
 
 
-def _missing(
+def _correction(
   surroundings: np.ndarray, generated: np.ndarray, hole: np.ndarray, pixels: float
 ) -> np.ndarray:
   inside = hole.astype(np.uint8)

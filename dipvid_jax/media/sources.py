@@ -1,4 +1,4 @@
-"""What a path holds, told before anything is decoded."""
+"""What a path holds, found out before anything is decoded."""
 
 import pathlib
 import stat
@@ -12,7 +12,7 @@ VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm"})
 
 _EBML_MAGIC = b"\x1a\x45\xdf\xa3"
 _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
-# What may stand at the top of an MP4 or MOV file.
+# The boxes at the top level of an MP4 or MOV file.
 _MP4_BOXES = frozenset(
   b"ftyp styp moov moof mdat mfra free skip wide meta uuid sidx ssix prft pdin".split()
 )
@@ -23,8 +23,8 @@ def source_kind(path: pathlib.Path) -> Literal["folder", "image", "video"]:
   """Tells a folder, an image file (by its suffix) and any other file apart.
 
   Raises:
-    InputError: nothing readable is there, the file is empty, or it is no regular
-      file.
+    InputError: the path cannot be read, or is neither a folder nor a regular file
+      that has content.
   """
   try:
     status = path.stat()
@@ -40,27 +40,27 @@ def source_kind(path: pathlib.Path) -> Literal["folder", "image", "video"]:
 
 
 def ffmpeg_url(path: pathlib.Path) -> str:
-  """A path as FFmpeg takes it: a colon in a file's name is not read as a protocol."""
+  """A path as a URL, in which FFmpeg takes no colon for the end of a protocol."""
   return f"file:{path.absolute()}"
 
 
 def os_reason(error: Exception) -> str:
-  """The operating system's words for an error, without the path it repeats."""
+  """The operating system's message, without the path that it repeats."""
   return getattr(error, "strerror", None) or str(error)
 
 
 def missing_bytes(path: pathlib.Path) -> int:
-  """How much shorter a video file is than its container says.
+  """How much shorter a video file is than its container declares.
 
-  Decoders end quietly where the data end, so a file that was cut off would pass for
-  a shorter clip. MP4/MOV, Matroska/WebM and AVI all declare their length.
+  Decoders stop silently at the end of the data, so a file that was cut off would
+  pass for a shorter clip. MP4/MOV, Matroska/WebM and AVI all declare their length.
 
   Args:
     path: a video file.
 
   Returns:
-    Bytes that lie beyond the end of the file; 0 for a whole file, for one whose
-    length was left open (live recordings), and for other containers.
+    Bytes missing at the end; 0 for a complete file, for one of open length (live
+    recordings), and for other containers.
   """
   size = path.stat().st_size
   with path.open("rb") as file:
@@ -77,7 +77,7 @@ def missing_bytes(path: pathlib.Path) -> int:
 
 
 def _riff_end(head: bytes) -> int:
-  """End of the first RIFF chunk (a long AVI has more, which only lie further on)."""
+  """End of the first RIFF chunk; a long AVI has more of them after it."""
   declared = struct.unpack("<I", head[4:8])[0]
   return 0 if declared in _RIFF_SIZES_UNKNOWN else 8 + declared
 
@@ -89,13 +89,13 @@ def _mp4_end(file: BinaryIO, size: int) -> int:
     file.seek(position)
     head = file.read(16)
     if head[4:8] not in _MP4_BOXES:
-      return position  # cameras append data of their own behind the last box
+      return position  # cameras append their own data after the last box
     length = struct.unpack(">I", head[:4])[0]
     header = 8
     if length == 1 and len(head) == 16:
       length, header = struct.unpack(">Q", head[8:])[0], 16
     if length == 0:
-      return size  # this box runs to the end of the file, whatever that is
+      return size  # this box extends to the end of the file
     if length < header:
       return 0  # damaged: FFmpeg will say how
     position += length
@@ -103,7 +103,7 @@ def _mp4_end(file: BinaryIO, size: int) -> int:
 
 
 def _matroska_end(file: BinaryIO) -> int:
-  """End of the segment of a Matroska or WebM file; 0 where it was left open."""
+  """End of the segment of a Matroska or WebM file; 0 if its length is open."""
   file.seek(4)
   header_length = _ebml_size(file)
   if header_length is None:
@@ -116,7 +116,7 @@ def _matroska_end(file: BinaryIO) -> int:
 
 
 def _ebml_size(file: BinaryIO) -> int | None:
-  """Reads one EBML length; None where it is unknown or cannot be read."""
+  """Reads one EBML length; None if it is open or cannot be read."""
   first = file.read(1)
   if not first or not first[0]:
     return None

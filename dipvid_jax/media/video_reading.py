@@ -1,7 +1,6 @@
-"""Clips in: video files, and the choice between a file and a folder.
+"""Reads clips from video files and from folders of images.
 
-In memory a clip is `[T, H, W, 3]` uint8 RGB, upright, every frame that the file
-holds.
+In memory a clip is `[T, H, W, 3]` uint8 RGB, upright, with every frame of the file.
 """
 
 import contextlib
@@ -22,7 +21,7 @@ from dipvid_jax.media.image_sequence import stack
 from dipvid_jax.media.video_writing import PRECISE, conventional_matrix
 from dipvid_jax.types import Video
 
-# FFmpeg's numbers for a matrix (AVCOL_SPC_*) and for a transfer curve.
+# FFmpeg's numbers of a matrix (AVCOL_SPC_*) and of a transfer curve.
 _RGB, _UNSPECIFIED, _RESERVED = 0, 2, 3
 _HDR_CURVES = {16: "PQ", 18: "HLG"}
 
@@ -31,7 +30,7 @@ _T = TypeVar("_T")
 
 
 class _Decoded(NamedTuple):
-  """A frame: `[H, W, 3]` uint8 RGB, upright, and what else the file says of it."""
+  """A frame, `[H, W, 3]` uint8 RGB, upright, and its metadata."""
 
   image: np.ndarray
   start: int | None
@@ -48,23 +47,24 @@ def read_video(
 ) -> Video:
   """Reads every frame of a video file or of a folder of images.
 
-  Colours follow the stream's tags (BT.601, 709 or 2020; limited or full range);
-  without them a height of 720 and more means BT.709, as players have it. The
-  display matrix (rotation, mirroring) is applied. More than 8 bits a sample are
-  rounded to 8.
+  Colours follow the stream's tags (BT.601, 709 or 2020; limited or full range). If
+  there are none, heights of 720 and more mean BT.709, as in players. The display
+  matrix (rotation, mirroring) is applied. More than 8 bits per sample are rounded
+  to 8.
 
   Args:
-    path: a file that FFmpeg decodes, or a folder of 8-bit images, which are taken
-      in natural order.
-    folder_frame_rate: frames per second of a folder, which has none of its own.
+    path: a file that FFmpeg decodes, or a folder of 8-bit images, read in natural
+      order.
+    folder_frame_rate: frames per second of a folder, which does not store any.
     on_progress: called with the number of frames just read.
 
   Returns:
-    The clip, and what is needed to show a result as the clip is shown.
+    The clip, with the metadata that a result needs to be shown like it.
 
   Raises:
-    InputError: missing, unreadable, damaged or cut-off file; no frames; frames of
-      different sizes; an alpha channel; an HDR transfer curve; one single image.
+    InputError: the file is missing, unreadable, damaged or cut off; it has no frames,
+      frames of different sizes, an alpha channel or an HDR transfer curve; or it is
+      a single image.
   """
   path = pathlib.Path(path)
   kind = sources.source_kind(path)
@@ -110,7 +110,7 @@ def _counted(
 
 
 def _images(decoded: Iterable[_Decoded], said: list[_Decoded]) -> Iterator[np.ndarray]:
-  """Hands on the images, and keeps everything else."""
+  """Yields the images and collects the rest in `said`."""
   for frame in decoded:
     said.append(frame._replace(image=_NO_IMAGE))
     yield frame.image
@@ -123,7 +123,7 @@ def iter_frames(path: pathlib.Path) -> Iterator[np.ndarray]:
     `[H, W, 3]` uint8 RGB.
 
   Raises:
-    InputError: as `read_video`.
+    InputError: see `read_video`.
   """
   with _open_stream(path) as (container, stream):
     for frame in _decode(path, container, stream):
@@ -131,10 +131,10 @@ def iter_frames(path: pathlib.Path) -> Iterator[np.ndarray]:
 
 
 def read_frame_rate(path: pathlib.Path) -> fractions.Fraction:
-  """Reads what a video file says of its frames per second, and decodes nothing.
+  """Reads the frame rate that a video file states, without decoding it.
 
   Raises:
-    InputError: the file cannot be opened, or does not say.
+    InputError: the file cannot be opened or states no frame rate.
   """
   with _open_stream(path) as (_, stream):
     rate = stream.average_rate or stream.guessed_rate
@@ -214,11 +214,11 @@ def _check_stream(
   path: pathlib.Path, stream: av.VideoStream, frame: av.VideoFrame
 ) -> None:
   alpha = any(component.is_alpha for component in frame.format.components)
-  # VP8 and VP9 keep their alpha beside the stream, where the decoder drops it.
+  # VP8 and VP9 store their alpha beside the stream, and the decoder drops it.
   if alpha or stream.metadata.get("alpha_mode") == "1":
     raise InputError(
-      f"{path}: has an alpha channel; write it without one (a mask belongs in a file"
-      " of its own, grey, 255 in the hole)"
+      f"{path}: has an alpha channel; write it without one (a mask belongs in a"
+      " separate grey file, 255 in the hole)"
     )
   if curve := _HDR_CURVES.get(frame.color_trc):
     raise InputError(
@@ -234,7 +234,7 @@ def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
 
 
 def _upright(image: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
-  """Turns and mirrors an image as a display matrix says."""
+  """Turns and mirrors an image according to a display matrix."""
   a, b, c, d = matrix
   if _is_quarter_turn(matrix):
     image = np.swapaxes(image, 0, 1)
@@ -242,7 +242,7 @@ def _upright(image: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray
   elif not b and not c and a and d:
     flip_x, flip_y = a < 0, d < 0
   else:
-    return image  # a free angle: players ignore it, too
+    return image  # players also ignore other angles
   return image[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
 
 
@@ -253,7 +253,7 @@ def _is_quarter_turn(matrix: tuple[int, int, int, int]) -> bool:
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
   """The four numbers of the frame's display matrix that turn and mirror."""
-  side_data: Any = frame.side_data  # PyAV's stubs name two of its kinds only
+  side_data: Any = frame.side_data  # PyAV's stubs name only two of its kinds
   try:
     matrix = side_data[SideDataType.DISPLAYMATRIX]
   except KeyError:

@@ -1,4 +1,4 @@
-"""Clips out: H.264 in an MP4."""
+"""Writes clips as H.264 in an MP4."""
 
 import fractions
 import itertools
@@ -14,19 +14,19 @@ from dipvid_jax.media.image_sequence import ImageSequence
 from dipvid_jax.storage import atomic
 from dipvid_jax.types import Timestamps
 
-# libswscale's flags: bicubic, all chroma kept, exact rounding. Its default drops
-# half of the chroma and costs about 9 dB in a round trip of a natural image.
+# libswscale's flags: bicubic, full chroma, exact rounding. Its default drops half of
+# the chroma and costs about 9 dB in a round trip of a natural image.
 PRECISE = 0x4 | 0x2000 | 0x4000 | 0x40000
 
 _LONGEST_SIDE = 16384  # of libx264
 # FFmpeg's numbers: the matrix (AVCOL_SPC_*), the primaries and the transfer curve.
 _BT709, _BT601 = 1, 6
 
-_MOST_BITS = 2e9  # a second: FFmpeg's numbers have 32 bits
+_MOST_BITS = 2e9  # per second: FFmpeg's numbers have 32 bits
 
 
 def conventional_matrix(height: int) -> int:
-  """FFmpeg's number of the matrix that video of this height has by convention."""
+  """FFmpeg's number of the conventional matrix for video of this height."""
   return _BT709 if height >= 720 else _BT601
 
 
@@ -38,12 +38,12 @@ def check_largest(path: pathlib.Path | str, size: tuple[int, int]) -> None:
     size: (H, W) of its frames.
 
   Raises:
-    InputError: a side is longer than the encoder takes.
+    InputError: a side is longer than the encoder allows.
   """
   if max(size) > _LONGEST_SIDE:
     raise InputError(
-      f"{path}: H.264 video has up to {_LONGEST_SIDE:,} pixels a side, the frames are"
-      f" {images.format_size(size)} (height x width); make them smaller"
+      f"{path}: H.264 video has at most {_LONGEST_SIDE:,} pixels per side, the frames"
+      f" are {images.format_size(size)} (height x width); make them smaller"
     )
 
 
@@ -58,23 +58,23 @@ def write_video(
 ) -> None:
   """Writes an H.264 MP4 that browsers play.
 
-  The matrix is BT.601 below 720 lines and BT.709 from there on, limited range, and
-  tagged: readers that ignore the tags then guess right. The file takes its name
-  only when it is whole.
+  The matrix is BT.601 below 720 lines and BT.709 from 720 on, limited range, and
+  tagged: readers that ignore the tags then guess right. The file appears under its
+  name only once it is complete.
 
   Args:
-    path: the file, which is replaced if it exists.
+    path: the file; replaced if it exists.
     frames: `[T, H, W, 3]` uint8 RGB, or T files of such frames; H and W even.
     frame_rate: frames per second.
-    timestamps: when each frame is shown, where the rate is not constant.
-    pixel_aspect: width of a pixel over its height, as it is shown.
-    max_bytes: the quality falls as far as the file needs to stay below; None: it is
-      nearly lossless.
+    timestamps: when each frame is shown; None: the rate is constant.
+    pixel_aspect: width of a pixel over its height, as shown.
+    max_bytes: quality is reduced until the file fits; None: nearly lossless.
 
   Raises:
-    InputError: an odd height or width, which 4:2:0 video cannot have, or too large.
-    ValueError: frames of another type or shape, times of another count, or a rate or
-      aspect that is not positive.
+    InputError: the height or width is odd, which 4:2:0 video does not allow, or too
+      large.
+    ValueError: the frames have another type or shape, the times another count, or the
+      rate or the aspect is not positive.
     OSError: the file cannot be written.
   """
   size = _check(path, frames, frame_rate, timestamps, pixel_aspect)
@@ -108,17 +108,17 @@ def write_video(
     for frame, start in zip(
       itertools.chain(frames, ended), (*starts, None), strict=True
     ):
-      # At the end, None asks for what the encoder still holds back.
+      # At the end, None flushes the encoder.
       for packet in stream.encode(None if frame is None else _to_yuv(frame, start)):
         packet.duration = shown_for[packet.pts]
         container.mux(packet)
 
 
 def _bounded(max_bytes: int, timestamps: Timestamps) -> dict[str, str]:
-  """x264's options for a file of limited size: what leaves its buffer is limited."""
+  """x264's options for a file of limited size: a limit on its output rate."""
   seconds = max(float(timestamps.ticks[-1] * timestamps.time_base), 1e-3)
   buffered = min(seconds, 1.0)
-  # The buffer starts full, and comes on top of what flows through it.
+  # The buffer starts full, so its size adds to that rate.
   bits_a_second = min(0.85 * 8 * max_bytes / (seconds + buffered), _MOST_BITS)
   return {
     "crf": "23",
@@ -135,7 +135,7 @@ def _check(
   timestamps: Timestamps | None,
   pixel_aspect: fractions.Fraction | int,
 ) -> tuple[int, int]:
-  """Checks what can be known beforehand; returns the frames' (H, W)."""
+  """Checks the arguments; returns the frames' (H, W)."""
   if isinstance(frames, np.ndarray):
     images.check_frames(frames)
   for name, value in (("frame_rate", frame_rate), ("pixel_aspect", pixel_aspect)):

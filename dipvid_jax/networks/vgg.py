@@ -1,6 +1,7 @@
 """VGG16 as a fixed feature extractor."""
 
 import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jaxtyping import Float
 
 from dipvid_jax.networks.conv import convolve
 from dipvid_jax.networks.lpips_weights import read_lpips_weights
+from flow.types import AnyArray
 
 # Convolutions of the blocks that end in relu1_2, relu2_2, relu3_3, relu4_3, relu5_3.
 _BLOCKS = (2, 2, 3, 3, 3)
@@ -19,7 +21,7 @@ _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 INPUT_CONVENTIONS = ("authors", "imagenet")
 
-VGGParams = tuple[dict[str, jax.Array], ...]
+VGGParams = Sequence[Mapping[str, AnyArray]]
 
 
 def load_vgg16(

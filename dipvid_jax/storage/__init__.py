@@ -1,1 +1,1 @@
-"""Files on disk: written whole or not at all, locked, checked."""
+"""Files on disk: replaced atomically, locked, checked."""

@@ -1,4 +1,4 @@
-"""Files that appear under their name only when they are whole."""
+"""Files that appear under their name only once they are complete."""
 
 import contextlib
 import os
@@ -8,19 +8,19 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """Gives a temporary name beside `path` and renames it to `path` at the end.
+  """Yields a temporary path beside `path` and renames it to `path` at the end.
 
-  The name is hidden, so a folder of images never counts a file half written.
+  Its name is hidden, so a folder of images never counts an incomplete file.
 
   Args:
     path: the file to write or replace.
 
   Yields:
-    The name to write to, in the same folder. It takes `path`'s place when the block
-    ends, and is removed when the block raises.
+    The path to write to, in the same folder. It replaces `path` when the block ends,
+    and is removed if the block raises.
 
   Raises:
-    OSError: it cannot be written; the error names `path`.
+    OSError: the file cannot be written; the error names `path`.
   """
   partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
   try:

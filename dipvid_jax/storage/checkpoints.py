@@ -1,4 +1,4 @@
-"""A run's training states on disk, by orbax, each with the checksums of its files."""
+"""A run's training states, saved by orbax, each with checksums of its files."""
 
 import errno
 import hashlib
@@ -16,24 +16,24 @@ from dipvid_jax.types import HasStep
 
 State = TypeVar("State", bound=HasStep)
 
-# As `sha256sum -c` reads it. Written last: a checkpoint without it is not whole.
+# In the format of `sha256sum -c`. Written last: without it a checkpoint is incomplete.
 _CHECKSUMS = "SHA256SUMS"
 
 
 class Checkpoints:
-  """The last few states of a run, each written whole or not at all."""
+  """The last few states of a run, each saved completely or not at all."""
 
   def __init__(self, folder: str | Path, *, keep: int = 2):
-    """Opens a folder of checkpoints, made where it is missing.
+    """Opens a folder of checkpoints.
 
     Args:
-      folder: where they are.
-      keep: how many of the latest to keep.
+      folder: their folder, created if it is missing.
+      keep: number of checkpoints to keep, the latest.
     """
     options = ocp.CheckpointManagerOptions(
       max_to_keep=keep,
       enable_async_checkpointing=False,
-      cleanup_tmp_directories=True,  # of a process that was killed while saving
+      cleanup_tmp_directories=True,  # left by a process killed while saving
     )
     self._folder = Path(folder).resolve()
     self._manager = ocp.CheckpointManager(
@@ -41,40 +41,40 @@ class Checkpoints:
     )
 
   def save(self, state: HasStep) -> None:
-    """Writes a state under its number of updates.
+    """Saves a state under its number of updates.
 
     Raises:
-      OSError: it cannot be written, or the disk has no room for it.
+      OSError: it cannot be written, or the disk is too full.
     """
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
     if shutil.disk_usage(self._folder).free < size:
-      # Found out beforehand, because orbax's threads report it at length.
+      # Checked first because orbax's threads report it at length.
       raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
     try:
       self._manager.save(int(state.step), args=ocp.args.StandardSave(state))
-    except ValueError as error:  # so tensorstore says what the system refused
+    except ValueError as error:  # how tensorstore reports errors of the system
       raise OSError(errno.EIO, str(error).splitlines()[0], str(self._folder)) from error
     _write_checksums(self._folder / str(int(state.step)))
 
   def restore_latest(
     self, like: State, *, on_damaged: Callable[[int, Exception], None]
   ) -> State | None:
-    """Reads the latest state that can be read.
+    """Reads the latest readable state.
 
-    A checkpoint that cannot is put aside under the name `<updates>.unreadable`.
+    Unreadable checkpoints are renamed to `<updates>.unreadable`.
 
     Args:
       like: a state of the same shapes and dtypes.
-      on_damaged: called with the number of updates of a checkpoint that cannot be
-        read and the reason, before the one before it is tried.
+      on_damaged: called with the number of updates of an unreadable checkpoint and
+        the reason, before an earlier one is tried.
 
     Returns:
-      The state, or None where there is none.
+      The state; None if no checkpoint is readable.
     """
     target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
     for step in sorted(self._manager.all_steps(), reverse=True):
       try:
-        # Orbax notices little of what can happen to its files, and some of it late.
+        # Orbax notices little of the damage to its files, and some of it late.
         _check_checksums(self._folder / str(step))
         return self._manager.restore(step, args=ocp.args.StandardRestore(target))
       except Exception as error:  # orbax can fail in any way
@@ -83,14 +83,14 @@ class Checkpoints:
     return None
 
   def _put_aside(self, step: int) -> None:
-    """Frees the number of a checkpoint, but keeps what is in it."""
+    """Renames a checkpoint, which frees its number and keeps its files."""
     aside = self._folder / f"{step}.unreadable"
     shutil.rmtree(aside, ignore_errors=True)
     (self._folder / str(step)).rename(aside)
     self._manager.reload()
 
   def close(self) -> None:
-    """Waits for what is being written."""
+    """Waits for pending writes."""
     self._manager.close()
 
 
@@ -100,7 +100,7 @@ def _write_checksums(checkpoint: Path) -> None:
 
 
 def _check_checksums(checkpoint: Path) -> None:
-  """Raises a ValueError that names a file which is not as it was written."""
+  """Raises a ValueError that names a file which has changed since it was written."""
   written = set((checkpoint / _CHECKSUMS).read_text().splitlines())
   differing = written ^ set(_checksums(checkpoint).splitlines())
   if differing or not written:

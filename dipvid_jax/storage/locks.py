@@ -11,23 +11,23 @@ from typing import TextIO
 from dipvid_jax.errors import InputError
 
 _NAME = ".lock"
-# Some network file systems have no locks; a run there goes on without.
+# Some network file systems have no locks; runs there do without.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextlib.contextmanager
 def sole_writer(folder: pathlib.Path) -> Iterator[None]:
-  """Holds a folder for this process; the kernel lets go of it when the process ends.
+  """Locks a folder for this process; the kernel unlocks it when the process ends.
 
-  The lock is on the file `.lock` in the folder, which stays there: a file that came
-  and went could be locked by two processes under one name.
+  The lock is on the file `.lock` in the folder. That file is never deleted: if it
+  were, two processes could each lock a file of that name.
 
   Args:
-    folder: it exists.
+    folder: an existing folder.
 
   Raises:
-    InputError: another process, or another run of this one, holds the folder.
-    OSError: the file cannot be made.
+    InputError: another process, or another run in this one, holds the lock.
+    OSError: the file cannot be created.
   """
   with (folder / _NAME).open("a+") as file:
     _lock(file, fcntl.LOCK_EX, folder)
@@ -38,10 +38,10 @@ def sole_writer(folder: pathlib.Path) -> Iterator[None]:
 
 
 def check_free(folder: pathlib.Path) -> None:
-  """Makes sure that no run holds a folder now; it may be missing.
+  """Checks that no run is writing to a folder; the folder may be missing.
 
   Raises:
-    InputError: one does.
+    InputError: a run is.
   """
   with contextlib.suppress(OSError), (folder / _NAME).open() as file:
     _lock(file, fcntl.LOCK_SH, folder)
@@ -52,10 +52,10 @@ def _lock(file: TextIO, kind: int, folder: pathlib.Path) -> None:
     fcntl.flock(file, kind | fcntl.LOCK_NB)
   except BlockingIOError as error:
     file.seek(0)
-    holder = file.read().strip() or "just begun"
+    holder = file.read().strip() or "just started"
     raise InputError(
-      f"--output {folder}: another run (process {holder}) is writing there; wait for"
-      " it, or name another folder"
+      f"--output {folder}: another run (process {holder}) is writing there; wait until"
+      " it ends, or name another folder"
     ) from error
   except OSError as error:
     if error.errno not in _NO_LOCKS:

@@ -1,4 +1,4 @@
-"""Files of rows that grow while a run goes on: a JSON object a line."""
+"""Files of JSON lines that grow during a run: one object per line."""
 
 import json
 from collections.abc import Mapping
@@ -9,20 +9,20 @@ from dipvid_jax.storage.atomic import replacing
 
 
 def append_row(path: Path, row: Mapping[str, object]) -> None:
-  """Adds a line."""
+  """Appends a row as one line."""
   with path.open("a") as file:
     file.write(json.dumps(row) + "\n")
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-  """Reads the lines before the first one that was cut off while it was written.
+  """Reads the rows up to the first incomplete line.
 
   Args:
-    path: the file; one that is missing has no rows.
+    path: the file; if it is missing, there are no rows.
 
   Returns:
-    The rows, each with its `update`, and with its `window`, which is 1 where a run of
-    an older version has none.
+    The rows, each with its `update` and its `window`, which is 1 in files of older
+    versions.
   """
   rows: list[dict[str, Any]] = []
   if not path.exists():
@@ -38,11 +38,11 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def keep_rows(path: Path, *, updates: int, window: int = 1) -> None:
-  """Drops a window's rows after so many updates, and what was cut off.
+  """Drops a window's rows after a number of updates, and incomplete lines.
 
   Args:
-    path: the file; one that is missing stays so.
-    updates: the last `update` that is kept.
+    path: the file; it may be missing.
+    updates: the last `update` to keep.
     window: from 1; the rows of other windows are kept.
   """
   if not path.exists():

@@ -75,6 +75,7 @@ def test_is_a_float_mask_without_gradient():
   np.testing.assert_array_equal(gradient, np.broadcast_to([1.0, 0.0], there.shape))
 
 
+@pytest.mark.usefixtures("own_checks")
 def test_flows_of_two_shapes_are_refused():
   there = constant_flow(0, 0)
   with pytest.raises(ValueError, match="visible_mask needs two flows of one shape"):

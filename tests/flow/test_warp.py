@@ -132,6 +132,7 @@ def test_zero_flow_has_the_slope_towards_the_next_pixel_as_gradient():
   np.testing.assert_array_equal(gradient[:, :-1, :, 1], 0)
 
 
+@pytest.mark.usefixtures("own_checks")
 @pytest.mark.parametrize(
   ("image_shape", "flow_shape"),
   [

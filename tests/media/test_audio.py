@@ -1,4 +1,4 @@
-"""Sound: copied packet by packet, and never at the cost of the picture."""
+"""Sound is copied packet by packet, and a failure never costs the picture."""
 
 import av
 import numpy as np
@@ -24,7 +24,7 @@ def source_with_sound(folder, name, *, starts=None, **sound):
 
 
 def result_like(source, folder):
-  """A written result and what `add_audio` says of it."""
+  """A written result, and the line that `add_audio` returns for it."""
   video, out = read_video(source), folder / "out.mp4"
   write_video(out, FRAMES, video.frame_rate, timestamps=video.timestamps)
   return out, audio.add_audio(out, source)
@@ -86,7 +86,7 @@ def test_sound_keeps_its_time_relative_to_the_first_frame(
 
 
 def test_picture_and_sound_alternate_in_the_file(tmp_path):
-  """So that a player need not jump: the sound is not behind all of the picture."""
+  """A player need not seek: the sound does not follow the whole picture."""
   source = source_with_sound(tmp_path, "a.mp4")
   out, _ = result_like(source, tmp_path)
   with av.open(str(out)) as container:
@@ -94,7 +94,7 @@ def test_picture_and_sound_alternate_in_the_file(tmp_path):
   assert "audio" in kinds[: kinds.index("video") + 8]
 
 
-def test_sound_that_an_mp4_cannot_hold_is_left_out_with_a_line(tmp_path):
+def test_sound_that_an_mp4_cannot_hold_is_left_out_and_reported(tmp_path):
   source = source_with_sound(tmp_path, "a.mkv", codec="pcm_s16le")
   out, left_out = result_like(source, tmp_path)
   assert left_out.startswith(f"{source}: ") and "pcm_s16le" in left_out

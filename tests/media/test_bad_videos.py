@@ -1,4 +1,4 @@
-"""Video files that cannot be read: one clear line each, never a shorter clip."""
+"""Bad video files get one clear line each and never pass for a shorter clip."""
 
 import os
 
@@ -214,7 +214,7 @@ def test_bad_video_gets_one_clear_line(tmp_path, make, capfd):
     "ffv1-avi",
   ],
 )
-def test_a_cut_off_video_is_never_a_shorter_clip(tmp_path, make, share):
+def test_a_cut_off_video_never_passes_for_a_shorter_clip(tmp_path, make, share):
   path = make(tmp_path)
   assert len(video_reading.read_video(path).frames) == len(FRAMES)
   media_files.cut_off(path, share)

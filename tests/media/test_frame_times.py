@@ -1,4 +1,4 @@
-"""Frame rates and times, from made-up ticks and from files."""
+"""Frame rates and times, from synthetic ticks and from files."""
 
 import fractions
 
@@ -32,7 +32,7 @@ def rounded(rate, time_base, count=200):
   ],
 )
 @pytest.mark.parametrize("offset", [0, 1234, -50])
-def test_a_constant_rate_is_kept_whatever_the_tick(rate, time_base, offset):
+def test_a_constant_rate_is_found_at_any_tick(rate, time_base, offset):
   starts = [tick + offset for tick in rounded(rate, time_base)]
   assert frame_times(
     starts, last_duration=None, time_base=time_base, stated_rate=rate
@@ -49,7 +49,7 @@ def test_a_constant_rate_is_kept_whatever_the_tick(rate, time_base, offset):
   ],
 )
 @pytest.mark.parametrize("stated", [F(25), F(30), F(1000), None])
-def test_other_times_are_kept_to_the_tick(starts, time_base, stated):
+def test_variable_times_are_kept_to_the_tick(starts, time_base, stated):
   rate, times = frame_times(
     starts, last_duration=2, time_base=time_base, stated_rate=stated
   )
@@ -60,7 +60,7 @@ def test_other_times_are_kept_to_the_tick(starts, time_base, stated):
 
 
 @pytest.mark.parametrize("stated", [F(1000), F(24), None])
-def test_even_times_outweigh_a_wrong_statement(stated):
+def test_even_times_overrule_a_wrong_stated_rate(stated):
   starts = [40 * i for i in range(30)]
   assert frame_times(starts, last_duration=1, time_base=MILLI, stated_rate=stated) == (
     25,
@@ -69,7 +69,7 @@ def test_even_times_outweigh_a_wrong_statement(stated):
 
 
 @pytest.mark.parametrize("duration", [None, 0])
-def test_an_unknown_last_duration_is_the_one_before(duration):
+def test_an_unknown_last_duration_repeats_the_one_before(duration):
   _, times = frame_times(
     [0, 10, 50], last_duration=duration, time_base=MILLI, stated_rate=F(25)
   )
@@ -80,7 +80,7 @@ def test_an_unknown_last_duration_is_the_one_before(duration):
   "starts", [[0, None, 80], [0, 40, 40], [0, 80, 40], [5], [None] * 3]
 )
 @pytest.mark.parametrize("stated", [F(25), None])
-def test_times_that_do_not_rise_are_not_believed(starts, stated):
+def test_times_that_do_not_rise_are_ignored(starts, stated):
   assert frame_times(starts, last_duration=40, time_base=MILLI, stated_rate=stated) == (
     stated,
     None,
@@ -95,7 +95,7 @@ UNEVEN = [0, 40, 80, 200, 250, 300]
 
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.mp4", "clip.mov"])
 @pytest.mark.parametrize("offset", [0, 500])
-def test_a_files_times_are_read(tmp_path, name, offset):
+def test_the_times_of_a_file_are_read(tmp_path, name, offset):
   path = media_files.encode(
     tmp_path / name,
     FRAMES,
@@ -129,7 +129,7 @@ def test_written_times_come_back_to_the_tick(tmp_path, times):
   assert video.frame_rate == len(FRAMES) / expected[-1]
 
 
-def test_times_must_be_the_frames(tmp_path):
+def test_times_must_match_the_frames(tmp_path):
   times = Timestamps(np.arange(6), MILLI)
   with pytest.raises(ValueError, match="6 frames need 7 ticks, got 6"):
     write_video(tmp_path / "out.mp4", FRAMES, F(25), timestamps=times)

@@ -1,4 +1,4 @@
-"""Frames one at a time: read from files as they are asked for, stacked as they come."""
+"""Frames are read from files on access and stacked as they arrive."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from dipvid_jax.media.images import write_images
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 7, 9, 3), np.uint8)
 
 
-def test_the_files_come_back_in_order(tmp_path):
+def test_frames_are_read_in_order(tmp_path):
   write_images(tmp_path, FRAMES)
   sequence = ImageSequence(tmp_path, 5)
   assert len(sequence) == 5
@@ -24,7 +24,7 @@ def test_odd_sides_are_made_even_by_repeating(tmp_path):
   np.testing.assert_array_equal(list(ImageSequence(tmp_path, 5, even=True)), expected)
 
 
-def test_nothing_is_read_before_it_is_asked_for(tmp_path):
+def test_a_frame_is_read_only_on_access(tmp_path):
   write_images(tmp_path, FRAMES)
   (tmp_path / "00003.png").write_bytes(b"")
   sequence = ImageSequence(tmp_path, 5)
@@ -34,13 +34,13 @@ def test_nothing_is_read_before_it_is_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize("expected", [0, 1, 3, 5, 100])
-def test_any_guess_of_the_count_gives_the_same_array(expected):
+def test_a_wrong_count_gives_the_same_array(expected):
   stacked = stack(iter(FRAMES), expected=expected)
   np.testing.assert_array_equal(stacked, FRAMES)
   assert stacked.dtype == np.uint8 and stacked.flags.c_contiguous
 
 
 @pytest.mark.parametrize("images", [[], [FRAMES[0], FRAMES[1, :1]]])
-def test_no_images_or_different_ones_are_refused(images):
+def test_no_images_or_mixed_shapes_are_refused(images):
   with pytest.raises(ValueError, match="images"):
     stack(images, expected=2)

@@ -1,4 +1,4 @@
-"""Folders of images in, images out, and what is wrong with them."""
+"""Reading and writing images and folders of them, and the errors of bad ones."""
 
 import struct
 import zlib
@@ -30,7 +30,7 @@ def test_folder_is_read_in_natural_order(tmp_path):
   assert video_reading.read_video(tmp_path, folder_frame_rate=30).frame_rate == 30
 
 
-def test_stray_files_are_passed_over(tmp_path):
+def test_stray_files_are_skipped(tmp_path):
   images.write_images(tmp_path, FRAMES)
   (tmp_path / "Thumbs.db").write_bytes(b"\0")
   (tmp_path / "notes.txt").write_text("frames of the clip")
@@ -63,7 +63,7 @@ def test_jpeg_grey_and_palette_images_become_rgb(tmp_path):
 
 
 def insert_exif(path, entries):
-  """Gives a JPEG an EXIF block, whose header announces one entry."""
+  """Inserts an EXIF block that declares one entry into a JPEG."""
   tiff = b"II*\0\x08\0\0\0" + struct.pack("<H", 1) + entries
   block = b"Exif\0\0" + tiff
   data = path.read_bytes()
@@ -79,7 +79,7 @@ def test_a_jpeg_is_turned_upright(tmp_path):
   np.testing.assert_array_equal(images.read_image(path), np.rot90(plain, -1))
 
 
-def test_damaged_metadata_of_a_jpeg_do_not_matter(tmp_path, capfd):
+def test_damaged_metadata_of_a_jpeg_are_ignored(tmp_path, capfd):
   path = media_files.write_png(tmp_path / "0.jpg", FRAMES[0])
   plain = images.read_image(path)
   insert_exif(path, b"cut off")
@@ -98,7 +98,7 @@ def test_pillows_limit_of_pixels_does_not_apply(tmp_path, monkeypatch):
     assert images.read_image(path).shape == FRAMES[0].shape
 
 
-def test_an_impossible_size_is_damage(tmp_path, capfd):
+def test_a_header_of_impossible_size_is_damage(tmp_path, capfd):
   path = tmp_path / "0.png"
   indices = np.ones((13, 21), np.uint8)
   media_files.write_indexed_png(path, indices, media_files.DAVIS_PALETTE)
@@ -160,7 +160,8 @@ def break_png(byte):
   return make
 
 
-# What stands in a folder beside good frames 0.png and 1.png; the file it is about.
+# name: (what makes a bad image beside the frames 0.png and 1.png, the file that the
+# line names, the words of the line)
 BAD_IMAGES = {
   "other size": (lambda d: png(d, "7.png", FRAMES[0, :40]), "7.png", "40x64.* 48x64"),
   "alpha": (lambda d: png(d, "7.png", rgba(100)), "7.png", "alpha channel"),

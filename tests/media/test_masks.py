@@ -1,4 +1,4 @@
-"""Masks of every form, and the one line that each wrong one gets."""
+"""Masks of every form, and the line that each bad one gets."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ def moving_hole(value=255):
 
 HOLE = moving_hole()
 
-# Object 1 moves, object 3 stands in the lower right corner of the last frame only.
+# Object 1 moves; object 3 is in the lower right corner of the last frame only.
 LABELS = moving_hole(1)
 LABELS[-1, 40:, 56:] = 3
 
@@ -69,7 +69,7 @@ def test_folder_is_read_in_natural_order(tmp_path):
   assert_hole(read(tmp_path), HOLE)
 
 
-def test_one_image_serves_for_every_frame(tmp_path):
+def test_one_image_is_used_for_every_frame(tmp_path):
   path = media_files.write_png(tmp_path / "mask.png", HOLE[2])
   assert_hole(read(str(path)), np.repeat(HOLE[2:3], COUNT, axis=0))
 
@@ -132,7 +132,7 @@ def test_objects_may_be_saved_as_grey_values(tmp_path):
   assert_hole(read(path, object_id=3), np.where(LABELS == 3, 255, 0))
 
 
-def test_a_see_through_palette_is_an_annotation(tmp_path):
+def test_a_palette_with_transparency_is_an_annotation(tmp_path):
   path = media_files.write_indexed_png(
     tmp_path / "a.png", LABELS[0], media_files.DAVIS_PALETTE, transparency=[0, 255]
   )
@@ -289,7 +289,7 @@ BAD_MASKS = {
     "no hole: .* leave out --invert-mask",
     "m",
   ),
-  "alpha": (rgba_mask, {}, "alpha channel; .* grey, 255 in the hole", "m/m0.png"),
+  "alpha": (rgba_mask, {}, "alpha channel; .* grey file, 255 in the hole", "m/m0.png"),
   "16 bits": (
     lambda d: write_folder(d / "m", HOLE.astype(np.uint16) * 257),
     {},
@@ -346,7 +346,7 @@ def test_impossible_object_numbers(tmp_path, object_id):
     read(path, object_id=object_id)
 
 
-def test_holes_in_some_frames_only_are_good(tmp_path):
+def test_some_frames_may_have_no_hole(tmp_path):
   values = BLACK.copy()
   values[3] = 255
   assert_hole(read(write_folder(tmp_path / "m", values)), values)
@@ -356,7 +356,7 @@ def test_holes_in_some_frames_only_are_good(tmp_path):
 
 
 def dilate_slowly(mask, pixels):
-  """Every hole pixel reaches `pixels` up, down, left and right: as loops."""
+  """Every hole pixel reaches `pixels` up, down, left and right, written as loops."""
   grown = mask.copy()
   for t, y, x, _ in np.argwhere(mask):
     grown[t, max(0, y - pixels) : y + pixels + 1, x] = 255

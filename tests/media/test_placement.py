@@ -7,7 +7,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.media.placement import check_size, check_smallest, place
 
 
-def test_the_authors_clip_is_cropped_as_they_do():
+def test_the_authors_clip_is_cropped_like_theirs():
   # 240 x 432 at 192 x 384: 216 of the 240 rows, from row 12.
   placement = place((240, 432), size=(192, 384), fit="crop")
   assert placement.source == (12, 0, 216, 432)
@@ -75,7 +75,7 @@ def test_good_sizes(size, levels):
     ((64, 64), 0, "at least"),
   ],
 )
-def test_bad_sizes_say_which_would_do(size, levels, words):
+def test_a_bad_size_gets_a_suggestion(size, levels, words):
   with pytest.raises(InputError, match=words):
     check_size(size, levels)
 
@@ -88,14 +88,14 @@ def test_bad_sizes_say_which_would_do(size, levels, words):
     ((5, 5), 1, "at least 6$"),
   ],
 )
-def test_a_size_too_small_says_what_would_do(size, levels, words):
+def test_a_size_that_is_too_small_gets_a_suggestion(size, levels, words):
   with pytest.raises(InputError, match=words):
     check_smallest(size, levels)
   check_smallest((max(size), max(size)), 1 if levels > 1 else 0)
 
 
 @pytest.mark.parametrize("levels", range(1, 7))
-def test_what_the_line_suggests_is_good(levels):
+def test_the_suggested_size_suits(levels):
   for side in (1, 50, 100, 333, 1080):
     try:
       check_size((side, 2 * side), levels)

@@ -46,7 +46,7 @@ def test_crop_is_central_and_area_resized():
   np.testing.assert_allclose(frames * 255, means, atol=0.51)  # rounded to uint8
 
 
-def test_the_authors_clip_is_cropped_as_they_do():
+def test_the_authors_clip_is_cropped_like_theirs():
   # 240 x 432 at 192 x 384: 216 of the 240 rows, from row 12.
   random = np.random.default_rng(0).integers(0, 256, (1, 240, 432, 3), np.uint8)
   masks = hole_at(slice(100, 140), slice(100, 140), (1, 240, 432))
@@ -68,7 +68,7 @@ def test_pad_keeps_the_aspect_and_reflects():
   np.testing.assert_array_equal(frames[:, :, 52:], frames[:, :, 50:38:-1])
 
 
-def test_what_the_hole_hides_is_not_shown_in_the_padding():
+def test_the_padding_does_not_reveal_what_the_hole_hides():
   frames, masks = np.full_like(FRAMES, 50), hole_at(slice(20, 40), slice(0, 12))
   frames[np.broadcast_to(masks > 0, frames.shape)] = 250  # the thing to remove
   prepared, holes = prepare(frames, masks, size=(60, 120), fit="pad")
@@ -92,7 +92,7 @@ def test_tiny_clips_can_be_padded():
 
 
 @pytest.mark.parametrize(("covered", "expected"), [(1, 0), (3, 1), (4, 1)])
-def test_hole_is_decided_after_the_resize(covered, expected):
+def test_the_hole_is_thresholded_after_the_resize(covered, expected):
   masks = np.zeros((1, 4, 4, 1), np.uint8)  # each 2 x 2 block becomes one pixel
   masks[0, [0, 0, 1, 1][:covered], [0, 1, 0, 1][:covered]] = 255
   masks[0, 2:, 2:] = 255
@@ -115,7 +115,7 @@ def test_a_hole_outside_the_crop_names_the_setting():
   prepare(FRAMES, masks, size=(20, 40), fit="pad")
 
 
-def test_a_hole_up_to_the_edge_of_the_crop_is_inside():
+def test_a_hole_may_reach_the_edge_of_the_crop():
   masks = hole_at(slice(10, 50), slice(0, 80))
   masks[1] = 0
   _, holes = prepare(FRAMES, masks, size=(20, 40), fit="crop")
@@ -152,7 +152,7 @@ def test_wrong_arrays(frames, masks, words):
     prepare(frames, masks, size=(60, 80), fit="crop")
 
 
-def test_the_padding_to_a_suiting_size_is_the_reflection():
+def test_padding_to_a_suitable_size_reflects():
   frames, holes = prepare(FRAMES, MIDDLE, size=None, fit="pad", levels=5)
   assert frames.shape[1:3] == (96, 96)  # 18 rows on both sides, 8 columns
   content = frames[:, 18:78, 8:88]
@@ -164,7 +164,7 @@ def test_the_padding_to_a_suiting_size_is_the_reflection():
 
 @pytest.mark.parametrize("fit", ["crop", "pad"])
 @pytest.mark.parametrize("size", [None, (37, 53)])
-def test_what_was_padded_is_cut_off_after(size, fit):
+def test_padding_is_cropped_from_the_result(size, fit):
   way = {"size": size, "fit": fit, "levels": 4}
   prepared, _ = prepare(FRAMES, MIDDLE, **way)
   placement = place((60, 80), **way)
@@ -195,7 +195,7 @@ def test_a_feather_changes_nothing_outside_and_reads_nothing_inside(feather):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_a_feather_changes_the_networks_share_alone(share):
+def test_a_feather_corrects_only_the_networks_share(share):
   frames, generated = np.full_like(FRAMES, 120), np.full_like(FRAMES, 80)
   shares = np.full((2, 60, 80, 1), share, np.float32)
   filled = put_back_feathered(frames, generated, generated, feather=4, share=shares)

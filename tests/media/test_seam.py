@@ -1,10 +1,10 @@
-"""The seam: led over inside the hole, by nothing that the hole hides."""
+"""The seam is corrected inside the hole only, and never with what the hole hides."""
 
 import cv2
 import numpy as np
 import pytest
 
-from dipvid_jax.media.seam import lead_over
+from dipvid_jax.media.seam import border_correction
 
 _SIZE = (40, 60)
 
@@ -52,11 +52,11 @@ def slow(surroundings, generated, hole, width):
 
 @pytest.mark.parametrize("name", ["box", "disc", "corner"])
 @pytest.mark.parametrize("width", [3, 6])
-def test_it_is_the_averaged_step_that_fades_inward(name, width):
-  """OpenCV's Gaussian ends at four widths; the oracle's never does."""
+def test_the_correction_is_the_averaged_step_fading_inward(name, width):
+  """OpenCV's Gaussian ends after four standard deviations; the oracle's does not."""
   hole = HOLES[name]
   smooth = cv2.GaussianBlur(pixels(0), (0, 0), 3)
-  added = lead_over(smooth, np.full_like(smooth, 90), hole, pixels=width)
+  added = border_correction(smooth, np.full_like(smooth, 90), hole, pixels=width)
   np.testing.assert_allclose(
     added, slow(smooth, 90 + 0 * smooth, hole, width), atol=0.5
   )
@@ -67,7 +67,7 @@ def test_it_is_the_averaged_step_that_fades_inward(name, width):
 def test_a_constant_step_vanishes_at_the_border_and_fades_to_nothing(name, width):
   hole = HOLES[name]
   surroundings = np.full((*_SIZE, 3), 130, np.uint8)
-  added = lead_over(surroundings, surroundings - 40, hole, pixels=width)
+  added = border_correction(surroundings, surroundings - 40, hole, pixels=width)
   distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 0)
   weight = np.where(hole, np.clip(1 - (distance - 1) / width, 0, 1), 0)
   np.testing.assert_allclose(added, 40 * weight[..., None].repeat(3, -1), atol=1e-2)
@@ -80,20 +80,20 @@ def test_what_the_hole_hides_is_never_read(name):
   other = np.where(hole[..., None], pixels(2), one)
   generated = pixels(3)
   np.testing.assert_array_equal(
-    lead_over(one, generated, hole, pixels=4),
-    lead_over(other, generated, hole, pixels=4),
+    border_correction(one, generated, hole, pixels=4),
+    border_correction(other, generated, hole, pixels=4),
   )
 
 
 @pytest.mark.parametrize("name", HOLES)
 @pytest.mark.parametrize("width", [1, 4])
 def test_a_network_that_agrees_outside_is_left_alone(name, width):
-  """And nothing is ever added outside, or deeper than the feather."""
+  """Nothing is added outside the hole either, or deeper than the feather."""
   hole = HOLES[name]
   frame = pixels(4)
   generated = np.where(hole[..., None], pixels(5), frame)
-  assert not lead_over(frame, generated, hole, pixels=width).any()
-  added = lead_over(pixels(6), generated, hole, pixels=width)
+  assert not border_correction(frame, generated, hole, pixels=width).any()
+  added = border_correction(pixels(6), generated, hole, pixels=width)
   distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 0)
   assert not added[~hole].any()
   assert not added[distance >= width + 1].any()
@@ -101,11 +101,11 @@ def test_a_network_that_agrees_outside_is_left_alone(name, width):
 
 
 @pytest.mark.parametrize("hole", [np.zeros(_SIZE, bool), np.ones(_SIZE, bool)])
-def test_without_a_border_there_is_nothing_to_lead_over(hole):
-  assert not lead_over(pixels(0), pixels(1), hole, pixels=3).any()
+def test_without_a_border_there_is_no_correction(hole):
+  assert not border_correction(pixels(0), pixels(1), hole, pixels=3).any()
 
 
 @pytest.mark.parametrize("width", [0, -1])
-def test_a_feather_has_a_width(width):
+def test_a_feather_needs_a_positive_width(width):
   with pytest.raises(ValueError, match="must be positive"):
-    lead_over(pixels(0), pixels(1), HOLES["box"], pixels=width)
+    border_correction(pixels(0), pixels(1), HOLES["box"], pixels=width)

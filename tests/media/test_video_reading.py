@@ -1,4 +1,4 @@
-"""Clips in and out, on files of every kind that the reader names."""
+"""Reading and writing clips, with files of every supported kind."""
 
 import fractions
 
@@ -22,7 +22,7 @@ def mean_error(frames, expected):
 
 
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.avi"])
-def test_ffv1_comes_back_to_the_pixel(tmp_path, name):
+def test_ffv1_is_read_exactly(tmp_path, name):
   video = video_reading.read_video(media_files.encode(tmp_path / name, FRAMES))
   np.testing.assert_array_equal(video.frames, FRAMES)
   assert video.frames.dtype == np.uint8
@@ -102,7 +102,7 @@ BT601, BT709, BT2020 = (0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)
     (5, 48, BT601),
     (6, 720, BT601),
     (9, 48, BT2020),
-    (2, 48, BT601),  # 2: not said; then the height decides
+    (2, 48, BT601),  # 2: unspecified, so the height decides
     (2, 704, BT601),
     (2, 720, BT709),
   ],
@@ -123,8 +123,8 @@ def test_colours_follow_the_tags(tmp_path, tag, height, expected, full_range):
   )
 
 
-# Rotations as phones write them: the matrix a, b, c, d of an MP4's track header, and
-# the same in NumPy's words.
+# Rotations as phones write them: the matrix a, b, c, d in an MP4's track header, and
+# the same as a function of NumPy.
 TURNS = {
   "quarter turn right": ((0, 1, -1, 0), lambda f: np.rot90(f, -1)),
   "quarter turn left": ((0, -1, 1, 0), lambda f: np.rot90(f, 1)),
@@ -157,14 +157,14 @@ def test_any_file_name_can_be_written_and_read(tmp_path, name):
   assert [path.name for path in folder.iterdir()] == [name]
 
 
-def test_a_recording_of_open_length_is_no_damage(tmp_path):
+def test_a_recording_of_open_length_is_not_damaged(tmp_path):
   path = media_files.encode(tmp_path / "live.mkv", FRAMES, live="1")
   assert sources.missing_bytes(path) == 0
   np.testing.assert_array_equal(video_reading.read_video(path).frames, FRAMES)
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.avi"])
-def test_bytes_behind_the_video_are_no_damage(tmp_path, name):
+def test_bytes_after_the_video_are_not_damage(tmp_path, name):
   codec = {"codec": "mpeg4", "pix_fmt": "yuv420p"} if name == "clip.mp4" else {}
   path = media_files.encode(tmp_path / name, FRAMES, **codec)
   path.write_bytes(path.read_bytes() + b"camera's own data " * 10)
@@ -176,7 +176,7 @@ def test_bytes_behind_the_video_are_no_damage(tmp_path, name):
 
 
 @pytest.mark.parametrize("height", [48, 720])
-def test_written_colours_come_back(tmp_path, height):
+def test_written_colours_are_read_back(tmp_path, height):
   frames = np.stack([media_files.patches(height=height)] * 3)
   path = tmp_path / "colours.mp4"
   video_writing.write_video(path, frames, fractions.Fraction(25))
@@ -190,7 +190,7 @@ def test_written_colours_come_back(tmp_path, height):
     assert context.color_range == 1
 
 
-def test_written_video_is_what_browsers_play(tmp_path):
+def test_written_video_plays_in_browsers(tmp_path):
   path = tmp_path / "out.mp4"
   video_writing.write_video(path, FRAMES, media_files.NTSC)
   data = path.read_bytes()
@@ -219,7 +219,7 @@ def test_count_and_frame_rate_are_kept_exactly(tmp_path, count, rate):
   assert len(video.frames) == count
 
 
-def test_frames_that_are_views_are_written_as_they_look(tmp_path):
+def test_frames_may_be_views(tmp_path):
   turned = np.rot90(FRAMES, axes=(1, 2))
   video_writing.write_video(tmp_path / "a.mp4", turned, media_files.NTSC)
   images.write_images(tmp_path / "a", turned)
@@ -271,13 +271,13 @@ def test_write_into_a_missing_folder_is_an_os_error(tmp_path):
     video_writing.write_video(tmp_path / "none" / "out.mp4", FRAMES, media_files.NTSC)
 
 
-def test_written_images_come_back_to_the_pixel(tmp_path):
+def test_written_images_are_read_back_exactly(tmp_path):
   folder = tmp_path / "deep" / "frames"
   images.write_images(folder, FRAMES)
   names = sorted(path.name for path in folder.iterdir())
   assert names == [f"{number:05d}.png" for number in range(len(FRAMES))]
   video = video_reading.read_video(folder)
   np.testing.assert_array_equal(video.frames, FRAMES)
-  # An independent reader, so that a double swap of the channels cannot hide.
+  # An independent reader, so that a double swap of the channels is noticed.
   blue = cv2.imread(str(folder / "00000.png"))[..., 0]
   np.testing.assert_array_equal(blue, FRAMES[0, ..., 2])

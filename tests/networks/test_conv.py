@@ -105,6 +105,7 @@ def test_value_agrees_with_the_loop(stride):
   np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.usefixtures("own_checks")
 @pytest.mark.parametrize(
   ("x_shape", "kernel_shape", "strides", "said"),
   [

@@ -112,6 +112,7 @@ def test_the_largest_of_equals_that_comes_first_gets_the_gradient():
   np.testing.assert_array_equal(gradient, expected)
 
 
+@pytest.mark.usefixtures("own_checks")
 @pytest.mark.parametrize("shape", [(4, 4, 3), (1, 4, 4, 1)])
 def test_images_of_another_shape_are_refused(shape):
   with pytest.raises(ValueError, match=r"images must be \[N, H, W, 3\]"):

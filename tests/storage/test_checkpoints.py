@@ -1,4 +1,4 @@
-"""Checkpoints: what was saved comes back, damage costs one of them and no more."""
+"""Checkpoints are restored exactly, and damage costs only the damaged one."""
 
 import pathlib
 import shutil
@@ -14,7 +14,7 @@ from dipvid_jax.training.step import TrainState
 
 
 def state_at(step, *, width=4):
-  """A state whose every number tells its step."""
+  """A state in which every number depends on the step."""
   params = {
     "conv": {"kernel": jnp.full((3, width), step + 0.5)},
     "bias": step * jnp.arange(5.0),
@@ -41,7 +41,7 @@ def three_saved(folder):
 
 
 def restore(folder, like=None):
-  """`(state, the steps that were reported as damaged)`."""
+  """`(state, steps reported as damaged)`."""
   reported = []
   checkpoints = Checkpoints(folder)
   state = checkpoints.restore_latest(
@@ -58,13 +58,13 @@ def assert_equal_states(actual, expected):
     np.testing.assert_array_equal(a, b)
 
 
-def test_the_latest_state_comes_back_whole(three_saved):
+def test_the_latest_state_is_restored(three_saved):
   state, reported = restore(three_saved)
   assert_equal_states(state, state_at(15))
   assert reported == []
 
 
-def test_a_new_folder_has_none(folder):
+def test_a_new_folder_has_no_state(folder):
   assert restore(folder) == (None, [])
 
 
@@ -96,7 +96,7 @@ def empty_it(checkpoint):
 
 
 def lose_the_checksums(checkpoint):
-  """As a process does that is killed between the state and its checksums."""
+  """As if a process was killed between the state and its checksums."""
   (checkpoint / "SHA256SUMS").unlink()
 
 
@@ -111,7 +111,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_taken(
+def test_a_damaged_checkpoint_is_reported_and_an_earlier_one_restored(
   three_saved, damage
 ):
   damage(three_saved / "15")
@@ -144,7 +144,7 @@ def cut_off_the_end(path):
 
 @pytest.mark.parametrize("damage", [flip_a_bit, cut_off_the_end, pathlib.Path.unlink])
 def test_no_damaged_file_goes_unnoticed(three_saved, tmp_path, damage):
-  """Orbax itself does not notice a flipped bit in what it did not compress."""
+  """Orbax itself does not notice a flipped bit in uncompressed data."""
   latest = three_saved / "15"
   files = [path.relative_to(latest) for path in latest.rglob("*") if path.is_file()]
   assert len(files) > 8
@@ -168,20 +168,20 @@ def test_the_damaged_file_is_named(three_saved):
   assert reasons == ["default/manifest.ocdbt is not as it was written"]
 
 
-def test_a_hidden_file_of_the_system_is_no_damage(three_saved):
+def test_a_hidden_file_of_the_system_is_not_damage(three_saved):
   (three_saved / "15" / ".DS_Store").write_text("left by a file browser")
   state, reported = restore(three_saved)
   assert int(state.step) == 15 and reported == []
 
 
-def test_without_a_readable_one_there_is_none(three_saved):
+def test_without_a_readable_checkpoint_there_is_no_state(three_saved):
   cut_data(three_saved / "15")
   cut_data(three_saved / "10")
   assert restore(three_saved) == (None, [15, 10])
 
 
-def test_what_cannot_be_read_is_put_aside_not_deleted(three_saved):
-  """A state of another network is no damage: it may only be the wrong config."""
+def test_unreadable_checkpoints_are_renamed_not_deleted(three_saved):
+  """A state of another network is not damage: the config may be wrong."""
   state, reported = restore(three_saved, like=state_at(0, width=7))
   assert state is None and reported == [15, 10]
   for step in (10, 15):
@@ -191,7 +191,7 @@ def test_what_cannot_be_read_is_put_aside_not_deleted(three_saved):
   assert reported == []
 
 
-def test_a_write_that_was_cut_off_is_not_a_checkpoint(three_saved):
+def test_an_interrupted_write_is_not_a_checkpoint(three_saved):
   begun = three_saved / "20.orbax-checkpoint-tmp"
   shutil.copytree(three_saved / "15", begun)
   state, reported = restore(three_saved)
@@ -199,7 +199,7 @@ def test_a_write_that_was_cut_off_is_not_a_checkpoint(three_saved):
   assert not begun.exists()
 
 
-def test_a_write_that_was_cut_off_does_not_hinder_the_next(three_saved):
+def test_an_interrupted_write_does_not_block_the_next(three_saved):
   shutil.copytree(three_saved / "15", three_saved / "20.orbax-checkpoint-tmp")
   checkpoints = Checkpoints(three_saved)
   checkpoints.save(state_at(20))

@@ -1,4 +1,4 @@
-"""Two runs into one folder: the second is refused, whatever became of the first."""
+"""Two runs into one folder: the second is refused as long as the first lives."""
 
 import errno
 import fcntl
@@ -59,7 +59,7 @@ def test_another_process_is_kept_out_and_named(tmp_path, holder):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_process_holds_nothing(tmp_path, holder, number):
+def test_a_killed_process_holds_no_lock(tmp_path, holder, number):
   holder.send_signal(number)
   holder.wait()
   locks.check_free(tmp_path)
@@ -82,7 +82,7 @@ def test_a_folder_that_is_missing_is_free(tmp_path):
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_without_locks_a_run_goes_on(tmp_path, monkeypatch, code):
+def test_a_file_system_without_locks_does_not_stop_a_run(tmp_path, monkeypatch, code):
   def flock(*_):
     raise OSError(code, "no locks here")
 
@@ -121,8 +121,8 @@ def test_a_second_run_is_refused_before_it_reads_anything(
   assert not seen
 
 
-def test_a_run_that_began_meanwhile_is_not_written_over(tmp_path, monkeypatch, capsys):
-  """The folder is free at first; when the input is read, another run is done there."""
+def test_a_run_that_started_meanwhile_is_not_overwritten(tmp_path, monkeypatch, capsys):
+  """The folder is free at first; another run ends there while the input is read."""
   seen = untrained.instead_of_training(monkeypatch)
   read = run.plan_run
   output = tmp_path / "out"
@@ -146,7 +146,7 @@ def test_the_folder_is_free_again_after_a_run(tmp_path, monkeypatch):
   assert inpaint.main([*words, "--overwrite"]) == 0
 
 
-def test_a_claim_makes_the_folder(tmp_path):
+def test_a_claim_creates_the_folder(tmp_path):
   folder = RunFolder(tmp_path / "deep" / "out")
   with folder.claim(overwrite=False, resume=False):
     assert_held(folder.path, by=os.getpid())

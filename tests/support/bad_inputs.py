@@ -1,8 +1,8 @@
-"""What users give by mistake: each case makes its files and says its flags.
+"""Mistakes that users make: each case writes its files and returns its flags.
 
 A case is (name, make, words): `make(folder)` writes into a folder that holds
-clip.mkv, mask.png and mask/ and returns flags that replace or join the usual ones;
-`words` are what the line must say.
+clip.mkv, mask.png and mask/, and returns flags that replace or extend the usual ones;
+`words` must occur in the line of the error.
 """
 
 import os
@@ -63,7 +63,7 @@ def mask_folder(images, names=None):
 
 
 def flags(**values):
-  """A case of flags alone."""
+  """A case that consists of flags alone."""
   return lambda folder: values
 
 
@@ -84,7 +84,7 @@ def own_config(*lines):
 
 
 def weights(content):
-  """A case of a file given as PWC-Net's weights."""
+  """A case whose file is given as PWC-Net's weights."""
 
   def make(folder):
     path = folder / "weights.pth"
@@ -251,7 +251,7 @@ def damaged_config(folder):
 
 
 class Hostile:
-  """Unpickled by the usual means it would leave a file behind."""
+  """Creates a file when it is unpickled without precautions."""
 
   def __init__(self, path):
     self.path = path

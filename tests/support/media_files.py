@@ -1,4 +1,4 @@
-"""Real media files for the tests, written by the tests themselves."""
+"""Real media files, written for the tests."""
 
 import fractions
 import struct
@@ -27,14 +27,14 @@ def moving_frames(count=6, height=48, width=64):
 
 
 def patches(height=48, width=64, seed=0):
-  """`[height, width, 3]` uint8: flat patches of 16 x 16 random colours."""
+  """`[height, width, 3]` uint8: flat patches of 16 x 16 pixels, randomly coloured."""
   shape = (height // 16, width // 16, 3)
   colours = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
   return colours.repeat(16, axis=0).repeat(16, axis=1)
 
 
 def patch_centres(image):
-  """The inner 4 x 4 pixels of each patch, which chroma's resampling cannot reach."""
+  """The inner 4 x 4 pixels of each patch, out of reach of chroma resampling."""
   rows, columns = image.shape[0] // 16, image.shape[1] // 16
   return image.reshape(rows, 16, columns, 16, -1)[:, 6:10, :, 6:10]
 
@@ -55,7 +55,8 @@ def encode(
 ):
   """Writes `frames` with any codec into the container that the suffix names.
 
-  `starts` are the frames' times in units of `time_base`, `aspect` is the pixels'.
+  `starts` are the frames' times in units of `time_base`; `aspect` is the width of a
+  pixel over its height.
   """
   with av.open(f"file:{path}", "w", options=options) as container:
     stream = container.add_stream(codec, rate=rate)
@@ -83,7 +84,7 @@ def encode(
 
 
 def display_matrix(path, a, b, c, d):
-  """Sets the four numbers of an MP4's display matrix that turn and mirror."""
+  """Sets the four numbers of an MP4's display matrix that rotate and mirror."""
   data = bytearray(path.read_bytes())
   offset = data.index(b"tkhd") + 4 + 40
   one = 1 << 16
@@ -94,7 +95,7 @@ def display_matrix(path, a, b, c, d):
 
 
 def add_sound(path, source, *, codec="aac", tracks=1, delay=0, seconds=1):
-  """Copies `source` into `path` with tracks of sound that begin after `delay` s."""
+  """Copies `source` to `path` and adds tracks of sound that start after `delay` s."""
   with av.open(str(source)) as given, av.open(str(path), "w") as container:
     pictures = container.add_stream_from_template(given.streams.video[0])
     sounds = [container.add_stream(codec, rate=48000) for _ in range(tracks)]
@@ -118,7 +119,7 @@ def add_sound(path, source, *, codec="aac", tracks=1, delay=0, seconds=1):
 
 
 def sound_packets(path):
-  """Time in seconds and bytes of every packet of sound, a list for each track."""
+  """Time in seconds and bytes of every packet of sound, one list per track."""
   with av.open(str(path)) as container:
     return [
       [
@@ -170,7 +171,7 @@ def cut_off(path, share):
 
 
 def assert_one_line(error, path):
-  """Every error that a user sees is one line that begins with the path."""
+  """Asserts that an error is one line that begins with the path."""
   line = str(error.value)
   assert line.startswith(f"{path}: "), line
   assert "\n" not in line

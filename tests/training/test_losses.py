@@ -158,6 +158,7 @@ def zeros(channels, shape=SHAPE):
   return jnp.zeros((*shape, channels))
 
 
+@pytest.mark.usefixtures("own_checks")
 @pytest.mark.parametrize(
   ("loss", "arguments"),
   [

@@ -96,6 +96,7 @@ def test_the_shifted_maps_never_exist_at_once():
   assert compiled.memory_analysis().temp_size_in_bytes < volume + 4 * shifted_copy
 
 
+@pytest.mark.usefixtures("own_checks")
 @pytest.mark.parametrize(
   ("first", "second"), [((1, 4, 4, 2), (1, 4, 5, 2)), ((4, 4, 2), (4, 4, 2))]
 )
