@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 _RING = np.ones((5, 5), np.uint8)  # compares the two pixels around the hole
-_REACH = 4  # standard deviations after which the averaging ends
+_REACH = 4  # the margin in feather widths; the averaging ends within it
 
 
 def border_correction(
