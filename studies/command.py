@@ -25,7 +25,7 @@ studies:
   table       the methods over the set, the paper's Table 1 beside our figures
   complexity  from the table: means over the videos above a complexity (figure 7)
   slice       from the table: a fixed row of pixels over time (figure 5)
-  windows     the length of the window that is trained on (figure 10)
+  windows     quality against the length of the window (figure 10)
   training    frames and flow after each round (figure 8)
   features    the encoder's features against VGG16's (figure 9)
 
@@ -37,13 +37,14 @@ examples:
       --config.levels=5 --config.inner_steps=5
       500 updates of every network, for a small set
 
-What is done is kept: the same command continues. --config.KEY=VALUE sets a key of all
-methods. Exit code: 0 done, 1 the training diverged, 2 bad input, 130 Ctrl-C.
+The same command continues an interrupted study. --config.KEY=VALUE sets a key of all
+methods. Exit code: 0 done, 1 the training diverged or the disk is full, 2 bad input,
+130 Ctrl-C.
 """
 
 
 def make_parser() -> argparse.ArgumentParser:
-  """The flags of the command."""
+  """Defines the command's flags."""
   parser = Parser(
     "ablation",
     description="Runs the paper's studies on a composed set.",
@@ -62,20 +63,26 @@ def make_parser() -> argparse.ArgumentParser:
     required=True,
     type=Path,
     metavar="DIR",
-    help="a folder for runs, figures and pictures",
+    help="folder for runs, figures and pictures",
   )
   parser.add_argument(
     "--videos",
     nargs="+",
     metavar="ID",
-    help="only these videos (default: all; the studies of one video take the first)",
+    help="only these videos (default: all; studies of a single video use the first)",
   )
-  parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+  parser.add_argument(
+    "--methods",
+    nargs="+",
+    default=list(METHODS),
+    choices=METHODS,
+    help="only these methods (default: all)",
+  )
   parser.add_argument(
     "--max-updates",
     type=int,
     metavar="N",
-    help="updates of every network (default: the methods' own)",
+    help="updates of every network (default: each method's own)",
   )
   parser.add_argument(
     "--lengths",
@@ -83,7 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
     type=int,
     default=list(LENGTHS),
     metavar="K",
-    help="frames of the windows",
+    help="window lengths in frames, for the study windows",
   )
   return parser
 
@@ -105,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def read_settings(overrides: Sequence[str]) -> dict[str, Value]:
-  """The keys that the command line sets, checked against the methods' config.
+  """Config keys that the command line changes, checked against `flow.py`.
 
   Args:
     overrides: `--config.KEY=VALUE`.
@@ -114,7 +121,7 @@ def read_settings(overrides: Sequence[str]) -> dict[str, Value]:
     Values by key.
 
   Raises:
-    InputError: an unknown flag or key, or a wrong value.
+    InputError: an unknown flag or key, or an invalid value.
   """
   before, after = load_config("flow").values(), read_config("flow", overrides).values()
   return {key: value for key, value in after.items() if value != before[key]}

@@ -1,4 +1,4 @@
-"""How the methods do on videos above a complexity; Zhang et al., figure 7."""
+"""Quality on the videos above a complexity threshold; Zhang et al., figure 7."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,20 +12,22 @@ from studies.rows import read_rows, write_rows
 
 
 def study_complexity(output: Path) -> list[dict[str, Any]]:
-  """Means over the videos whose complexity is at least each video's.
+  """Means over the videos above each threshold; every video's complexity is one.
+
+  Writes `complexity.json`, `complexity.csv` and `complexity.png`.
 
   Args:
-    output: the folder of a table that `run_table` made.
+    output: a folder in which `run_table` has written its rows.
 
   Returns:
     A row for each threshold and method.
 
   Raises:
-    InputError: there is no table.
+    InputError: the folder holds no table.
   """
   rows = read_rows(output / "rows")
   if not rows:
-    raise InputError(f"{output}: holds no table; run the study `table` first")
+    raise InputError(f"{output}: no table here; run the study `table` first")
   curve = complexity_curve(rows)
   write_rows(output / "complexity", curve)
   curves = {}
@@ -38,20 +40,21 @@ def study_complexity(output: Path) -> list[dict[str, Any]]:
   plot_curves(
     output / "complexity.png",
     curves,
-    x="complexity of a video, at least",
-    y="hole PSNR, dB, mean",
+    x="least complexity of a video",
+    y="mean hole PSNR, dB",
   )
   return curve
 
 
 def complexity_curve(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-  """The means behind the curve.
+  """The points of the curve.
 
   Args:
     rows: with video, method, complexity, hole_psnr and paper_psnr.
 
   Returns:
-    For each threshold and method: the number of videos at or above it, their means.
+    For each threshold and method, the number of videos at or above the threshold and
+    their mean PSNR.
   """
   curve = []
   for threshold in sorted({row["complexity"] for row in rows}):

@@ -1,13 +1,13 @@
-"""What the encoder has learnt: features like those of a reference patch.
+"""What the encoder has learnt: its features compared with those of a reference patch.
 
-The encoder's map at stride 32 has a vector for each 32x32 patch. Its cosine similarity
-to the reference patch's vector is shown on five frames, beside that of VGG16's pool5,
-which has the same stride. Zhang et al., section 5.1 and figure 9.
+The encoder's map at stride 32 has one vector per 32x32 patch. Five frames show its
+cosine similarity to the reference patch's vector, beside that of VGG16's pool5, which
+has the same stride. Zhang et al., section 5.1 and figure 9.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -17,19 +17,22 @@ from dipvid_jax.composed import read_composed
 from dipvid_jax.errors import InputError
 from dipvid_jax.media.images import write_image
 from dipvid_jax.media.pixels import to_levels
+from dipvid_jax.method.config import Config
 from dipvid_jax.method.keys import Value
 from dipvid_jax.method.program import build_program, flow_strides
 from dipvid_jax.method.training_clip import make_training_clip
 from dipvid_jax.networks.vgg import load_vgg16, vgg16_features
 from dipvid_jax.propagation.telea import telea
 from dipvid_jax.training.fit import fit
+from dipvid_jax.training.step import TrainState
 from flow import estimate_video_flow
+from flow.types import Params
 from studies.method_runs import as_unit, hole_mask, method_config
 from studies.plots import stack_labelled
 from studies.rows import write_rows
 
 _STRIDE = 32
-_LAYER = "down_4_b"  # the second convolution of the level that ends at stride 32
+_LAYER = "down_4_b"  # the second convolution of the level with stride 32
 _FRAMES = 5
 
 
@@ -38,16 +41,16 @@ def study_features(
 ) -> list[dict[str, Any]]:
   """Trains DIP-Vid-Flow on a video and compares its features with VGG16's.
 
-  Writes `features.csv` and `features.png`.
+  Writes `features.json`, `features.csv` and `features.png`.
 
   Args:
     set_folder: a composed set.
     video_id: one of its videos, of at least five frames.
     output: the study's folder.
-    settings: keys of the config that differ.
+    settings: values of config keys to change.
 
   Returns:
-    A row for each network, frame and patch: its place and its similarity.
+    A row for each network, frame and patch, with the patch's place and similarity.
 
   Raises:
     InputError: the network has fewer than five levels.
@@ -57,8 +60,8 @@ def study_features(
   config = method_config("flow", size=truth.shape[1:3], settings=settings)
   if config.network.levels < 5:
     raise InputError(
-      "config.levels: stride 32 needs five levels at least, got "
-      f"{config.network.levels}"
+      f"config.levels: {config.network.levels} levels do not reach stride 32; "
+      "set at least five levels"
     )
   start = (len(truth) - _FRAMES) // 2
   window = slice(start, start + _FRAMES)
@@ -94,19 +97,22 @@ def study_features(
   return rows
 
 
-def _encoder_features(frames, holes, config, window):
-  """`[5, H/32, W/32, C]` of the trained network, for frames in the middle."""
+def _encoder_features(
+  frames: np.ndarray, holes: np.ndarray, config: Config, window: slice
+) -> np.ndarray:
+  """The trained encoder's features of a window, `[5, H/32, W/32, C]`."""
   seen = telea(frames, holes)
   strides = flow_strides(len(frames), config=config)
   video_flow = estimate_video_flow(seen, strides=strides)
   program = build_program(len(frames), config=config)
   clip = make_training_clip(seen, holes, video_flow, config=config).device
-  state = fit(
+  fitted = fit(
     program.start(clip), clip, visits=program.visits, fit_visits=program.fit_visits
   )
+  state = cast(TrainState, fitted)
 
   @jax.jit
-  def encode(params, noise):
+  def encode(params: Params, noise: jax.Array) -> jax.Array:
     _, captured = program.model.apply(
       {"params": params},
       noise,
@@ -118,7 +124,7 @@ def _encoder_features(frames, holes, config, window):
   return np.asarray(encode(state.params, clip.noise[window]))
 
 
-def _pool5(frames):
+def _pool5(frames: np.ndarray) -> np.ndarray:
   """VGG16's features at stride 32, `[T, H/32, W/32, 512]`."""
   images = jnp.asarray(frames)
   features = vgg16_features(load_vgg16(blocks=5), images, convention="imagenet")[-1]
@@ -128,8 +134,8 @@ def _pool5(frames):
   return np.asarray(pairs.max(axis=(2, 4)))
 
 
-def _reference_patch(hole):
-  """(row, column) of the patch with the most hole, or the middle one without."""
+def _reference_patch(hole: np.ndarray) -> tuple[int, int]:
+  """(row, column) of the patch with the most hole; the middle one if none has any."""
   height, width = (side // _STRIDE for side in hole.shape[:2])
   blocks = hole[: height * _STRIDE, : width * _STRIDE, 0].reshape(
     height, _STRIDE, width, _STRIDE
@@ -142,7 +148,7 @@ def _reference_patch(hole):
 
 
 def cosine_similarity(features: np.ndarray, reference: tuple[int, int]) -> np.ndarray:
-  """Similarity of every patch to one of the middle frame.
+  """Similarity of every patch to one patch of the middle frame.
 
   Args:
     features: `[T, h, w, C]`.
@@ -157,8 +163,8 @@ def cosine_similarity(features: np.ndarray, reference: tuple[int, int]) -> np.nd
   return unit @ unit[(len(unit) // 2, *reference)]
 
 
-def _fade(frames, similarity):
-  """Frames over white, opaque where alike: the least similar patch vanishes."""
+def _fade(frames: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+  """Frames over white; the least similar patch is white, the most similar opaque."""
   low, high = similarity.min(), similarity.max()
   alpha = (similarity - low) / max(high - low, 1e-9)
   alpha = alpha.repeat(_STRIDE, axis=1).repeat(_STRIDE, axis=2)[..., None]
@@ -166,8 +172,8 @@ def _fade(frames, similarity):
   return to_levels(alpha * frames + (1 - alpha))
 
 
-def _mark(frames, reference):
-  """Frames with a yellow frame around the reference patch of the middle one."""
+def _mark(frames: np.ndarray, reference: tuple[int, int]) -> np.ndarray:
+  """Frames with a yellow box around the reference patch of the middle one."""
   marked = to_levels(frames)
   top, left = (index * _STRIDE for index in reference)
   patch = marked[len(marked) // 2, top : top + _STRIDE, left : left + _STRIDE]
@@ -177,5 +183,5 @@ def _mark(frames, reference):
   return marked
 
 
-def _strip(frames):
+def _strip(frames: np.ndarray) -> np.ndarray:
   return np.concatenate(list(frames), axis=1)

@@ -1,4 +1,4 @@
-"""The four methods on the videos of a composed set, each run in a folder of its own."""
+"""The four methods on the videos of a composed set, one folder per run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dipvid_jax.composed import read_composed
+from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.method.config import Config
 from dipvid_jax.method.keys import Value
@@ -26,11 +27,11 @@ class MethodRun(NamedTuple):
   """A finished run on a composed video; `[T, H, W, .]` uint8 at the set's size.
 
   Attributes:
-    video_id: of the set.
+    video_id: the video's id in the set.
     method: the config's name.
     full: the network's frames.
     stitched: the truth outside the hole, the network inside.
-    truth: the frames without hole.
+    truth: the frames without a hole.
     hole: `[T, H, W, 1]`, 255 in the hole.
   """
 
@@ -52,22 +53,22 @@ def run_method(
 ) -> MethodRun:
   """Runs a method on a video, unless it is done, and reads its results.
 
-  The set shows no method what the hole hides, and the known flow of DIP-Vid-Flow is
-  estimated with the hole filled from its border (`hide_hole`).
+  No method sees what the hole hides. The known flow of DIP-Vid-Flow is estimated with
+  the hole filled from its border (`hide_hole`).
 
   Args:
     set_folder: a composed set.
     video_id: one of its videos.
     method: a config's name.
-    output: the study's folder; the run is in `runs/VIDEO/METHOD` in it. A run that
-      was interrupted goes on.
-    settings: keys of the config that differ from it, the same for all methods.
+    output: the study's folder; the run is in its `runs/VIDEO/METHOD`. An interrupted
+      run continues.
+    settings: values of config keys to change, the same for all methods.
 
   Returns:
     The run.
 
   Raises:
-    InputError: as `run`; a folder of a run with other settings.
+    InputError: as `run`, or the folder holds a run with other settings.
   """
   composed = read_composed(set_folder, video_id)
   config = method_config(method, size=composed.truth.shape[1:3], settings=settings)
@@ -93,7 +94,7 @@ def method_config(
   Args:
     method: the config's name.
     size: (H, W) of the set's frames.
-    settings: keys that differ.
+    settings: values of config keys to change.
 
   Returns:
     The config.
@@ -103,18 +104,18 @@ def method_config(
 
 
 def _full_frames(folder: RunFolder, shape: tuple[int, ...]) -> np.ndarray:
-  """The working frames are the set's frames, so nothing is resized."""
+  """The network's frames, which must have the set's size."""
   full = read_video(folder.full).frames
   if full.shape != shape:
-    raise ValueError(f"{folder.full}: frames of {full.shape}, the set has {shape}")
+    raise ValueError(f"{folder.full}: frames are {full.shape}, the set's are {shape}")
   return full
 
 
 def as_unit(frames: np.ndarray) -> np.ndarray:
-  """Levels to float32 in [0, 1]."""
+  """8-bit levels to float32 in [0, 1]."""
   return frames / np.float32(255)
 
 
 def hole_mask(hole: np.ndarray) -> np.ndarray:
-  """A set's hole, 255 inside, as a mask of 0 and 1, float32."""
-  return (hole > 127).astype(np.float32)
+  """A set's hole, 255 inside, as a float32 mask of 0 and 1."""
+  return (hole > HOLE_ABOVE).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Pictures of the studies, as PNG files."""
+"""The studies' plots and stacked pictures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,12 +19,12 @@ def plot_curves(
   x: str,
   y: str,
 ) -> None:
-  """Draws curves into a PNG.
+  """Plots curves to a PNG file.
 
   Args:
     path: the file.
     curves: x and y values by name.
-    x, y: the axes' names.
+    x, y: the axes' labels.
 
   Raises:
     InputError: matplotlib is not installed.
@@ -46,7 +46,7 @@ def plot_curves(
 
 
 def stack_labelled(pictures: Mapping[str, np.ndarray]) -> np.ndarray:
-  """Pictures under each other, each below its name.
+  """Stacks pictures vertically, each below its name.
 
   Args:
     pictures: `[H, W, 3]` uint8 RGB by name; narrower ones are padded with white.

@@ -1,4 +1,4 @@
-"""Figures of a study on disk: JSON to go on from, CSV to read elsewhere."""
+"""Figures of a study on disk: JSON to continue from, CSV for other programs."""
 
 import csv
 import json
@@ -13,8 +13,8 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
   """Writes rows as `PATH.json` and `PATH.csv`.
 
   Args:
-    path: without its ending.
-    rows: one dict each; columns in the order in which they first appear.
+    path: without a suffix.
+    rows: one dict each; columns keep the order in which they first appear.
   """
   path.parent.mkdir(parents=True, exist_ok=True)
   with replacing(path.with_suffix(".json")) as partial:
@@ -30,6 +30,6 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-  """Reads `PATH.json`; no rows where there is none."""
+  """Reads `PATH.json`; no rows if the file does not exist."""
   file = path.with_suffix(".json")
   return json.loads(file.read_text()) if file.exists() else []

@@ -1,4 +1,4 @@
-"""The paper's Table 1: the four methods, our figures beside the paper's."""
+"""Table 1 of the paper: our figures for the four methods beside the published ones."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,19 +34,19 @@ def run_table(
 ) -> list[dict[str, Any]]:
   """Runs methods over a set and measures every result.
 
-  Writes `rows.json` and `rows.csv` after every run: what is done is kept.
+  Writes `rows.json` and `rows.csv` after every run, so no finished run is lost.
 
   Args:
     set_folder: a composed set.
     output: the study's folder.
-    settings: keys of all configs that differ from them.
+    settings: values of config keys to change, the same for all methods.
     methods: names of configs.
-    videos: ids; all videos of the set where None.
+    videos: ids; None takes all videos of the set.
 
   Returns:
-    A row for each video and method, and for each video one of Telea's filling.
+    A row for each video and method, and one for each video filled by Telea.
   """
-  rows = []
+  rows: list[dict[str, Any]] = []
   for video_id in videos or sorted(VideoSet(set_folder).places):
     for method in methods:
       say(f"{video_id}: {method}")
@@ -72,14 +72,14 @@ def _measure(result: MethodRun) -> dict[str, Any]:
 
 
 def _measure_telea(result: MethodRun) -> dict[str, Any]:
-  """The classical yardstick has no network, so its frame is the filled one."""
+  """The row of Telea's method, a baseline without a network."""
   filled = telea(as_unit(result.truth), hole_mask(result.hole))
   same = result._replace(method="telea", full=filled, stitched=filled)
   return _measure(same)
 
 
 def table_markdown(rows: Sequence[dict[str, Any]]) -> str:
-  """Means over the videos as a Markdown table, the paper's figures in brackets.
+  """Means over the videos as a Markdown table, with the paper's figures in brackets.
 
   Args:
     rows: from `run_table`.

@@ -1,4 +1,4 @@
-"""One row of pixels of every frame, stacked, for each method beside the others.
+"""Time slices of the methods: one row of pixels over all frames.
 
 Zhang et al., figure 5.
 """
@@ -16,11 +16,11 @@ _SCALE = 3
 
 
 def compare_slices(runs: Sequence[MethodRun], *, row: int | None = None) -> np.ndarray:
-  """Stacks a row of the truth, of what the methods saw, and of each method's result.
+  """Stacks the time slices of the truth, the hole and each method's result.
 
   Args:
     runs: of one video.
-    row: which row of pixels; the one with the most hole where None.
+    row: the row of pixels; None takes the one with the most hole.
 
   Returns:
     `[H', W', 3]` uint8 RGB.

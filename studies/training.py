@@ -1,4 +1,4 @@
-"""What the network makes after each round; Zhang et al., figure 8."""
+"""The network's frames and flow after each round; Zhang et al., figure 8."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,16 +26,16 @@ _PICTURES = 4
 def study_training(
   set_folder: str, video_id: str, *, output: Path, settings: Mapping[str, Value]
 ) -> list[dict[str, Any]]:
-  """Trains DIP-Vid-Flow and looks at it after every round.
+  """Trains DIP-Vid-Flow and measures its output after every round.
 
-  Writes `training.csv`, the curve `training.png`, and `training-frames.png` with
-  the middle frame and its flow after some rounds.
+  Writes `training.json`, `training.csv`, the curve `training.png`, and
+  `training-frames.png` with the middle frame and its flow after some rounds.
 
   Args:
     set_folder: a composed set.
     video_id: one of its videos.
     output: the study's folder.
-    settings: keys of the config that differ.
+    settings: values of config keys to change.
 
   Returns:
     A row for each round.
@@ -45,12 +45,14 @@ def study_training(
   config = method_config("flow", size=truth.shape[1:3], settings=settings)
   middle = len(truth) // 2
   rows: list[dict[str, Any]] = []
-  frames, flows = [], []
+  frames: list[np.ndarray] = []
+  flows: list[np.ndarray] = []
 
   class Watch(Callbacks):
     """Measures and keeps the middle frame after every round."""
 
     def on_round(self, visit: Visit, state: HasStep, result: Inpainted) -> None:
+      assert result.flow is not None  # for the type checker: this method makes flow
       rows.append(
         {
           "updates": int(state.step),
@@ -81,9 +83,9 @@ def study_training(
   return rows
 
 
-def _outline(frame, hole):
+def _outline(frame: np.ndarray, hole: np.ndarray) -> np.ndarray:
   """Draws the hole's border in red."""
   inside = hole[..., 0] > 0
   grown = np.pad(inside, 1)
   around = grown[:-2, 1:-1] | grown[2:, 1:-1] | grown[1:-1, :-2] | grown[1:-1, 2:]
-  return np.where((around & ~inside)[..., None], np.uint8([255, 0, 0]), frame)
+  return np.where((around & ~inside)[..., None], np.array([255, 0, 0], np.uint8), frame)

@@ -1,7 +1,7 @@
-"""How the length of the window that the network is trained on changes the result.
+"""How the window length changes the result; Zhang et al., section 5.2 and figure 10.
 
-A video is cut into windows of k frames and each is inpainted alone: k = 1 is DIP.
-Zhang et al., section 5.2 and figure 10.
+A video is cut into windows of k frames, and each window is inpainted by itself.
+k = 1 is DIP.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dipvid_jax.composed import read_composed
+from dipvid_jax.composed import Composed, read_composed
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation import hole_psnr, hole_ssim, temporal_consistency
 from dipvid_jax.method.keys import Value
@@ -31,15 +31,16 @@ def study_windows(
   settings: Mapping[str, Value],
   lengths: Sequence[int] = LENGTHS,
 ) -> list[dict[str, Any]]:
-  """Measures the known region, the fused frame and the consistency for each length.
+  """Measures known region, fused frame and temporal consistency for each length.
+
+  Writes `windows.json`, `windows.csv` and `windows.png`.
 
   Args:
     set_folder: a composed set.
     video_ids: the videos.
     output: the study's folder; lengths already measured there are kept.
-    settings: keys of the configs that differ; `max_updates` is each window's.
-    lengths: k; those longer than a video are left out for it, its own length is
-      measured instead.
+    settings: values of config keys to change; `max_updates` counts per window.
+    lengths: values of k; a video shorter than k is one window of its own length.
 
   Returns:
     A row for each video and length.
@@ -60,7 +61,9 @@ def study_windows(
   return rows
 
 
-def _measure(composed, k, settings):
+def _measure(
+  composed: Composed, k: int, settings: Mapping[str, Value]
+) -> dict[str, float]:
   truth, holes = as_unit(composed.truth), hole_mask(composed.hole)
   full, stitched = inpaint_windows(as_unit(composed.frames), holes, k, settings)
   return {
@@ -75,13 +78,13 @@ def _measure(composed, k, settings):
 def inpaint_windows(
   frames: np.ndarray, holes: np.ndarray, k: int, settings: Mapping[str, Value]
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Inpaints each window of k frames alone; the last window ends with the video.
+  """Inpaints each window of k frames by itself; the last one ends with the video.
 
   Args:
     frames: `[T, H, W, 3]` float RGB in [0, 1].
     holes: `[T, H, W, 1]`, 1 in the hole.
     k: frames of a window, at most T.
-    settings: keys of the config that differ.
+    settings: values of config keys to change.
 
   Returns:
     The full and the stitched frames, `[T, H, W, 3]` float32.
@@ -94,7 +97,7 @@ def inpaint_windows(
   method, batch = ("dip", {}) if k == 1 else ("flow", {"batch_size": min(5, k)})
   config = method_config(method, size=frames.shape[1:3], settings={**settings, **batch})
   full, stitched = (np.empty(frames.shape, np.float32) for _ in range(2))
-  # DIP's networks know one frame each, so the whole video is k windows of one.
+  # DIP trains one network per frame, so a run on all frames is T windows of one.
   length = len(frames) if k == 1 else k
   for first in range(0, len(frames), length):
     start = min(first, len(frames) - length)
@@ -105,10 +108,10 @@ def inpaint_windows(
   return full, stitched
 
 
-def _plot(rows, path):
+def _plot(rows: Sequence[dict[str, Any]], path: Path) -> None:
   lengths = sorted({row["frames"] for row in rows})
 
-  def means(key):
+  def means(key: str) -> list[float]:
     return [
       float(np.mean([row[key] for row in rows if row["frames"] == k])) for k in lengths
     ]
@@ -119,4 +122,4 @@ def _plot(rows, path):
     "consistency_psnr": "consistency",
   }
   curves = {label: (lengths, means(key)) for key, label in labels.items()}
-  plot_curves(path, curves, x="frames of a window", y="PSNR, dB")
+  plot_curves(path, curves, x="frames per window", y="PSNR, dB")
