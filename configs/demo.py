@@ -1,11 +1,15 @@
 """What `make demo` runs: `fast.py` with a budget for two CPU cores.
 
 Paper: Zhang et al., An Internal Learning Approach to Video Inpainting, ICCV 2019.
-100 updates bring the network to a blurred clip; what is seen in the hole is mostly
-carried from other frames, and the network's where nothing could be carried.
+100 updates bring the network to a blurred clip. Most of what you see in the hole is
+carried from other frames; the network fills what could not be carried.
 
 Command:
   make demo
+
+Time: 156 s for 24 frames at 192x384, installation included.
+Quality: hole PSNR 28.0 dB, where Telea has 17.2 (BENCHMARKS.md, "Whole runs").
+Machine: 2 cores of an AMD EPYC. On a GPU: not measured.
 """
 
 import ml_collections

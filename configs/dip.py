@@ -8,7 +8,12 @@ the paper's choice. Weight noise, which that program offers, has no effect there
 Command:
   bin/inpaint --config dip.py --video clip.mp4 --mask mask.mp4 --output out
 
-Work: 5,000 updates a frame, 9.5 GFLOP each. Time: see BENCHMARKS.md.
+Work: 5,000 updates a frame, 9.6 GFLOP each.
+Time: 0.088 s an update at 96x192 with five levels, on a loaded machine.
+Quality: hole PSNR 26.6 dB, the mean of three clips of 20 frames at that size after 500
+updates a frame, where Telea has 24.4. The full schedule: not measured (BENCHMARKS.md,
+"The four methods").
+Machine: 2 cores of an AMD EPYC. On a GPU: not measured.
 """
 
 import ml_collections
