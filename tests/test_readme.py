@@ -14,7 +14,7 @@ from dipvid_jax.media.video_writing import write_video
 from tests.support.synthetic import moving_hole, translating_clip
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
-_PAGES = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))]
+_PAGES = sorted([*_ROOT.glob("*.md"), *(_ROOT / "docs").glob("*.md")])
 
 
 def examples(page, containing):
@@ -70,8 +70,23 @@ def test_the_callbacks_example_follows_a_run(capsys):
   assert int(watch.kept.step) == 2
 
 
+def anchors(page):
+  """The headings of a page, as GitHub links to them."""
+  headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+  return {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
-def test_links_lead_to_files(page):
-  links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
-  missing = [link for link in links if not (page.parent / link).exists()]
-  assert not missing
+def test_links_lead_to_files_and_headings(page):
+  links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text())
+  for file, heading in links:
+    target = page.parent / file if file else page
+    assert target.exists(), file
+    assert not heading or heading in anchors(target), heading
+
+
+def test_the_readme_names_every_page_and_stays_short():
+  text = (_ROOT / "README.md").read_text()
+  assert len(text.splitlines()) < 200
+  for page in (_ROOT / "docs").glob("*.md"):
+    assert f"docs/{page.name}" in text
