@@ -1,32 +1,61 @@
-"""`bin/benchmark`: how fast this program is here, against PyTorch."""
+"""`bin/benchmark`: the speed of this program on this machine, beside PyTorch's."""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
+from dipvid_jax.cli.command import Parser
 from dipvid_jax.jax_setup import set_xla_flags
 
 SUITES = ("updates", "flow", "stages", "scaling", "throughput")
+_SUITES_HELP = """\
+suites:
+  updates     updates per second of this program and of PyTorch, measured in turn
+  flow        pairs of frames per second, DIS and PWC-Net
+  stages      the time of a whole run, stage by stage
+  scaling     time and memory against size, batch and length
+  throughput  several batches or networks at a time
+
+Exit code: 0 done, 1 every row failed, 2 a wrong flag.
+"""
 
 
 def make_parser() -> argparse.ArgumentParser:
-  """The flags of the command."""
-  parser = argparse.ArgumentParser(
-    prog="benchmark",
-    description="Updates per second of this program and of PyTorch, in turn; flow "
-    "pairs per second; the time of a run by stage; growth with size and length.",
-    allow_abbrev=False,
+  """Defines the command's flags."""
+  parser = Parser(
+    "benchmark",
+    description="Measures the speed of this program, and of PyTorch beside it.",
+    epilog=_SUITES_HELP,
   )
-  parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
-  parser.add_argument("--suite", nargs="+", choices=SUITES, default=list(SUITES))
+  parser.add_argument(
+    "--device",
+    choices=["cpu", "gpu"],
+    default="cpu",
+    help="what to measure on (default: %(default)s)",
+  )
+  parser.add_argument(
+    "--suite",
+    nargs="+",
+    choices=SUITES,
+    default=list(SUITES),
+    metavar="SUITE",
+    help="only these suites (default: all)",
+  )
   parser.add_argument(
     "--quick",
     action="store_true",
-    help="the updates alone, shorter calls: under ten minutes on two cores",
+    help="only the suite updates, with shorter calls: under ten minutes on two cores",
   )
-  parser.add_argument("--repeats", type=int, help="timed calls of each row")
-  parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there")
+  parser.add_argument(
+    "--repeats",
+    type=int,
+    metavar="N",
+    help="timed calls of each row (default: 3 on a CPU, 5 on a GPU)",
+  )
+  parser.add_argument(
+    "--json", type=Path, metavar="FILE", help="also write the rows to this file"
+  )
   return parser
 
 
@@ -35,12 +64,12 @@ def main(argv: list[str] | None = None) -> int:
   parser = make_parser()
   arguments = parser.parse_args(argv)
   if arguments.json and not arguments.json.parent.is_dir():
-    parser.error(f"--json {arguments.json}: there is no such folder")
+    parser.error(f"--json {arguments.json}: no such folder {arguments.json.parent}")
   os.environ["JAX_PLATFORMS"] = "cpu" if arguments.device == "cpu" else "cuda"
-  # Several processes share the device: none may take all of its memory.
+  # Several processes share the device, so none may preallocate its memory.
   os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
   set_xla_flags()
-  from benchmarks.suites import run_suites  # starts JAX, which reads the above
+  from benchmarks.suites import run_suites  # starts JAX, which reads the variables
 
   rows = run_suites(
     device=arguments.device,

@@ -24,17 +24,20 @@ _FLOWS_OF_80_FRAMES = 462  # strides 1, 3 and 5, both ways
 
 
 def measure(*, height: int, width: int, repeats: int) -> Iterator[dict[str, Any]]:
-  """Times both estimators; PWC-Net with random weights, which cost the same.
+  """Times both estimators; PWC-Net has random weights, which cost the same.
 
   Args:
-    height, width: of the frames.
+    height, width: size of the frames.
     repeats: timed calls.
 
   Yields:
     A row for each estimator.
   """
   variables = pwcnet_variables(random_weights(0), source="random weights")
-  estimators = {"dis": DISEstimator(), "pwcnet": PWCNetEstimator(variables, "random")}
+  estimators: dict[str, Estimator] = {
+    "dis": DISEstimator(),
+    "pwcnet": PWCNetEstimator(variables, "random"),
+  }
   for name, estimator in estimators.items():
     yield {
       "estimator": name,
@@ -46,7 +49,9 @@ def measure(*, height: int, width: int, repeats: int) -> Iterator[dict[str, Any]
     }
 
 
-def _time(estimator: Estimator, height, width, repeats):
+def _time(
+  estimator: Estimator, height: int, width: int, repeats: int
+) -> dict[str, Any]:
   pairs = estimator.pairs_per_call
   frames, _ = draw_clip(pairs + 1, height=height, width=width)
   began = time.perf_counter()

@@ -1,7 +1,9 @@
-"""Our updates, as the benchmark runs them."""
+"""Updates of this program, as the benchmark runs them."""
 
 import functools
 import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,29 +16,38 @@ from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.networks.vgg import load_vgg16
 from dipvid_jax.training.batching import DeviceClip, draw_noise, put_flow, take_batch
 from dipvid_jax.training.objective import add_known_features, make_losses
-from dipvid_jax.training.step import create_train_state, fit_batch, make_train_step
+from dipvid_jax.training.step import (
+  Metrics,
+  TrainStep,
+  create_train_state,
+  fit_batch,
+  make_train_step,
+)
+from dipvid_jax.types import Batch
+from flow.types import TrainState
 
-# What CUDA graphs leave out by default.
+# Operations that CUDA graphs leave out by default.
 _COMMAND_BUFFERS = {
   "graph_convolutions": "+CONVOLUTION",
   "graph_loops": "+CONVOLUTION,+WHILE",
 }
-# `scan`: the updates of a batch in one scan, as `fit` runs them. `step`: one after
-# another from Python. The others try one thing each, on a GPU.
+_UNROLL = {"unroll_2": 2, "unroll_4": 4}
+# `scan`: the updates of a batch in one scan, as `fit` runs them. `step`: one call from
+# Python per update. Each of the others changes one thing about `scan`, on a GPU.
 VARIANTS = {
   "cpu": ("scan", "step"),
-  "gpu": ("scan", "step", "vgg_bfloat16", "unroll_2", "unroll_4", *_COMMAND_BUFFERS),
+  "gpu": ("scan", "step", "vgg_bfloat16", *_UNROLL, *_COMMAND_BUFFERS),
 }
 
-
-_UNROLL = {"unroll_2": 2, "unroll_4": 4}
+# One network, or several that one program trains.
+_States = TrainState | tuple[TrainState, ...]
 
 
 def build(way: Way) -> Program:
   """Builds the updates of one batch.
 
-  The batch and its known features are made once, outside the timed call, as in a
-  run they are made once for 100 updates.
+  The batch and its known features are computed outside the timed call: a run
+  computes them once for 100 updates.
 
   Args:
     way: framework `jax`.
@@ -63,24 +74,24 @@ def build(way: Way) -> Program:
   state = create_train_state(
     jax.random.key(1), model=model, optimizer=optimizer, sample=batch.noise[:1]
   )
-  flops = jax.jit(train_step).lower(state, batch).cost_analysis()["flops"]
+  cost = jax.jit(train_step).lower(state, batch).cost_analysis() or {}
   run = _runner(train_step, way)
-  state = _several(state, way)
+  states = _copies(state, way)
 
-  def call():
-    nonlocal state
-    state, metrics = run(state, batch)
-    jax.block_until_ready((state, metrics))
+  def call() -> None:
+    nonlocal states
+    states, metrics = run(states, batch)
+    jax.block_until_ready((states, metrics))
 
   facts = {
     "precision": _precision(way, dtype),
-    "gflop_per_update": round(flops / 1e9, 1),
+    "gflop_per_update": round(cost["flops"] / 1e9, 1),
   }
   stats = jax.devices()[0].memory_stats()
   return Program(call, facts, None if stats is None else _device_peak)
 
 
-def _draw_clip(way) -> DeviceClip:
+def _draw_clip(way: Way) -> DeviceClip:
   strides = (1, 3, 5)
   frame_count = way.frames or (way.batch_size - 1) * max(strides) + 1
   size = {"height": way.height, "width": way.width}
@@ -95,7 +106,7 @@ def _draw_clip(way) -> DeviceClip:
   )
 
 
-def _several(state, way):
+def _copies(state: TrainState, way: Way) -> _States:
   """As many copies of a state as the way trains at a time."""
   if way.variant == "states_vmap":
     return jax.tree.map(lambda x: jnp.stack([x] * way.states), state)
@@ -104,40 +115,41 @@ def _several(state, way):
   return state
 
 
-def _runner(train_step, way):
-  """The timed function: `(state, batch)` to `(state, metrics)`."""
+def _runner(train_step: TrainStep, way: Way) -> Callable[..., tuple[_States, Any]]:
+  """The timed function: `(states, batch)` to `(states, metrics)`."""
   if way.variant == "step":
     step = jax.jit(train_step)
 
-    def run(state, batch):
+    def run(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
       for _ in range(way.updates):
         state, metrics = step(state, batch)
       return state, metrics
 
     return run
 
-  if way.variant == "states_vmap":
-    train_step = jax.vmap(train_step, in_axes=(0, None))
-  elif way.variant == "states_loop":
-    single = train_step
+  def loop_step(
+    states: Sequence[TrainState], batch: Batch
+  ) -> tuple[tuple[TrainState, ...], list[Metrics]]:
+    results = [train_step(state, batch) for state in states]
+    return tuple(state for state, _ in results), [metrics for _, metrics in results]
 
-    def train_step(states, batch):
-      results = [single(state, batch) for state in states]
-      return tuple(state for state, _ in results), [metrics for _, metrics in results]
-
+  steps: dict[str, Callable[..., Any]] = {
+    "states_vmap": jax.vmap(train_step, in_axes=(0, None)),
+    "states_loop": loop_step,
+  }
   fit = functools.partial(
     fit_batch,
-    train_step=train_step,
+    train_step=steps.get(way.variant, train_step),
     inner_steps=way.updates,
     scan=functools.partial(jax.lax.scan, unroll=_UNROLL.get(way.variant, 1)),
   )
   return jax.jit(fit, donate_argnums=0)
 
 
-def _precision(way, vgg_dtype):
+def _precision(way: Way, vgg_dtype: str | None) -> str:
   convolutions = "float32" if way.device == "cpu" else "TF32 convolutions"
   return convolutions + (f", VGG {vgg_dtype}" if vgg_dtype else "")
 
 
-def _device_peak():
+def _device_peak() -> int:
   return jax.devices()[0].memory_stats()["peak_bytes_in_use"]

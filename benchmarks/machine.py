@@ -1,11 +1,13 @@
-"""What a benchmark ran on: names, versions, and the device's measured peaks."""
+"""What a benchmark ran on: the machine, the versions and the device's peak rates."""
 
 import datetime
 import importlib.metadata
 import os
 import platform
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +23,15 @@ _PACKAGES = (
 )
 
 
-def describe() -> dict:
+def describe() -> dict[str, Any]:
   """Names the machine, the date and the versions.
 
   Returns:
-    Plain values, as JSON.
+    Values that JSON can hold.
   """
   device = jax.devices()[0]
+  # JAX adds its options' attributes at run time.
+  precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
   return {
     "date": datetime.date.today().isoformat(),
     "device": device.device_kind if device.platform != "cpu" else _processor(),
@@ -36,18 +40,18 @@ def describe() -> dict:
     "python": platform.python_version(),
     "versions": {name: _version(name) for name in _PACKAGES},
     "xla_flags": os.environ.get("XLA_FLAGS", ""),
-    "matmul_precision": str(jax.config.jax_default_matmul_precision),
+    "matmul_precision": str(precision),
   }
 
 
-def _processor():
+def _processor() -> str:
   for line in Path("/proc/cpuinfo").read_text().splitlines():
     if line.startswith("model name"):
       return line.split(":", 1)[1].strip()
   return platform.processor()
 
 
-def _version(package):
+def _version(package: str) -> str | None:
   try:
     return importlib.metadata.version(package)
   except importlib.metadata.PackageNotFoundError:
@@ -58,10 +62,11 @@ def measure_peaks(*, repeats: int = 5) -> dict[str, float]:
   """Times a large matrix product and a large copy on the default device.
 
   Args:
-    repeats: timed calls of each; the fastest counts, as it is the device's limit.
+    repeats: timed calls of each; the fastest is taken as the device's limit.
 
   Returns:
-    `matmul_gflops` (float32) and `copy_gbytes` a second, read and written counted.
+    `matmul_gflops` per second in float32, and `copy_gbytes` per second, reads and
+    writes added.
   """
   on_cpu = jax.default_backend() == "cpu"
   side, words = (3072, 2**26) if on_cpu else (8192, 2**30)
@@ -75,7 +80,9 @@ def measure_peaks(*, repeats: int = 5) -> dict[str, float]:
   }
 
 
-def _fastest(function, argument, repeats):
+def _fastest(
+  function: Callable[[jax.Array], jax.Array], argument: jax.Array, repeats: int
+) -> float:
   jax.block_until_ready(function(argument))
   times = []
   for _ in range(repeats):

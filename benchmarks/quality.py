@@ -1,21 +1,21 @@
 """Hole PSNR over updates, on clips whose hole hides known content.
 
-Two kinds of clips. `--clip` names a folder with frames/ and masks/ of DAVIS bmx-trees:
-the rider's mask, moved aside by 96 pixels, hides background that the clip shows; first
-20 frames, cropped and resized to 192 x 384, then to 96 x 192, both by area. `--set`
-names composed sets (bin/compose-set), whose videos are taken as they are.
+There are two kinds of clips. `--clip` names a folder with frames/ and masks/ of DAVIS
+bmx-trees: the rider's mask, shifted by 96 pixels, hides background that the clip shows.
+Its first 20 frames are cropped and resized to 192 x 384, then to 96 x 192, both by
+area. `--set` names composed sets (bin/compose-set), whose videos are used unchanged.
 
-A variant is a config and what differs from it, as `fast` or
-`flow:hide_hole=True,inner_steps=1`. Five levels. Configs that hide the hole see it
-filled by Telea; the others see the clip as it is, flow estimation included. With
-`--reversed-flow` all see the flow of the clip played backwards, which agrees with
-itself and is wrong.
+A variant is a config and its changes, such as `fast` or
+`flow:hide_hole=True,inner_steps=1`. All networks have five levels. Configs that hide
+the hole see it filled by Telea; the others see the clip unchanged, and so does their
+flow estimation. With `--reversed-flow` all get the flow of the clip played backwards,
+which is consistent with itself but wrong.
 
   python -m benchmarks.quality --clip CLIP --set SET --rows rows.jsonl \\
       --variants fast flow:hide_hole=True --seeds 0 1 2 --updates 100 500
 
-A row is a line of JSON, written as soon as it is measured; rows already there are
-not measured again.
+Each row is a line of JSON, written as soon as it is measured. Rows already in the file
+are not measured again.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from dipvid_jax.composed import read_composed
 from dipvid_jax.evaluation import evaluate_clip, hole_psnr
 from dipvid_jax.jax_setup import set_up_jax
 from dipvid_jax.media.data_sets import VideoSet
-from dipvid_jax.media.masks import read_mask
+from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
 from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
@@ -54,7 +54,7 @@ Clip = tuple[np.ndarray, np.ndarray]  # frames, hole masks
 
 
 def read_clip(folder: Path) -> Clip:
-  """Frames `[20, 96, 192, 3]` and the moved hole `[20, 96, 192, 1]`."""
+  """Reads frames `[20, 96, 192, 3]` and their shifted hole `[20, 96, 192, 1]`."""
   video = read_video(folder / "frames")
   masks = read_mask(
     folder / "masks", frame_count=len(video.frames), size=video.frames.shape[1:3]
@@ -69,18 +69,18 @@ def read_clip(folder: Path) -> Clip:
 
 
 def read_clips(folder: Path | None, composed_sets: list[str]) -> dict[str, Clip]:
-  """All clips by name."""
+  """Reads all clips, by name."""
   clips = {"bmx-trees-moved": read_clip(folder)} if folder else {}
   for composed_set in composed_sets:
     for video_id in sorted(VideoSet(composed_set).places):
       composed = read_composed(composed_set, video_id)
-      frames = np.float32(composed.truth / 255)
-      clips[video_id] = frames, (composed.hole > 127).astype(np.float32)
+      frames = (composed.truth / 255).astype(np.float32)
+      clips[video_id] = frames, (composed.hole > HOLE_ABOVE).astype(np.float32)
   return clips
 
 
 def read_variant(variant: str, *, seed: int, max_updates: int) -> Config:
-  """The config of `NAME` or `NAME:KEY=VALUE,KEY=VALUE`, with five levels."""
+  """Reads `NAME` or `NAME:KEY=VALUE,KEY=VALUE` as a config with five levels."""
   name, _, changes = variant.partition(":")
   values: dict[str, object] = {"levels": 5, "seed": seed, "max_updates": max_updates}
   for change in filter(None, changes.split(",")):
@@ -95,7 +95,7 @@ def read_variant(variant: str, *, seed: int, max_updates: int) -> Config:
 def estimate_flow(
   frames: np.ndarray, *, strides: tuple[int, ...], backwards: bool
 ) -> VideoFlow:
-  """The clip's flow by DIS, or for frame i that of the clip played backwards."""
+  """Estimates the clip's flow by DIS, or that of the clip played backwards."""
   shown = frames[::-1] if backwards else frames
   return estimate_video_flow(shown, strides=strides)
 
@@ -103,7 +103,7 @@ def estimate_flow(
 def measure(
   clip: Clip, config: Config, updates: list[int], *, reversed_flow: bool
 ) -> Iterator[dict[str, Any]]:
-  """Trains once and yields the figures at each number of updates."""
+  """Trains one network and yields its figures at each number of updates."""
   frames, hole_masks = clip
   seen = telea(frames, hole_masks) if config.propagation.hide_hole else frames
   began = time.monotonic()
@@ -144,7 +144,7 @@ def measure(
 
 
 def yardsticks(clip: Clip, *, reversed_flow: bool) -> dict[str, float]:
-  """Hole PSNR without a network."""
+  """Hole PSNR of the methods without a network."""
   frames, hole_masks = clip
   filled = telea(frames, hole_masks)
   video_flow = estimate_flow(filled, strides=(1,), backwards=reversed_flow)
@@ -161,18 +161,26 @@ def yardsticks(clip: Clip, *, reversed_flow: bool) -> dict[str, float]:
 
 
 def main() -> None:
-  """Measures what is missing and prints all rows."""
+  """Measures the missing rows and prints them."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--clip", type=Path, help="folder with frames/ and masks/")
   parser.add_argument("--set", nargs="+", default=[], help="composed sets", dest="sets")
   parser.add_argument("--videos", nargs="+", help="only these clips")
   parser.add_argument(
-    "--rows", type=Path, required=True, help="file of rows, continued"
+    "--rows", type=Path, required=True, help="file that rows are appended to"
   )
-  parser.add_argument("--reversed-flow", action="store_true", help="wrong flow")
-  parser.add_argument("--variants", nargs="+", default=["fast"])
+  parser.add_argument(
+    "--reversed-flow",
+    action="store_true",
+    help="use the flow of the clip played backwards",
+  )
+  parser.add_argument(
+    "--variants", nargs="+", default=["fast"], help="CONFIG or CONFIG:KEY=VALUE,..."
+  )
   parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-  parser.add_argument("--updates", type=int, nargs="+", default=[100, 500])
+  parser.add_argument(
+    "--updates", type=int, nargs="+", default=[100, 500], help="when to measure"
+  )
   arguments = parser.parse_args()
   set_up_jax()
   clips = read_clips(arguments.clip, arguments.sets)

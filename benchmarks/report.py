@@ -1,20 +1,20 @@
 """Rows of figures as a Markdown table and as JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 
-def markdown_table(rows: Sequence[dict[str, Any]], columns: dict[str, str]) -> str:
+def markdown_table(rows: Sequence[dict[str, Any]], columns: Mapping[str, str]) -> str:
   """Lays rows out as a Markdown table.
 
   Args:
-    rows: a dict each; a key that a row lacks leaves its cell empty.
-    columns: keys and their headings, in order.
+    rows: one dict each; a missing key leaves its cell empty.
+    columns: headings by key, in order.
 
   Returns:
-    The table, with a line break at its end.
+    The table, ending in a line break.
   """
   lines = ["| " + " | ".join(columns.values()) + " |", "| --- " * len(columns) + "|"]
   for row in rows:
@@ -23,7 +23,7 @@ def markdown_table(rows: Sequence[dict[str, Any]], columns: dict[str, str]) -> s
   return "\n".join(lines) + "\n"
 
 
-def _cell(value):
+def _cell(value: object) -> str:
   if value is None:
     return ""
   return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,18 +1,18 @@
-"""How time and memory of an update grow with size, batch and length."""
+"""How an update's time and memory grow with size, batch and length."""
 
 import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.updates import measure as measure_updates
-from benchmarks.ways import Way
+from benchmarks.ways import Changes, Way
 
 COLUMNS = {
   "frames": "frames",
   "height": "height",
   "width": "width",
   "batch_size": "N",
-  "seconds_per_update": "s an update",
+  "seconds_per_update": "s/update",
   "frames_per_second": "frames/s",
   "peak_memory_mib": "peak MiB",
 }
@@ -20,9 +20,9 @@ _USUAL = Way("jax", "scan", "all", "cpu")
 
 
 def ways(device: str, updates: int) -> list[Way]:
-  """Sizes, batches and lengths around the usual ones, one changed at a time."""
+  """The usual way, and ways with another size, batch or length."""
   usual = dataclasses.replace(_USUAL, device=device, updates=updates)
-  changes = [
+  changes: list[Changes] = [
     {"height": 96, "width": 192, "levels": 5},
     {},
     {"height": 384, "width": 768},
@@ -36,11 +36,11 @@ def ways(device: str, updates: int) -> list[Way]:
 def measure(
   *, device: str, updates: int, repeats: int, peaks: dict[str, float]
 ) -> Iterator[dict[str, Any]]:
-  """Measures each way by itself: memory is what it is alone.
+  """Measures each way by itself, so that its memory is its own.
 
   Args:
     device: `cpu` or `gpu`.
-    updates: of a timed call.
+    updates: the number in a timed call.
     repeats: timed calls.
     peaks: from `measure_peaks`.
 

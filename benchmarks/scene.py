@@ -1,4 +1,4 @@
-"""A drawn clip for benchmarks: speed does not depend on what the frames show."""
+"""A synthetic clip for benchmarks; speed does not depend on what the frames show."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ def draw_clip(
   Args:
     frame_count: T.
     height, width: the working size.
-    seed: decides the noise.
+    seed: seeds the noise.
 
   Returns:
     Frames `[T, H, W, 3]` float32 in [0, 1] and hole masks `[T, H, W, 1]` float32.
@@ -53,6 +53,8 @@ def draw_flow(
   return tuple(video_flow)
 
 
-def _smooth(generator, height, width, channels):
+def _smooth(
+  generator: np.random.Generator, height: int, width: int, channels: int
+) -> np.ndarray:
   noise = generator.standard_normal((height, width, channels)).astype(np.float32)
   return cv2.GaussianBlur(noise, (0, 0), 4)

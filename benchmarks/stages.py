@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.scene import draw_clip
 from dipvid_jax.media.masks import read_mask
 from dipvid_jax.media.pixels import to_levels
@@ -27,18 +29,18 @@ _RATE = fractions.Fraction(25)
 
 
 def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]]:
-  """Goes down the road of a run on a drawn clip of 80 frames.
+  """Times the stages of a run on a synthetic clip of 80 frames.
 
   Args:
-    height, width: of the clip and the working size.
-    on_cpu: two updates a batch instead of 100.
+    height, width: of the clip, and the working size.
+    on_cpu: makes two updates per batch instead of 100.
 
   Yields:
     A row for each stage.
   """
   began = time.perf_counter()
 
-  def lap(stage, updates=None):
+  def lap(stage: str, updates: int | None = None) -> dict[str, Any]:
     nonlocal began
     seconds = round(time.perf_counter() - began, 2)
     began = time.perf_counter()
@@ -72,7 +74,7 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
       yield lap(stage, inner_steps)
     outputs = program.render(state, clip)
     yield lap("render, with compilation")
-    levels = to_levels(outputs.image)
+    levels = to_levels(np.asarray(outputs.image))
     output = RunFolder(folder / "out")
     output.create(config.to_dict(), resume=False)
     output.write_frames(levels, levels, first=0)

@@ -1,32 +1,33 @@
-"""The benchmark's suites: what is measured with how much effort on which device."""
+"""The benchmark's suites, and how long each measures on a CPU and on a GPU."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import flow_speed, machine, scaling, stages, throughput, updates
 from benchmarks.report import markdown_table
+from benchmarks.ways import Size
 
-# A CPU takes seconds for an update: short calls, few repeats.
+# An update takes seconds on a CPU, so calls are short and repeats few.
 _UPDATES = {"cpu": 4, "gpu": 100}
 _WARM_UPS = {"cpu": 1, "gpu": 3}
 _REPEATS = {"cpu": 3, "gpu": 5}
 _QUICK_UPDATES = {"cpu": 2, "gpu": 100}
-_SIZE = {"height": 192, "width": 384}
+_SIZE: Size = {"height": 192, "width": 384}
 
 
 def run_suites(
   *, device: str, suites: Sequence[str], quick: bool, repeats: int | None
 ) -> list[dict[str, Any]]:
-  """Measures and prints each suite.
+  """Measures suites and prints their tables.
 
   Args:
     device: `cpu` or `gpu`.
-    suites: which; see `command.SUITES`.
-    quick: shorter calls.
-    repeats: timed calls of each row; the device's usual number where None.
+    suites: names from `command.SUITES`.
+    quick: makes the calls shorter.
+    repeats: timed calls of each row; None takes the device's usual number.
 
   Returns:
-    All rows, each with the suite and the machine that it was measured on.
+    All rows, each with its suite and the machine it was measured on.
   """
   about = machine.describe()
   peaks = machine.measure_peaks()
@@ -35,9 +36,11 @@ def run_suites(
     f"{about['device']}, {about['cores']} cores, {about['date']}, {about['versions']}"
   )
   print(f"measured peaks: {peaks}\n")
-  rows = []
+  rows: list[dict[str, Any]] = []
 
-  def keep(suite, columns, measured):
+  def keep(
+    suite: str, columns: Mapping[str, str], measured: Iterable[dict[str, Any]]
+  ) -> None:
     measured = list(measured)
     for row in measured:
       if "error" in row:
@@ -47,24 +50,25 @@ def run_suites(
       {"suite": suite, **row, "machine": about, "peaks": peaks} for row in measured
     )
 
+  per_call, warm_ups = _UPDATES[device], _WARM_UPS[device]
   if "updates" in suites:
-    per_call = (_QUICK_UPDATES if quick else _UPDATES)[device]
-    print(
-      f"updates: calls of {per_call}, {_WARM_UPS[device]} warm-up, {repeats} timed\n"
-    )
+    calls = _QUICK_UPDATES[device] if quick else per_call
+    print(f"updates: calls of {calls}, {warm_ups} warm-up, {repeats} timed\n")
     for losses in ("all", "no_vgg"):
-      ways = updates.ways(device=device, updates=per_call, losses=[losses], **_SIZE)
-      effort = {"warm_ups": _WARM_UPS[device], "repeats": repeats, "peaks": peaks}
-      keep("updates", updates.COLUMNS, updates.measure(ways, **effort))
+      ways = updates.ways(device=device, updates=calls, losses=[losses], **_SIZE)
+      measured = updates.measure(ways, warm_ups=warm_ups, repeats=repeats, peaks=peaks)
+      keep("updates", updates.COLUMNS, measured)
   if "flow" in suites:
     keep("flow", flow_speed.COLUMNS, flow_speed.measure(**_SIZE, repeats=repeats))
   if "stages" in suites:
     measured = stages.measure(**_SIZE, on_cpu=device == "cpu")
     keep("stages", stages.COLUMNS, measured)
   if "scaling" in suites:
-    effort = {"updates": _UPDATES[device], "repeats": repeats, "peaks": peaks}
-    keep("scaling", scaling.COLUMNS, scaling.measure(device=device, **effort))
+    measured = scaling.measure(
+      device=device, updates=per_call, repeats=repeats, peaks=peaks
+    )
+    keep("scaling", scaling.COLUMNS, measured)
   if "throughput" in suites:
-    effort = {"updates": _UPDATES[device], "repeats": repeats}
-    keep("throughput", throughput.COLUMNS, throughput.measure(device=device, **effort))
+    measured = throughput.measure(device=device, updates=per_call, repeats=repeats)
+    keep("throughput", throughput.COLUMNS, measured)
   return rows

@@ -1,4 +1,4 @@
-"""More than one batch of five at a time: which way uses a device best.
+"""Which way of training more than five frames at a time uses a device best.
 
 Larger batches, several networks in one program, several processes.
 """
@@ -6,10 +6,10 @@ Larger batches, several networks in one program, several processes.
 import dataclasses
 import statistics
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
 
-from benchmarks.ways import Way
+from benchmarks.ways import Changes, Shape, Way
 from benchmarks.workers import Worker
 
 COLUMNS = {
@@ -21,8 +21,8 @@ COLUMNS = {
   "spread": "spread",
 }
 _USUAL = Way("jax", "scan", "all", "gpu")
-# Name, how many at a time, in how many processes, what differs from the usual way.
-_WAYS = (
+# Name, networks at a time, processes, what differs from the usual way.
+_WAYS: tuple[tuple[str, int, int, Changes], ...] = (
   ("one", 1, 1, {}),
   ("larger batch", 1, 1, {"batch_size": 10}),
   ("larger batch", 1, 1, {"batch_size": 20}),
@@ -35,18 +35,18 @@ _WAYS = (
 
 
 def measure(
-  *, device: str, updates: int, repeats: int, **shape: int
+  *, device: str, updates: int, repeats: int, **shape: Unpack[Shape]
 ) -> Iterator[dict[str, Any]]:
   """Times each way by itself.
 
   Args:
     device: `cpu` or `gpu`.
-    updates: of a timed call of one network.
+    updates: the number for each network in a timed call.
     repeats: timed calls.
-    **shape: height, width and levels where they are not the usual ones.
+    **shape: height, width and levels, if not the usual ones.
 
   Yields:
-    A row for each way; one that fails has `error`.
+    A row for each way; `error` replaces the figures of a way that fails.
   """
   usual = dataclasses.replace(_USUAL, device=device, updates=updates, **shape)
   for name, at_a_time, processes, change in _WAYS:
@@ -58,7 +58,7 @@ def measure(
       yield row | {"error": str(error)}
 
 
-def _rates(way, at_a_time, processes, repeats):
+def _rates(way: Way, at_a_time: int, processes: int, repeats: int) -> dict[str, Any]:
   workers = [Worker(way) for _ in range(processes)]
   try:
     for worker in workers:
@@ -77,7 +77,7 @@ def _rates(way, at_a_time, processes, repeats):
   }
 
 
-def _time_together(workers):
+def _time_together(workers: Sequence[Worker]) -> float:
   began = time.perf_counter()
   for worker in workers:
     worker.send("time")

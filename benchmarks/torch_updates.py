@@ -1,4 +1,4 @@
-"""PyTorch's updates, as the benchmark runs them."""
+"""Updates in PyTorch, as the benchmark runs them."""
 
 import os
 
@@ -18,8 +18,8 @@ _STRIDE = 1
 def build(way: Way) -> Program:
   """Builds one of PyTorch's variants on one batch.
 
-  As for ours, the known frames' features are made outside the timed call where the
-  variant makes them once a batch.
+  A variant that computes the known frames' features once per batch does so outside
+  the timed call, as this program's updates do.
 
   Args:
     way: framework `pytorch`.
@@ -42,29 +42,27 @@ def build(way: Way) -> Program:
     cuda_graph=on_gpu and way.variant == "compiled",
   )
   batch = _draw_batch(way)
-  if way.variant == "authors":
+  prepared = None if way.variant == "authors" else trainer.prepare(batch)
 
-    def call():
+  def call() -> None:
+    if prepared is None:
       trainer.fit_batch(batch, way.updates)
-  else:
-    prepared = trainer.prepare(batch)
-
-    def call():
-      trainer.fit_prepared(*prepared, way.updates)
-      if on_gpu:
-        torch.cuda.synchronize()
+      return
+    trainer.fit_prepared(*prepared, way.updates)
+    if on_gpu:
+      torch.cuda.synchronize()
 
   return Program(call, {"precision": _precision(on_gpu)}, _peak if on_gpu else None)
 
 
-def _precision(on_gpu):
+def _precision(on_gpu: bool) -> str:
   if not on_gpu:
     return "float32"
   cudnn, matmul = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
   return f"TF32 convolutions {cudnn}, TF32 products {matmul}"
 
 
-def _peak():
+def _peak() -> int:
   return torch.cuda.max_memory_allocated()
 
 

@@ -1,13 +1,13 @@
-"""Updates per second: ours and PyTorch's, in turn."""
+"""Updates per second of this program and of PyTorch, measured in turn."""
 
 import dataclasses
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Unpack
 
 from benchmarks import jax_updates
-from benchmarks.ways import Way
+from benchmarks.ways import Shape, Way
 from benchmarks.workers import Worker
 
 TORCH_VARIANTS = ("authors", "repaired", "tuned", "compiled")
@@ -17,7 +17,7 @@ COLUMNS = {
   "losses": "losses",
   "updates_per_second": "updates/s",
   "spread": "spread",
-  "seconds_per_update": "s an update",
+  "seconds_per_update": "s/update",
   "times_authors": "times the authors'",
   "share_of_peak": "share of peak",
   "first_call_s": "first call, s",
@@ -26,13 +26,15 @@ COLUMNS = {
 }
 
 
-def ways(*, device: str, updates: int, losses: Sequence[str], **shape) -> list[Way]:
-  """All rows of the comparison for some losses."""
+def ways(
+  *, device: str, updates: int, losses: Sequence[str], **shape: Unpack[Shape]
+) -> list[Way]:
+  """Every way of both frameworks, for each of the losses."""
   rows = [("jax", variant) for variant in jax_updates.VARIANTS[device]]
   rows += [("pytorch", variant) for variant in TORCH_VARIANTS]
   return [
-    Way(framework, variant, loss, device, updates=updates, **shape)
-    for loss in losses
+    Way(framework, variant, terms, device, updates=updates, **shape)
+    for terms in losses
     for framework, variant in rows
   ]
 
@@ -40,22 +42,22 @@ def ways(*, device: str, updates: int, losses: Sequence[str], **shape) -> list[W
 def measure(
   some_ways: Sequence[Way], *, warm_ups: int, repeats: int, peaks: dict[str, float]
 ) -> Iterator[dict[str, Any]]:
-  """Measures ways in turn: each repeat times every way once.
+  """Measures ways in turn; each round times one call of every way.
 
   Args:
-    some_ways: compared with one another; each in a process that lives throughout.
-    warm_ups: calls of each that are not counted, beyond the first.
-    repeats: calls that are.
+    some_ways: compared with one another; each has a process until all are measured.
+    warm_ups: uncounted calls of each way, after the first one.
+    repeats: counted calls of each way.
     peaks: from `measure_peaks`.
 
   Yields:
-    A row for each way; one that fails has `error` instead of figures.
+    A row for each way; `error` replaces the figures of a way that fails.
   """
   workers = [Worker(way) for way in some_ways]
   try:
     facts = []
     for worker in workers:
-      facts.append(_try(worker, "build"))
+      facts.append(_build(worker))
       _tell(f"built {_name(worker.way)}: {facts[-1].get('first_call_s', 'failed')} s")
     alive = [
       worker for worker, fact in zip(workers, facts, strict=True) if "error" not in fact
@@ -82,24 +84,29 @@ def measure(
   yield from _compare(rows)
 
 
-def _name(way):
+def _name(way: Way) -> str:
   return f"{way.framework} {way.variant} {way.losses}"
 
 
-def _tell(line):
-  """Progress, apart from the tables; quiet where there is no terminal."""
+def _tell(line: str) -> None:
+  """Prints progress to a terminal on stderr, apart from the tables on stdout."""
   if sys.stderr.isatty():
     print(line, file=sys.stderr)
 
 
-def _try(worker, question):
+def _build(worker: Worker) -> dict[str, Any]:
   try:
-    return worker.ask(question)
+    return worker.ask("build")
   except (RuntimeError, EOFError) as error:
     return {"error": str(error)}
 
 
-def _figures(worker, seconds, gflop, peaks):
+def _figures(
+  worker: Worker,
+  seconds: Sequence[float],
+  gflop: float | None,
+  peaks: Mapping[str, float],
+) -> dict[str, Any]:
   rates = [worker.way.updates / duration for duration in seconds]
   median = statistics.median(rates)
   figures = {
@@ -109,13 +116,14 @@ def _figures(worker, seconds, gflop, peaks):
     "peak_memory_mib": round(worker.ask("memory") / 2**20),
   }
   if gflop:
-    # The work that the method needs, whatever a way does beside it.
+    # The FLOP that the method needs; a way may do more.
     figures["gflop_per_update"] = gflop
     figures["share_of_peak"] = round(median * gflop / peaks["matmul_gflops"], 3)
   return figures
 
 
-def _compare(rows):
+def _compare(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+  """Adds each row's speed as a multiple of the authors' way."""
   for row in rows:
     authors = next(
       (

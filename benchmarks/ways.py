@@ -1,7 +1,8 @@
-"""What is compared: a way to run updates, and the program that it becomes."""
+"""What is compared: a way to run updates, and the program built from it."""
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any, TypedDict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,9 +16,9 @@ class Way:
     device: `cpu` or `gpu`.
     height, width: the working size.
     batch_size: N.
-    updates: of one timed call.
-    levels: of the network.
-    frames: of the clip on the device; what a batch needs where None.
+    updates: the number in one timed call.
+    levels: depth of the network.
+    frames: length of the clip on the device; None holds just what a batch needs.
     states: networks that one program trains at a time.
   """
 
@@ -34,16 +35,41 @@ class Way:
   states: int = 1
 
 
+class Size(TypedDict):
+  """The working size, as keywords of `Way` and of the drawn clip."""
+
+  height: int
+  width: int
+
+
+class Shape(TypedDict, total=False):
+  """Keywords of `Way` for the working size and the network's depth."""
+
+  height: int
+  width: int
+  levels: int
+
+
+class Changes(Shape, total=False):
+  """Keywords of `Way` that a suite varies."""
+
+  variant: str
+  batch_size: int
+  frames: int
+  states: int
+
+
 @dataclasses.dataclass
 class Program:
   """What a worker's builder returns.
 
   Attributes:
-    call: runs `updates` updates and waits for the end.
-    facts: what else the row should tell (precision, FLOP).
-    peak_memory: bytes in use at the most so far; the process's own where None.
+    call: runs `updates` updates and waits until they are done.
+    facts: further columns of the row (precision, FLOP).
+    peak_memory: returns the largest number of bytes in use so far; None for the
+      memory of the whole process.
   """
 
   call: Callable[[], None]
-  facts: dict
+  facts: dict[str, Any]
   peak_memory: Callable[[], int] | None = None

@@ -1,8 +1,8 @@
 """The generator's parameters between Flax and PyTorch.
 
-The trees hold the same arrays under different names; convolution kernels are
-`[.., I, O]` in Flax and `[O, I, ..]` in PyTorch. Flax applies the head of the 3D
-network to frames: its kernel has no axis of time, PyTorch's has one of length 1.
+The trees hold the same arrays under different names. Convolution kernels are
+`[.., I, O]` in Flax and `[O, I, ..]` in PyTorch. Flax applies the 3D network's head to
+single frames, so that kernel has no time axis; PyTorch's has one of length 1.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,10 +24,10 @@ def names(levels: int) -> Iterator[tuple[str, tuple[str, ...], bool]]:
   """Lists every parameter.
 
   Args:
-    levels: of the generator.
+    levels: the generator's.
 
   Yields:
-    `(PyTorch name, path in the Flax tree, is a convolution kernel)`.
+    `(PyTorch name, path in the Flax tree, whether it is a convolution kernel)`.
   """
   for i in range(levels):
     for block, flax_block in _BLOCKS.items():
@@ -47,14 +47,14 @@ def to_torch(params: Mapping[str, Any], *, levels: int) -> dict[str, torch.Tenso
 
   Args:
     params: nested dict of arrays, the collection `params`.
-    levels: of the generator.
+    levels: the generator's.
 
   Returns:
-    Tensors by PyTorch's names, in the type of `params`.
+    Tensors by PyTorch's names, in the dtype of `params`.
 
   Raises:
     KeyError: a parameter is missing.
-    ValueError: `params` holds something else besides.
+    ValueError: `params` holds other arrays as well.
   """
   state = {}
   for name, path, is_kernel in names(levels):
@@ -67,7 +67,7 @@ def to_torch(params: Mapping[str, Any], *, levels: int) -> dict[str, torch.Tenso
     *(1,) * (state["levels.0.skip.conv.weight"].ndim - 2),
   )
   if len(state) != _count(params):
-    raise ValueError(f"{_count(params)} arrays where {len(state)} were expected")
+    raise ValueError(f"got {_count(params)} arrays, expected {len(state)}")
   return state
 
 
@@ -78,19 +78,19 @@ def to_flax(
 
   Args:
     state: tensors by PyTorch's names.
-    levels: of the generator.
+    levels: the generator's.
 
   Returns:
-    Nested dict of NumPy arrays, in the type of `state`.
+    Nested dict of NumPy arrays, in the dtype of `state`.
 
   Raises:
     KeyError: a parameter is missing.
-    ValueError: `state` holds something else besides.
+    ValueError: `state` holds other tensors as well.
   """
   params: dict[str, Any] = {}
   wanted = list(names(levels))
   if len(wanted) != len(state):
-    raise ValueError(f"{len(state)} tensors where {len(wanted)} were expected")
+    raise ValueError(f"got {len(state)} tensors, expected {len(wanted)}")
   for name, path, is_kernel in wanted:
     array = state[name].detach().cpu().numpy()
     node = params
@@ -103,15 +103,15 @@ def to_flax(
 
 
 def has_no_gradient(name: str) -> bool:
-  """Whether a BatchNorm takes off again what this parameter adds.
+  """Whether a later BatchNorm subtracts all that this parameter adds.
 
-  True of every convolution's bias but the head's, and of the offset of the
-  BatchNorm over a concatenation: the convolution after it, padded by reflection,
-  turns a constant into a constant. Their true gradient is zero, so comparing it, or
-  what Adam makes of it, compares rounding.
+  True of every convolution's bias but the head's, and of the offset of the BatchNorm
+  over a concatenation: the reflection-padded convolution after it maps a constant to a
+  constant. The true gradient of these parameters is zero, so comparing their gradients
+  or Adam's updates would compare rounding errors.
 
   Args:
-    name: as PyTorch names the parameter.
+    name: the parameter's name in PyTorch.
 
   Returns:
     True for such a parameter.

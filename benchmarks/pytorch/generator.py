@@ -1,8 +1,11 @@
 """The generator in PyTorch, channels first.
 
-Written from the description of the method alone; it shares no code with the JAX
-model that it is compared with.
+Written only from the method's description; it shares no code with the JAX model that
+it is compared with.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,15 +20,14 @@ BATCH_NORM_EPSILON = 1e-5
 def pad_border(inputs: torch.Tensor, kernel_size: tuple[int, ...]) -> torch.Tensor:
   """Pads so that a stride-1 convolution keeps the size.
 
-  Space is padded by reflection (the edge pixel is not repeated), time by
-  replication.
+  Space is padded by reflection without repeating the edge pixel, time by replication.
 
   Args:
     inputs: `[N, C, H, W]` or `[N, C, T, H, W]`.
     kernel_size: `(kh, kw)` or `(kt, kh, kw)`, odd.
 
   Returns:
-    The padded tensor, `(k - 1) / 2` more on each side.
+    The tensor with `(k - 1) / 2` more elements on each side.
   """
   *time, height, width = [(size - 1) // 2 for size in kernel_size]
   space = (width, width, height, height)
@@ -47,17 +49,17 @@ class ConvBlock(nn.Module):
     Args:
       in_channels: channels of the input.
       out_channels: channels of the output.
-      kernel: spatial size; in 3D the temporal size is 3 (1 for a kernel of 1).
+      kernel: spatial size; in 3D the temporal size is 3, or 1 if the kernel is 1.
       stride: spatial stride; time is never strided.
       ndim: 2 or 3.
     """
     super().__init__()
-    self.kernel_size = (kernel, kernel)
-    strides = (stride, stride)
+    self.kernel_size: tuple[int, ...] = (kernel, kernel)
+    strides: tuple[int, ...] = (stride, stride)
     if ndim == 3:
       self.kernel_size = (min(kernel, 3), *self.kernel_size)
       strides = (1, *strides)
-    convolution = nn.Conv2d if ndim == 2 else nn.Conv3d
+    convolution: Callable[..., nn.Module] = nn.Conv2d if ndim == 2 else nn.Conv3d
     self.conv = convolution(in_channels, out_channels, self.kernel_size, strides)
     self.norm = batch_norm(out_channels, ndim)
 
@@ -68,16 +70,16 @@ class ConvBlock(nn.Module):
 
 
 def batch_norm(channels: int, ndim: int) -> nn.Module:
-  """BatchNorm that uses the batch's own statistics, in inference too."""
-  norm = nn.BatchNorm2d if ndim == 2 else nn.BatchNorm3d
+  """BatchNorm on the batch's own statistics, also in inference."""
+  norm: Callable[..., nn.Module] = nn.BatchNorm2d if ndim == 2 else nn.BatchNorm3d
   return norm(channels, eps=BATCH_NORM_EPSILON, track_running_stats=False)
 
 
 class Level(nn.Module):
-  """One level: skip, two convolutions down, two up; the level below in between."""
+  """One level: the skip, two convolutions down and two up around the level below."""
 
   def __init__(self, in_channels: int, channels: int, below: int, *, ndim: int):
-    """Builds a level with `channels` that gets `below` channels from underneath."""
+    """Builds a level of `channels`; the level below returns `below` channels."""
     super().__init__()
     self.ndim = ndim
     self.skip = ConvBlock(in_channels, SKIP_CHANNELS, 1, stride=1, ndim=ndim)
@@ -92,19 +94,21 @@ class Level(nn.Module):
     return self.skip(inputs), self.refine(self.down(inputs))
 
   def ascend(self, skip: torch.Tensor, deep: torch.Tensor) -> torch.Tensor:
-    """Joins the two branches at the skip's size."""
+    """Upsamples the deep branch and merges it with the skip, at the skip's size."""
     scale = (2.0, 2.0) if self.ndim == 2 else (1.0, 2.0, 2.0)
     deep = functional.interpolate(deep, scale_factor=scale, mode="nearest")
     return self.mix(self.up(self.concat_norm(torch.cat([skip, deep], dim=1))))
 
 
 class EncoderDecoder(nn.Module):
-  """The encoder-decoder with skips, initialised as PyTorch does by default.
+  """The encoder-decoder with skips, with PyTorch's default initialisation.
 
   Attributes:
     levels: the `Level`s, from the full size down.
     head: 1x1 convolution to the raw outputs; no activation.
   """
+
+  levels: Any  # an `nn.ModuleList`, which has no type for its elements
 
   def __init__(self, levels: int = 6, out_channels: int = 15, *, ndim: int = 2):
     """Builds the network.
@@ -122,7 +126,7 @@ class EncoderDecoder(nn.Module):
     self.levels = nn.ModuleList(
       Level(*sizes, ndim=ndim) for sizes in zip(inputs, channels, below, strict=True)
     )
-    head = nn.Conv2d if ndim == 2 else nn.Conv3d
+    head: Callable[..., nn.Module] = nn.Conv2d if ndim == 2 else nn.Conv3d
     self.head = head(channels[0], out_channels, 1)
 
   def forward(self, noise: torch.Tensor) -> torch.Tensor:
@@ -144,7 +148,7 @@ class EncoderDecoder(nn.Module):
 
 
 def generate(model: EncoderDecoder, noise: torch.Tensor) -> torch.Tensor:
-  """Runs either network on a batch of frames.
+  """Runs the 2D or the 3D network on a batch of frames.
 
   Args:
     model: the network; with `ndim=3` the N frames become one volume.

@@ -1,8 +1,12 @@
 """Warp, masks and the four losses in PyTorch, channels first.
 
-Pixels are RGB in [0, 1], flow is (dx, dy) in pixels unless its name says otherwise.
-Losses are means over every element: masked elements count in the divisor.
+Pixels are RGB in [0, 1]; flow is (dx, dy) in pixels unless stated otherwise. Losses
+are means over all elements; masked elements count in the divisor.
 """
+
+import functools
+import operator
+from collections.abc import Iterable
 
 import torch
 from torch.nn import functional
@@ -19,8 +23,8 @@ def warp(image: torch.Tensor, flow: torch.Tensor) -> tuple[torch.Tensor, torch.T
     flow: `[N, 2, H, W]` in pixels.
 
   Returns:
-    `(warped, in_bounds)`: `[N, C, H, W]`, and `[N, 1, H, W]` that is 1 where the
-    bilinear weights inside the frame sum to at least 0.999.
+    `(warped, in_bounds)`: `[N, C, H, W]`, and `[N, 1, H, W]`, 1 where the bilinear
+    weights inside the frame sum to at least 0.999.
   """
   height, width = image.shape[-2:]
   rows = torch.arange(height, dtype=flow.dtype, device=flow.device)[:, None]
@@ -42,7 +46,7 @@ def _sample(image: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
 
 
 def visible_mask(flow_ij: torch.Tensor, flow_ji: torch.Tensor) -> torch.Tensor:
-  """Marks where going there and back again ends near the start.
+  """Marks where the forward and backward flow return close to the start.
 
   Args:
     flow_ij: `[N, 2, H, W]` from frame i to frame j, in pixels.
@@ -89,7 +93,7 @@ def flow_loss(
   """`mean[((flow_out - target) * (1 - hole_flow) * visible)^2]` over the pairs.
 
   Args:
-    flow_output: `[N-1, 2, H, W]` as the network gives it.
+    flow_output: `[N-1, 2, H, W]` in network units.
     flow_target: `[N-1, 2, H, W]` known flow divided by `flow_scale`.
     hole_flow: `[N-1, 1, H, W]`.
     visible: `[N-1, 1, H, W]`.
@@ -109,7 +113,7 @@ def consistency_loss(
   """`mean[((warp(out_j) - stop_gradient(out_i)) * hole_flow * in_bounds)^2]`.
 
   Args:
-    output_i: `[N-1, 3, H, W]` generated frames i; gets no gradient.
+    output_i: `[N-1, 3, H, W]` generated frames i; receives no gradient.
     output_j: `[N-1, 3, H, W]` generated frames j.
     flow_pixels: `[N-1, 2, H, W]` generated flow i -> j in pixels.
     hole_flow: `[N-1, 1, H, W]`.
@@ -128,4 +132,9 @@ def perceptual_loss(
 ) -> torch.Tensor:
   """Sum over layers of `mean[((phi(out) - phi(frame)) * (1 - hole_phi))^2]`."""
   layers = zip(output_features, known_features, hole_masks, strict=True)
-  return sum(image_loss(output, known, hole) for output, known, hole in layers)
+  return add_all(image_loss(output, known, hole) for output, known, hole in layers)
+
+
+def add_all(scalars: Iterable[torch.Tensor]) -> torch.Tensor:
+  """Adds at least one scalar, in order."""
+  return functools.reduce(operator.add, scalars)

@@ -1,8 +1,8 @@
 """PWC-Net's tensors in PyTorch's layout: names, shapes and random values.
 
-NumPy only, so that a test without PyTorch can make the weights that a golden file
-was computed with. Written from the method's description, apart from `flow/`, so
-that neither side can hide the other's mistake.
+It uses NumPy only, so that a test without PyTorch can draw the weights that a golden
+file was computed with. Written from the method's description, independently of
+`flow/`, so that neither side can hide the other's mistakes.
 """
 
 import zlib
@@ -61,7 +61,7 @@ def layers() -> Iterator[tuple[str, str, tuple[int, ...]]]:
 
 
 def rename(port_name: str, naming: str) -> str:
-  """Translates a tensor's name in the port (`...weight`, `...bias`) to a naming."""
+  """Translates the port's name of a tensor (`...weight`, `...bias`) to a naming."""
   if naming == "module":
     return port_name
   if naming == "net":
@@ -77,9 +77,9 @@ def rename(port_name: str, naming: str) -> str:
 def random_weights(seed: int) -> dict[str, np.ndarray]:
   """Draws weights that give flows of several pixels, under the port's names.
 
-  Every level's flow moves the next level's features, so that a mistake on any level
-  shows. The values come from PCG64's raw bits, which NumPy promises never to change:
-  a seed means the same weights for ever.
+  Every level's flow warps the next level's features, so a mistake on any level shows.
+  The values come from PCG64's raw bits, which NumPy promises never to change, so a seed
+  always gives the same weights.
 
   Returns:
     126 float32 arrays in PyTorch's layout.
@@ -99,11 +99,11 @@ def random_weights(seed: int) -> dict[str, np.ndarray]:
 
 
 def _gain(name: str) -> float:
-  """Ratio of a layer's output to its input that `random_weights` aims at."""
+  """The ratio of a layer's output to its input that `random_weights` aims at."""
   if name.startswith("moduleExtractor"):
     return 1.55
   if name == "moduleSix.moduleSix.0":
-    return 3.0  # level 6 has small features, and would have next to no flow
+    return 3.0  # level 6 has small features and would have almost no flow
   if name.endswith(("moduleSix.0", "moduleMain.12")):
     return 0.15  # flows, in units of 20 pixels
   return 1.4
@@ -112,7 +112,7 @@ def _gain(name: str) -> float:
 def random_pair(
   seed: int, batch: int, height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Draws a textured frame and the same moved by (3, -2) pixels, with noise.
+  """Draws a textured frame and a copy shifted by (3, -2) pixels, both with noise.
 
   Returns:
     Two `[B, H, W, 3]` float32 arrays, RGB in [0, 1].
@@ -129,7 +129,7 @@ def random_pair(
 
 
 def _uniform(label: str, shape: tuple[int, ...], bound: float) -> np.ndarray:
-  """Draws float64 values uniform on +-bound from a generator named by `label`."""
+  """Draws float64 values uniform on +-bound, from a generator seeded by `label`."""
   bits = np.random.PCG64(zlib.crc32(label.encode())).random_raw(int(np.prod(shape)))
   unit = (bits >> np.uint64(11)) * 2.0**-53
   return ((2 * unit - 1) * bound).reshape(shape)

@@ -1,11 +1,13 @@
 """PWC-Net in PyTorch, for parity tests and benchmarks.
 
-Written from the method's description with none of the code in `flow/`: NCHW, the
-warp through `grid_sample`, the cost volume through `unfold`.
+Written from the method's description without any code of `flow/`: NCHW, the warp by
+`grid_sample`, the cost volume by `unfold`.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -24,7 +26,7 @@ class PWCNet(nn.Module):
       self.table[_key(f"{name}.weight")] = nn.Parameter(torch.zeros(shape))
       self.table[_key(f"{name}.bias")] = nn.Parameter(torch.zeros(outputs))
 
-  def load_weights(self, weights: dict) -> "PWCNet":
+  def load_weights(self, weights: Mapping[str, np.ndarray]) -> "PWCNet":
     """Fills the table from NumPy arrays under the port's names; returns itself."""
     with torch.no_grad():
       for name, value in weights.items():
@@ -32,9 +34,9 @@ class PWCNet(nn.Module):
     return self
 
   def named_state_dict(self, naming: str) -> "OrderedDict[str, torch.Tensor]":
-    """Returns the tensors under the names of "module", "net" or "official".
+    """Returns the tensors in the naming "module", "net" or "official".
 
-    The official file's unused `deconv2` is included in the last.
+    "official" includes the unused `deconv2` of the official file.
     """
     state = OrderedDict()
     for key, value in self.table.items():
@@ -48,15 +50,15 @@ class PWCNet(nn.Module):
     """Estimates `[B, 2, H, W]` pixels from two `[B, 3, H, W]` RGB frames in [0, 1]."""
     height, width = first.shape[2:]
     size = (height + 63) // 64 * 64, (width + 63) // 64 * 64
-    first, second = (
+    firsts, seconds = (
       self._encode(
         functional.interpolate(x.flip(1), size, mode="bilinear", align_corners=False)
       )
       for x in (first, second)
     )
-    flow = dense = None
-    for level in range(6, 1, -1):
-      flow, dense = self._decode(level, first[level], second[level], flow, dense)
+    flow, dense = self._decode(6, firsts[6], seconds[6], None)
+    for level in range(5, 1, -1):
+      flow, dense = self._decode(level, firsts[level], seconds[level], (flow, dense))
     flow = 20.0 * (flow + self._refine(dense))
     flow = functional.interpolate(
       flow, (height, width), mode="bilinear", align_corners=False
@@ -72,13 +74,20 @@ class PWCNet(nn.Module):
       features[level] = x
     return features
 
-  def _decode(self, level, first, second, flow, dense):
+  def _decode(
+    self,
+    level: int,
+    first: torch.Tensor,
+    second: torch.Tensor,
+    coarser: tuple[torch.Tensor, torch.Tensor] | None,
+  ) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns a level's flow and dense features, from those of the coarser level."""
     decoder = f"module{('Two', 'Thr', 'Fou', 'Fiv', 'Six')[level - 2]}"
-    if level == 6:
+    if coarser is None:
       x = _leaky(correlate(first, second))
     else:
-      flow = self._upconv(f"{decoder}.moduleUpflow", flow)
-      dense = self._upconv(f"{decoder}.moduleUpfeat", dense)
+      flow = self._upconv(f"{decoder}.moduleUpflow", coarser[0])
+      dense = self._upconv(f"{decoder}.moduleUpfeat", coarser[1])
       scale = {5: 0.625, 4: 1.25, 3: 2.5, 2: 5.0}[level]
       volume = _leaky(correlate(first, warp(second, flow * scale)))
       x = torch.cat([volume, first, flow, dense], dim=1)
@@ -92,13 +101,15 @@ class PWCNet(nn.Module):
       x = _leaky(self._conv(name, x, dilation=dilation))
     return self._conv("moduleRefiner.moduleMain.12", x)
 
-  def _conv(self, name, x, stride=1, dilation=1):
+  def _conv(
+    self, name: str, x: torch.Tensor, stride: int = 1, dilation: int = 1
+  ) -> torch.Tensor:
     weight, bias = (self.table[_key(f"{name}.{kind}")] for kind in ("weight", "bias"))
     return functional.conv2d(
       x, weight, bias, stride=stride, padding=dilation, dilation=dilation
     )
 
-  def _upconv(self, name, x):
+  def _upconv(self, name: str, x: torch.Tensor) -> torch.Tensor:
     weight, bias = (self.table[_key(f"{name}.{kind}")] for kind in ("weight", "bias"))
     return functional.conv_transpose2d(x, weight, bias, stride=2, padding=1)
 
@@ -112,7 +123,7 @@ def correlate(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
 
 
 def warp(image: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
-  """Samples `[B, C, H, W]` at pixel + flow `[B, 2, H, W]`; 0 where a tap is outside."""
+  """Samples `[B, C, H, W]` at pixel + flow `[B, 2, H, W]`; 0 if a tap is outside."""
   height, width = image.shape[2:]
   y, x = torch.meshgrid(
     torch.arange(height, dtype=flow.dtype, device=flow.device),
@@ -135,5 +146,5 @@ def _leaky(x: torch.Tensor) -> torch.Tensor:
 
 
 def _key(name: str) -> str:
-  # A parameter's name must not hold a dot.
+  # A parameter's name must not contain a dot.
   return name.replace(".", "/")

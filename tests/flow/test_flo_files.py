@@ -63,6 +63,6 @@ def test_end_point_error_leaves_unknown_pixels_out():
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 3), (3, 2, 2)])
-def test_end_point_error_refuses_other_shapes(shape):
+def test_end_point_error_refuses_other_shapes(own_checks, shape):
   with pytest.raises(ValueError, match="end_point_error needs"):
     end_point_error(np.zeros(shape), np.zeros((2, 3, 2)))

@@ -1,6 +1,7 @@
 """`inpaint_video` on a tiny clip: what it returns, reports, resumes and refuses."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -140,7 +141,7 @@ def test_resuming_a_finished_run_only_renders(finished):
 def test_the_flow_is_the_first_strides_in_pixels(finished):
   """Frame 2 is rendered from the window that starts at frame 0."""
   program = build_program(COUNT, config=small_config())
-  params = finished[1].states[-1].params
+  params = jax.tree.map(jnp.asarray, finished[1].states[-1].params)
   noise = make_training_clip(FRAMES, HOLES, KNOWN, config=small_config()).device.noise
   outputs = program.model.apply({"params": params}, noise[:5])
   scale = flow_scale(KNOWN[0].forward, KNOWN[0].backward)
