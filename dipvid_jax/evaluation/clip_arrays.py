@@ -11,8 +11,8 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.clip_files import ClipFiles, full_path, is_run
 from dipvid_jax.media.images import format_size
 from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
-from dipvid_jax.media.placement import Fit
-from dipvid_jax.media.preparation import prepare
+from dipvid_jax.media.placement import Fit, place
+from dipvid_jax.media.preparation import prepare_frames, prepare_holes
 from dipvid_jax.media.video_reading import read_video
 
 Size = tuple[int, int]
@@ -81,8 +81,8 @@ def read_stitched(clip: TrueClip, *, size: Size | None) -> Arrays:
 def read_full(clip: TrueClip, *, size: Size | None) -> Arrays | None:
   """Reads the full frames of a result, if it has any.
 
-  A run's full frames have its working size and its crop; the truth is prepared in the
-  same way as the run's input was.
+  A run's full frames have its working size and its crop, without the padding; the
+  truth is brought to the same form.
 
   Args:
     clip, size: see `read_stitched`.
@@ -101,16 +101,26 @@ def read_full(clip: TrueClip, *, size: Size | None) -> Arrays | None:
   config = clip.files.result / "config.json"
   if clip.files.full is None and config.exists():
     working_size, fit = _read_preparation(config)
-    truth, holes = prepare(clip.frames, clip.masks, size=working_size, fit=fit)
+    placement = place(clip.frames.shape[1:3], size=working_size, fit=fit)
+    shown = (slice(None), *placement.target.slices)
+    truth = prepare_frames(clip.frames, placement)[shown]
+    holes = prepare_holes(clip.masks, placement)[shown].astype(np.float32)
+    frames = _without_even_edge(frames, *truth.shape[1:3])
   return _match(path, frames, truth, holes, size)
 
 
-def _read_preparation(config: Path) -> tuple[Size, Fit]:
-  """The working size and the fit that a run's config names."""
+def _without_even_edge(frames: np.ndarray, height: int, width: int) -> np.ndarray:
+  """Cuts off the row or column that a run's video repeats to make its sides even."""
+  even = (height + height % 2, width + width % 2)
+  return frames[:, :height, :width] if frames.shape[1:3] == even else frames
+
+
+def _read_preparation(config: Path) -> tuple[Size | None, Fit]:
+  """The working size (None: the input's) and the fit that a run's config names."""
   try:
     content = json.loads(config.read_text())
-    height, width = content["size"]
-    return (int(height), int(width)), content["fit"]
+    height, width = map(int, content["size"])
+    return ((height, width) if height or width else None), content["fit"]
   except (OSError, ValueError, TypeError, KeyError) as error:
     raise InputError(
       f"{config}: does not give the run's size and fit; leave out the measure paper,"

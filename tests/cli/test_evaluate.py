@@ -15,6 +15,7 @@ from dipvid_jax.evaluation import evaluate_clip
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch
 from dipvid_jax.media.images import write_image, write_images
 from dipvid_jax.media.masks import read_mask
+from dipvid_jax.media.placement import place
 from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.media.video_writing import write_video
@@ -34,6 +35,13 @@ def levels(frames):
   return np.rint(frames * 255).astype(np.uint8)
 
 
+def prepared(frames, masks, *, size):
+  """Frames and hole at a run's working size, as its folder full/ has them."""
+  placement = place(frames.shape[1:3], size=size, fit="pad")
+  frames, holes = prepare(frames, masks, size=size, fit="pad")
+  return tuple(clip[:, *placement.target.slices] for clip in (frames, holes))
+
+
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
   """Two clips: truth/, masks/, results/ with a run and another system's frames."""
@@ -49,7 +57,7 @@ def clips(tmp_path_factory):
     if name == "slow":
       write_images(root / "results" / name, levels(stitched))
       continue
-    frames, _ = prepare(levels(truth), levels(hole), size=WORKING, fit="pad")
+    frames, _ = prepared(levels(truth), levels(hole), size=WORKING)
     run = RunFolder(root / "results" / name)
     run.create({"size": [*WORKING], "fit": "pad"}, resume=False)
     run.write_frames(levels(stitched), levels(0.9 * frames), first=0)
@@ -82,18 +90,35 @@ def test_a_run_is_scored_at_its_two_sizes(clips, tmp_path, capsys):
   truth, masks = read_clip(clips, "fast")
   stitched = read_video(clips / "results/fast/frames").frames
   expected = evaluate_clip(None, stitched, truth, masks, search=_SEARCH)
-  working, small_hole = prepare(truth, masks, size=WORKING, fit="pad")
+  working, small_hole = prepared(truth, masks, size=WORKING)
   full = read_video(clips / "results/fast/full").frames
   expected |= evaluate_clip(full, None, working, small_hole, measures=["paper"])
   assert values == pytest.approx(expected)
   assert 15 < values["paper_psnr"] < 35  # a tenth darker than the truth
   assert content["summary"] == {"all": {"videos": 1, **values}}
-  assert "paper: full of the run, at 32x64" in content["notes"]
+  assert "paper: full of the run, at 32x41" in content["notes"]
   assert any("sttn" in note and "70x90" in note for note in content["notes"])
   assert "20x20 within 2 px, 1 for each pair" in content["settings"]["temporal"]
   assert "OpenCV DIS" in content["settings"]["warping"]
   out = capsys.readouterr().out
   assert f"| hole_psnr | {values['hole_psnr']:.2f} |" in out
+
+
+def test_a_run_at_the_inputs_own_size_is_scored(clips, tmp_path):
+  truth, _ = read_clip(clips, "fast")
+  run = RunFolder(tmp_path / "run")
+  run.create({"size": [0, 0], "fit": "crop"}, resume=False)
+  run.write_frames(truth, truth // 2, first=0)
+  table = tmp_path / "table.json"
+  flags = ("--measures", "paper", "--json", str(table))
+  assert one(clips, *flags, result=tmp_path / "run") == 0
+  content = json.loads(table.read_text())
+  assert "paper: full of the run, at 70x90" in content["notes"]
+  expected = evaluate_clip(
+    truth // 2, None, truth, np.ones((COUNT, *SIZE, 1)), measures=["paper"]
+  )
+  value = content["videos"]["run"]["paper_psnr"]
+  assert value == pytest.approx(expected["paper_psnr"])
 
 
 def test_a_run_without_images_of_full_frames_is_scored_by_its_video(clips, tmp_path):
@@ -103,12 +128,10 @@ def test_a_run_without_images_of_full_frames_is_scored_by_its_video(clips, tmp_p
   table = tmp_path / "t.json"
   assert one(clips, "--measures", "paper", "--json", str(table), **paths) == 0
   content = json.loads(table.read_text())
-  assert "paper: full.mp4 of the run, at 32x64, lossy H.264" in content["notes"]
-  truth, _ = prepare(*read_clip(clips, "fast"), size=WORKING, fit="pad")
-  full = read_video(tmp_path / "fast/full.mp4").frames
-  expected = evaluate_clip(
-    full, None, truth, np.ones((COUNT, *WORKING, 1)), measures=["paper"]
-  )
+  assert "paper: full.mp4 of the run, at 32x41, lossy H.264" in content["notes"]
+  truth, holes = prepared(*read_clip(clips, "fast"), size=WORKING)
+  full = read_video(tmp_path / "fast/full.mp4").frames[:, :, :41]  # 42 is even
+  expected = evaluate_clip(full, None, truth, np.ones_like(holes), measures=["paper"])
   values = content["videos"]["fast"]
   assert values["paper_psnr"] == pytest.approx(expected["paper_psnr"])
 
