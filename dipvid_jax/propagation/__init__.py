@@ -1,1 +1,1 @@
-"""What the clip itself shows of its hole, without a network."""
+"""What the clip itself shows of the hole's content, without a network."""

@@ -14,7 +14,7 @@ _AGEING = 0.05  # trust lost with every further frame
 
 
 class Carried(NamedTuple):
-  """What the clip itself says about its hole.
+  """What the clip itself shows of the hole's content.
 
   Attributes:
     frames: `[T, H, W, 3]` float32 RGB in [0, 1]: the input outside the hole, carried
@@ -28,12 +28,12 @@ class Carried(NamedTuple):
 
 
 class _Arrivals(NamedTuple):
-  """Pixels carried to the hole's pixels of one frame from one side in time.
+  """Pixels carried into one frame's hole from one side in time.
 
   Attributes:
     colours: `[P, 3]`.
-    weights: `[P]`, 0 where none arrived, falling with distance in frames and with
-      the disagreement of the flows there and back.
+    weights: `[P]`, 0 where none arrived, falling with the distance in frames and
+      the forward-backward error of the flow.
   """
 
   colours: np.ndarray
@@ -50,7 +50,7 @@ def carry_known_pixels(
   (`flow.find_scenes`).
 
   Args:
-    filled: `[T, H, W, 3]` float32 RGB in [0, 1], some filling in the hole, which is
+    filled: `[T, H, W, 3]` float32 RGB in [0, 1], with any filling in the hole,
       kept only where nothing arrives.
     hole_masks: `[T, H, W, 1]` float32, 1 = hole.
     pairs: flow at stride 1, completed in the hole; `flow.complete_video_flow`.
@@ -131,7 +131,7 @@ def _follow(
     arrived, active = active[shown], active[~shown]
     if len(arrived):
       colours[arrived] = _sample(frames[s], points[arrived], cv2.INTER_CUBIC)
-      # A way there and back that misses by more than about a pixel is not trusted.
+      # A round trip that misses by more than about a pixel is not trusted.
       weights[arrived] = np.exp(-error[arrived] / 2) / (1 + _AGEING * (steps - 1))
   return _Arrivals(colours, weights)
 

@@ -1,4 +1,4 @@
-"""What the clip says of its hole: carried and filled pixels, mixed by their worth."""
+"""A guess of the hole's content: carried and filled pixels, mixed by reliability."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from flow import PairFlow
 
 
 class Copies(NamedTuple):
-  """The guess of known pixels, had they been hidden like the hole.
+  """The guess of known pixels, made with them hidden like the hole.
 
   Attributes:
     where: `[P, 3]` int, frame, row and column.
@@ -31,18 +31,18 @@ class Copies(NamedTuple):
 
 
 class Guess(NamedTuple):
-  """What is known or guessed of every pixel without a network, and how well.
+  """Every pixel, known or guessed without a network, and how reliable it is.
 
   Attributes:
     carried: `[T, H, W, 3]` float32 RGB in [0, 1]: the input outside the hole, carried
       pixels inside; what the network may learn.
-    trust: `[T, H, W, 1]` float32 in [0, 1], how far the network should learn them: 1
-      outside the hole; inside, how much better carried pixels proved than filled ones.
+    trust: `[T, H, W, 1]` float32 in [0, 1], the weight of `carried` in training: 1
+      outside the hole; inside, by how much carried pixels proved better than filled.
     frames: `[T, H, W, 3]` float32: as `carried` outside the hole; inside, the mixture
       of carried and filled pixels that goes into the result.
     error: `[T, H, W, 1]` float32, expected squared error of `frames`, 0 outside the
       hole and above 0 inside.
-    copies: how the guess did on known pixels.
+    copies: the guess of known pixels, for comparison with the network.
   """
 
   carried: np.ndarray
@@ -59,13 +59,13 @@ def make_guess(
   *,
   generator: np.random.Generator,
 ) -> Guess:
-  """Carries known pixels into the hole and weighs them by what copies of it proved.
+  """Carries known pixels into the hole and weights them by their errors under copies.
 
   Args:
     filled: `[T, H, W, 3]` float32 RGB in [0, 1], the hole filled by `telea`.
     hole_masks: `[T, H, W, 1]` float32, 1 = hole.
-    pairs: flow of `filled` at stride 1, as it was estimated.
-    generator: draws where the copies of the hole lie.
+    pairs: flow of `filled` at stride 1, as estimated.
+    generator: draws the places of the hole's copies.
 
   Returns:
     The guess.
@@ -89,18 +89,18 @@ def make_guess(
 def network_share(
   image: np.ndarray, frames: np.ndarray, guess: Guess, *, unseen: float = 1.0
 ) -> np.ndarray:
-  """How much of the network's frames goes into the result.
+  """The weight of the network's frames in the result.
 
-  Network and guess are compared on the copies, on the same pixels. The network has
-  learnt from the guess, so their errors are not independent: the squares of the errors
-  decide.
+  Network and guess are compared on the same pixels, those under the copies. The network
+  has learnt from the guess, so their errors are not independent: each is weighted by
+  the inverse square of its expected squared error.
 
   Args:
     image: `[T, H, W, 3]` float32 RGB in [0, 1], the network's frames.
     frames: `[T, H, W, 3]` float32, the input, known under the copies.
     guess: from `make_guess`.
-    unseen: how many times larger the network's squared error is on pixels that it has
-      not learnt; it has learnt those under the copies.
+    unseen: factor from the network's squared error under the copies, which it has
+      learnt, to that on pixels that it has not.
 
   Returns:
     `[T, H, W, 1]` float32 in [0, 1], 0 outside the hole.

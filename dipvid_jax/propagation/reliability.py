@@ -1,8 +1,8 @@
-"""What carried and filled pixels are worth on this clip, measured where it is known.
+"""How reliable carried and filled pixels are on this clip, measured on known pixels.
 
 Copies of the hole are laid over known parts of the clip and filled like the hole
-itself; there the truth is at hand. From them follows the squared error to expect of a
-carried pixel by its confidence, and of a filled one by its depth in the hole.
+itself; there the truth is known. They give the expected squared error of a carried
+pixel by its confidence, and of a filled one by its depth in the hole.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from dipvid_jax.propagation.carrying import Carried, carry_known_pixels
 from dipvid_jax.propagation.telea import telea
 from flow import PairFlow, complete_video_flow
 
-# Of the errors of equally confident carried pixels: a copy also hides what moves by
-# itself or is uncovered nowhere, and a few pixels far off would decide for all.
+# Share of the errors of equally confident carried pixels: a copy also hides what moves
+# by itself or is never uncovered, and a few such outliers would dominate the mean.
 LARGEST_LEFT_OUT = 0.05
 _COPIES = 6
 _BINS = 12
-_SMALLEST = 1e-5  # of an expected error: half a level of 8 bits, squared
+_SMALLEST = 1e-5  # lower bound of an expected error: below one 8-bit level, squared
 
 ErrorModel = Callable[[np.ndarray], np.ndarray]
 
@@ -46,11 +46,11 @@ class HoleCopies(NamedTuple):
 
 
 class Weights(NamedTuple):
-  """How carried and filled pixels are mixed, an array of one shape each.
+  """How carried and filled pixels are mixed: three arrays of the same shape.
 
   Attributes:
     share: of the carried pixel in the mixture, in [0, 1].
-    trust: in the carried pixel as a target of the training, in [0, 1].
+    trust: in the carried pixel as a training target, in [0, 1].
     error: expected squared error of the mixture.
   """
 
@@ -65,7 +65,7 @@ def carry(filled: np.ndarray, hole_masks: np.ndarray, pairs: PairFlow) -> Carrie
   Args:
     filled: `[T, H, W, 3]` float32 RGB in [0, 1], the hole filled.
     hole_masks: `[T, H, W, 1]` float32, 1 = hole.
-    pairs: flow at stride 1, as it was estimated.
+    pairs: flow at stride 1, as estimated.
 
   Returns:
     The carried clip.
@@ -86,8 +86,8 @@ def measure_copies(
   Args:
     filled: `[T, H, W, 3]` float32 RGB in [0, 1], the hole filled.
     hole_masks: `[T, H, W, 1]` float32, 1 = hole.
-    pairs: flow at stride 1, as it was estimated.
-    generator: draws where the copies lie.
+    pairs: flow at stride 1, as estimated.
+    generator: draws the copies' places.
 
   Returns:
     The pixels of all copies.
@@ -102,7 +102,7 @@ def _measure_copy(
   pairs: PairFlow,
   generator: np.random.Generator,
 ) -> HoleCopies:
-  """One copy. The hole's own pixels are also hidden, and count for nothing."""
+  """One copy; the hole's own pixels are hidden too, but not measured."""
   height, width = hole_masks.shape[1:3]
   shift = (
     generator.integers(-height // 3, height // 3 + 1),
@@ -146,14 +146,14 @@ def learn_to_weigh(
 ) -> Callable[[np.ndarray, np.ndarray], Weights]:
   """Fits the errors under the copies.
 
-  Carried and filled pixels are mixed by their inverse errors, the best for independent
-  guesses. The trust in a carried pixel as a target is measured with no error left out.
+  Carried and filled pixels are weighted by their inverse errors, which is optimal for
+  independent errors. The trust in a carried pixel as a target uses all errors.
 
   Args:
     copies: from `measure_copies`.
 
   Returns:
-    A function of confidence and depth, `[P]` each, to `Weights` of `[P]`.
+    A function from confidence and depth, `[P]` each, to `Weights` of `[P]`.
   """
   arrived = copies.confidence > 0
   confidence = copies.confidence[arrived]
@@ -190,10 +190,10 @@ def fit_rising(
   Args:
     x: `[P]` float.
     error: `[P]` float.
-    leave_out: share of each group's largest errors that does not count.
+    leave_out: share of each group's errors, the largest, that is ignored.
 
   Returns:
-    A function of any array of x to errors; 1, the largest there is, without samples.
+    A function from any array of x to errors; without samples 1, the largest possible.
   """
   if not len(x):
     return lambda at: np.ones(np.shape(at))

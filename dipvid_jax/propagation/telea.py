@@ -1,4 +1,4 @@
-"""Telea's inpainting of single frames: a filling to begin with, and to compare with."""
+"""Telea's inpainting of single frames: an initial filling, and a baseline."""
 
 import cv2
 import numpy as np
@@ -28,8 +28,8 @@ def telea(frames: np.ndarray, hole_masks: np.ndarray) -> np.ndarray:
 
 
 def _inpaint(frame: np.ndarray, hole: np.ndarray) -> np.ndarray:
-  # Beside the frame's edge OpenCV reads some pixels of the hole: they must not be
-  # the content that a comparison keeps from the other methods.
+  # At the frame's edge OpenCV reads some hole pixels: they must not show the content
+  # that a comparison hides from the other methods.
   hidden = frame.copy()
   hidden[hole > 0] = frame[hole == 0].mean(axis=0).round() if (hole == 0).any() else 0
   return cv2.inpaint(hidden, hole, _TELEA_RADIUS, cv2.INPAINT_TELEA)

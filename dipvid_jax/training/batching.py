@@ -15,7 +15,7 @@ NOISE_AMPLITUDE = 0.1
 class DeviceFlow(NamedTuple):
   """Known flow of all pairs, indexed by stride, direction and source frame.
 
-  Pairs that a clip does not have are zero and never gathered.
+  Entries without a pair are zero and never gathered.
 
   Attributes:
     flow: `[S, 2, T, H, W, 2]` float32, pixels; direction 0 forward, 1 backward.
@@ -37,9 +37,9 @@ class DeviceClip(NamedTuple):
     noise: `[T, H, W, C]` float32, the fixed network input.
     frames: `[T, H, W, 3]` float32, RGB in [0, 1].
     hole_mask: `[T, H, W, 1]` float32; between 0 and 1 where a carried pixel is
-      trusted in part.
+      partly trusted.
     strides: `[S]` int32, distances in frames at which batches are taken.
-    flow: the known flow at these strides, None for methods without.
+    flow: the known flow at these strides; None for methods without flow.
   """
 
   noise: jax.Array
@@ -153,7 +153,7 @@ def take_batch(
     batch_size: N.
 
   Returns:
-    The batch, in reversed order where it runs backward.
+    The batch, in reverse order if it runs backward in time.
   """
   order = jnp.arange(batch_size)
   order = jnp.where(direction == 0, order, batch_size - 1 - order)

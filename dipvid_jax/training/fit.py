@@ -1,4 +1,4 @@
-"""Training on the whole video: visit after visit, round after round."""
+"""Training on the whole video, visit by visit and round by round."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,7 +13,7 @@ from dipvid_jax.training.step import Metrics, TrainState, TrainStep, fit_batch
 from dipvid_jax.training.stopping import Stopping
 from dipvid_jax.types import Batch, HasStep
 
-# From a state, the clip and batches to the state and the metrics; of any method.
+# Maps a state, the clip and batches to the next state and metrics, for any method.
 FitVisits = Callable[..., tuple[HasStep, Metrics]]
 HostMetrics = dict[str, np.ndarray]
 
@@ -29,11 +29,11 @@ def make_fit_visits(
   Args:
     train_step: from `make_train_step`.
     batch_size: N.
-    prepare_batch: what is computed once for all updates of a visit, such as the
-      known frames' features.
+    prepare_batch: adds what all updates of a visit share, such as the known frames'
+      features.
 
   Returns:
-    `fit_visits(state, clip, batches, *, inner_steps)` to `(state, metrics)`: batches
+    `fit_visits(state, clip, batches, *, inner_steps) -> (state, metrics)`: batches
     `[K, 3]` int32 are (start, stride_index, direction), visited in order; metrics
     `[K * inner_steps]` each. The state is donated, `inner_steps` is static, the rest
     is traced.
@@ -66,9 +66,9 @@ def fit(
   """Trains a network on one clip.
 
   Args:
-    state: the state before; consumed (its buffers are donated).
+    state: the initial state; consumed (its buffers are donated).
     clip: the clip on the device.
-    visits: from `make_schedule`, or what is left of it.
+    visits: from `make_schedule`, or the rest of it.
     fit_visits: from `make_fit_visits`.
     batches_per_call: how many visits run on the device before the losses are read.
     on_visit: called after each call with its last visit, the metrics of all its
@@ -105,11 +105,11 @@ def fit(
 
 
 def group_visits(visits: Sequence[Visit], size: int) -> Iterator[list[Visit]]:
-  """Groups neighbouring visits of equally many updates, within a round.
+  """Groups consecutive visits with the same number of updates, within a round.
 
   Args:
     visits: in order.
-    size: of a group at the most.
+    size: the most visits in a group.
 
   Yields:
     The groups, in order.
@@ -134,7 +134,7 @@ def _check_finite(metrics: HostMetrics, group: list[Visit]) -> None:
   }
   if not broken:
     return
-  # The sum, named "loss", breaks with its terms: they come first.
+  # The sum, "loss", breaks with its terms: prefer to name a term.
   name = min(broken, key=lambda name: (broken[name], name == "loss"))
   update = broken[name]
   visit = group[update // group[0].updates]

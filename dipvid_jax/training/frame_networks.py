@@ -1,4 +1,4 @@
-"""DIP: a network of its own for each frame, and the best of what it made on the way."""
+"""DIP: one network per frame, and the best of its outputs during training."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,11 +16,11 @@ _Carry = tuple[TrainState, tuple[jax.Array, jax.Array]]  # network; best image a
 
 
 class FrameNetworks(NamedTuple):
-  """The network in training, and the best output so far of every frame.
+  """The network in training, and each frame's best output so far.
 
   Attributes:
-    network: the state of the present frame's network.
-    step: scalar int32, updates done, of all networks so far.
+    network: the state of the current frame's network.
+    step: scalar int32, updates of all networks so far.
     image: `[T, H, W, 3]` float32 RGB, zero before a frame's first update.
     image_loss: `[T]` float32, the image loss of `image`, infinite before.
   """
@@ -39,10 +39,10 @@ def create_frame_networks(
   Args:
     key: a PRNG key, consumed.
     clip: the clip on the device.
-    create_state: draws a network's state from a key for a noise batch.
+    create_state: draws a network's state from a key and a noise batch.
 
   Returns:
-    The state; its network is that of frame 0.
+    The state, with the network of frame 0.
   """
   return FrameNetworks(
     network=_draw(key, clip, 0, create_state),
@@ -68,19 +68,19 @@ def make_fit_frames(
   best_of_every: int = 1,
   prepare_batch: Callable[[Batch], Batch] = lambda batch: batch,
 ) -> FitVisits:
-  """Compiles visits to single frames, each with a network of its own.
+  """Compiles visits to single frames, each with its own network.
 
   Args:
     update: from `make_update`, with an `image` loss.
     key: the key of `create_frame_networks`.
-    create_state: draws a network's state from a key for a noise batch.
-    frame_updates: of each network, after which the next frame gets a fresh one.
-    best_of_every: every how many updates an output is considered for the result: 1
-      in the authors' program, 100 in the paper.
+    create_state: draws a network's state from a key and a noise batch.
+    frame_updates: updates of each network; the next frame gets a fresh one.
+    best_of_every: updates from one candidate for the result to the next: 1 in the
+      authors' program, 100 in the paper.
     prepare_batch: as in `make_fit_visits`.
 
   Returns:
-    `fit_visits(state, clip, batches, *, inner_steps)` to `(state, metrics)`, as from
+    `fit_visits(state, clip, batches, *, inner_steps) -> (state, metrics)`, as from
     `make_fit_visits`. All visits of a call belong to one frame.
   """
 
@@ -134,8 +134,8 @@ def best_frames(
 
   Args:
     state: during or after the training.
-    clip: not read; every method's inference takes it.
-    on_window: called with the frames done and all frames.
+    clip: not used; inference takes it for every method.
+    on_window: called with the number of frames done and their total.
 
   Returns:
     `Outputs` of NumPy arrays, without flow.

@@ -1,8 +1,8 @@
 """Known pixels that no loss sees: a quality figure while the hole's truth is unknown.
 
-Every frame has other squares of pixels, so what one hides is seen in other frames, as
-with a hole that moves. Training treats them as hole, and nothing is carried into them
-or out of them: the network alone is measured. They are not hidden from the known flow,
+The squares differ from frame to frame, so what one frame hides is visible in others, as
+with a moving hole. Training treats them as hole, and nothing is carried into or out of
+them: the network alone is measured. They are not hidden from the known flow,
 which is estimated with them in view, nor from the mirrored border that `prepare` adds
 to a padded frame.
 """
@@ -15,8 +15,8 @@ from dipvid_jax.propagation.telea import telea
 
 _GAP = 2  # pixels between a square and the hole
 _LARGEST_SIDE, _SMALLEST_SIDE = 16, 2
-_SIDES_IN_FRAME = 12  # of a square in the frame's shorter side
-_STREAM = 1  # of the seed; the schedule draws from the seed alone
+_SIDES_IN_FRAME = 12  # that fit into the frame's shorter side
+_STREAM = 1  # goes with the seed; the schedule draws from the seed alone
 
 
 def patch_side(size: tuple[int, int]) -> int:
@@ -29,13 +29,13 @@ def draw_holdout(hole_masks: np.ndarray, *, fraction: float, seed: int) -> np.nd
 
   Args:
     hole_masks: `[T, H, W, 1]` float, above 0 = hole.
-    fraction: how much of the known pixels the squares cover together, rounded up to
-      a whole square; less where a hole leaves no room for them.
-    seed: decides the places.
+    fraction: share of the known pixels that the squares cover, rounded up to a whole
+      square; less if the hole leaves no room.
+    seed: of the squares' places.
 
   Returns:
-    `[T, H, W, 1]` float32, 1 = held out: squares that neither overlap nor come nearer
-    than 2 pixels to the hole.
+    `[T, H, W, 1]` float32, 1 = held out: squares that do not overlap, with at least 2
+    pixels between them and the hole.
   """
   side = patch_side(hole_masks.shape[1:3])
   known = (hole_masks <= 0).sum(axis=(1, 2, 3))
@@ -58,7 +58,7 @@ def _draw_frame(
   held_out = np.zeros(hole.shape, np.float32)
   square = np.ones((side, side), np.uint8)
   for _ in range(count):
-    # A corner at the top left whose whole square lies in the frame and is free.
+    # Top left corners whose whole square lies in the frame and is free.
     corners = cv2.erode(
       free, square, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
@@ -74,30 +74,30 @@ def _draw_frame(
 def hide_held_out(
   frames: np.ndarray, hole_masks: np.ndarray, holdout: np.ndarray, *, fill_hole: bool
 ) -> np.ndarray:
-  """Fills the squares from what surrounds them.
+  """Fills the squares from their surroundings.
 
-  What samples the frames near a square, as carrying does, then finds nothing of it.
+  Whatever samples the frames near a square, as carrying does, then sees none of it.
 
   Args:
     frames: `[T, H, W, 3]` float32 RGB in [0, 1].
     hole_masks: `[T, H, W, 1]` float32, 1 = hole.
     holdout: `[T, H, W, 1]` float32, 1 = held out.
-    fill_hole: also fill the hole again; its filling may have read the squares.
+    fill_hole: also refill the hole, whose filling may have read the squares.
 
   Returns:
-    `[T, H, W, 3]` float32; `frames` where nothing is held out.
+    `[T, H, W, 3]` float32; `frames` outside the filled pixels.
   """
   if not holdout.any():
     return frames
   hidden = np.maximum(hole_masks, holdout)
-  anew = hidden if fill_hole else holdout
-  return np.where(anew > 0, telea(frames, hidden), frames)
+  filled = hidden if fill_hole else holdout
+  return np.where(filled > 0, telea(frames, hidden), frames)
 
 
 def holdout_psnr(
   full: np.ndarray, frames: np.ndarray, holdout: np.ndarray
 ) -> float | None:
-  """How well the network makes what it has not seen.
+  """How well the network predicts pixels that it has not seen.
 
   Args:
     full: `[T, H, W, 3]` float RGB in [0, 1], the network's frames.
@@ -105,6 +105,6 @@ def holdout_psnr(
     holdout: `[T, H, W, 1]`, 1 = held out.
 
   Returns:
-    PSNR over the held-out pixels in decibels, as `hole_psnr`; None where none is.
+    PSNR over the held-out pixels in decibels, as `hole_psnr`; None if there are none.
   """
   return hole_psnr(full, frames, holdout) if holdout.any() else None

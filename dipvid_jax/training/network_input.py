@@ -12,7 +12,7 @@ import numpy as np
 from dipvid_jax.training.batching import NOISE_AMPLITUDE
 from flow import PairFlow
 
-_CANVAS = 2  # sides of the canvas in sides of the frame; beyond them it repeats
+_CANVAS = 2  # times the frame's height and width; the noise repeats beyond it
 
 
 def scene_coordinates(pairs: PairFlow) -> np.ndarray:
@@ -23,7 +23,7 @@ def scene_coordinates(pairs: PairFlow) -> np.ndarray:
 
   Returns:
     `[T, H, W, 2]` float32, (x, y) in pixels of frame T // 2; points that leave the
-    frame on the way move on as the border does.
+    frame move with its border from there.
 
   Raises:
     ValueError: the flow is not of stride 1.
@@ -35,7 +35,7 @@ def scene_coordinates(pairs: PairFlow) -> np.ndarray:
     np.float32
   )
   middle = count // 2
-  moved = {middle: np.zeros_like(grid)}  # from each frame's pixels to the middle frame
+  moved = {middle: np.zeros_like(grid)}  # offsets from a frame to the middle one
   for t in range(middle - 1, -1, -1):
     moved[t] = _chain(pairs.forward[t], moved[t + 1], grid)
   for t in range(middle + 1, count):
@@ -44,7 +44,7 @@ def scene_coordinates(pairs: PairFlow) -> np.ndarray:
 
 
 def _chain(step: np.ndarray, rest: np.ndarray, grid: np.ndarray) -> np.ndarray:
-  """The way of one step and, from where it ends, the rest of the way."""
+  """One step's offset plus the rest of the way, sampled where the step ends."""
   x, y = np.moveaxis(grid + step, -1, 0)
   border = cv2.BORDER_REPLICATE
   return step + cv2.remap(rest, x, y, cv2.INTER_LINEAR, borderMode=border)

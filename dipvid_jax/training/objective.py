@@ -73,7 +73,7 @@ def make_losses(
   vgg_input: str = "authors",
   vgg_dtype: str | None = None,
 ) -> dict[str, Loss]:
-  """The paper's objective; a term of weight zero is left out.
+  """The paper's objective, without the terms of weight zero.
 
   Args:
     image_weight, flow_weight, consistency_weight, perceptual_weight: multipliers.
@@ -113,7 +113,7 @@ def add_known_features(
   vgg_input: str = "authors",
   vgg_dtype: str | None = None,
 ) -> Batch:
-  """Puts the known frames' features and their holes into a batch, once for all updates.
+  """Adds the known frames' features and their holes, once for all updates of a batch.
 
   Args:
     batch: N frames.

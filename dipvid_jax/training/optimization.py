@@ -9,8 +9,8 @@ def make_optimizer(
   """Adam with its defaults, as the authors use it.
 
   Args:
-    learning_rate: of the first update.
-    updates: of a network, in all.
+    learning_rate: the rate of the first update.
+    updates: total updates of a network.
     schedule: "constant", or "cosine", which falls to 0 at the end.
 
   Returns:

@@ -1,4 +1,4 @@
-"""Inference: each frame from the window in whose middle it stands."""
+"""Inference: each frame comes from the window with the frame in its middle."""
 
 from collections.abc import Callable
 from typing import cast
@@ -27,9 +27,9 @@ def make_render(model: nn.Module, *, batch_size: int, flow_channels: int = 0) ->
     flow_channels: how many of the generated flow channels to keep.
 
   Returns:
-    `render(params, noise, on_window=None)`, noise `[T, H, W, C]`, to `Outputs` of
-    NumPy arrays: image `[T, H, W, 3]` and flow `[T, H, W, flow_channels]`;
-    `on_window` is called with the windows done and all windows.
+    `render(params, noise, on_window=None)`: from noise `[T, H, W, C]` to `Outputs` of
+    NumPy arrays, image `[T, H, W, 3]` and flow `[T, H, W, flow_channels]`;
+    `on_window` is called with the number of windows done and their total.
   """
 
   @jax.jit
@@ -54,7 +54,7 @@ def make_render(model: nn.Module, *, batch_size: int, flow_channels: int = 0) ->
 
 
 def inference_windows(frame_count: int, batch_size: int) -> list[tuple[int, slice]]:
-  """The windows of an inference and the rows that each gives to the result.
+  """The windows of inference, and the rows that each contributes to the result.
 
   Args:
     frame_count: T.

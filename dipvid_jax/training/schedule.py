@@ -19,7 +19,7 @@ class Visit(NamedTuple):
     start: the batch's earliest frame.
     stride_index: position of its stride among the run's strides.
     direction: `FORWARD` or `BACKWARD` in time.
-    updates: how many.
+    updates: their number.
     round: the round it belongs to, from 0.
     ends_round: inference and a checkpoint follow.
   """
@@ -53,23 +53,23 @@ def make_schedule(
 ) -> list[Visit]:
   """The visits of a method whose network sees the whole clip, in order.
 
-  `rounds`, DIP-Vid-Flow as the authors' program has it: all (start, stride,
-  direction) are shuffled and taken one after another, shuffled again when none is
-  left; a round is `batches_per_round` of them, then the median batch. `epochs`, as
-  the paper's text: a round is every batch once, shuffled. `shuffled` is `rounds`
-  without the median. `middle_last`, DIP-Vid and DIP-Vid-3DCN: a round is every
-  batch once, forward in time only, shuffled but for the median one, which is last.
+  `rounds` is DIP-Vid-Flow in the authors' program: all (start, stride, direction) are
+  shuffled and taken one by one, and reshuffled when none is left; a round is
+  `batches_per_round` of them, then the median batch. `epochs` follows the paper's
+  text: a round is every batch once, shuffled. `shuffled` is `rounds` without the
+  median batch. `middle_last` is DIP-Vid and DIP-Vid-3DCN: a round is every batch once,
+  forward in time only, shuffled except for the median one, which is last.
 
   Args:
     frame_count: T.
     strides: distances in frames, all usable.
     batch_size: N.
     rounds: rounds, or epochs.
-    batches_per_round: batches of a round, before the median one; not for `epochs`
+    batches_per_round: batches in a round, before the median one; ignored by `epochs`
       and `middle_last`, whose rounds are all batches.
     inner_steps: updates of each visit.
-    seed: decides the shuffling.
-    schedule: one of `SCHEDULES` but the last.
+    seed: of the shuffling.
+    schedule: any of `SCHEDULES` but the last.
     max_updates: the schedule is cut exactly there; nothing is appended.
 
   Returns:
@@ -111,12 +111,12 @@ def make_schedule(
 def make_frame_schedule(
   frame_count: int, *, updates: int, inner_steps: int
 ) -> list[Visit]:
-  """The visits of DIP: a round is one frame, with a network of its own.
+  """The visits of DIP: a round is one frame, with its own network.
 
   Args:
     frame_count: T.
-    updates: of each network.
-    inner_steps: updates of a visit, at most.
+    updates: updates of each network.
+    inner_steps: the most updates of a visit.
 
   Returns:
     The visits; `start` is the frame.
@@ -134,7 +134,7 @@ def make_frame_schedule(
 
 
 def visits_left(visits: list[Visit], updates_done: int) -> list[Visit]:
-  """The visits that a state of so many updates has still before it.
+  """The visits that remain after `updates_done` updates.
 
   Args:
     visits: the whole schedule.
@@ -144,7 +144,7 @@ def visits_left(visits: list[Visit], updates_done: int) -> list[Visit]:
     The rest of the schedule.
 
   Raises:
-    InputError: the state does not stand at the end of a visit of this schedule.
+    InputError: `updates_done` is not the end of a visit of this schedule.
   """
   done = 0
   for i, visit in enumerate(visits):

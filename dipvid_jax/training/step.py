@@ -58,7 +58,7 @@ def make_create_state(
     optimizer: from optax.
 
   Returns:
-    `create_state(key, sample)` to the state before the first update.
+    `create_state(key, sample)`: the state before the first update.
   """
 
   def create_state(key: jax.Array, sample: jax.Array) -> TrainState:
@@ -68,7 +68,7 @@ def make_create_state(
 
 
 def _run_once_options() -> dict[str, str] | None:
-  """Dozens of random generators that run once: compiling them well takes longer."""
+  """Dozens of random generators run once each; optimising them would take longer."""
   on_cpu = jax.default_backend() == "cpu"
   return {"xla_backend_optimization_level": "0"} if on_cpu else None
 
@@ -85,7 +85,7 @@ def make_update(
 
   Returns:
     `update(state, batch) -> (state, metrics, outputs)`; metrics and outputs are
-    those before the update. The metrics are scalars: each loss by name, unweighted,
+    from before the update. The metrics are scalars: each loss by name, unweighted,
     and `loss`, their weighted sum.
 
   Raises:
@@ -144,17 +144,18 @@ def fit_batch(
   inner_steps: int,
   scan: Callable = jax.lax.scan,
 ) -> tuple[TrainState, Metrics]:
-  """Updates on one batch, several times in a row.
+  """Updates a state several times on one batch.
 
   Args:
-    state: the state before.
+    state: the state before the first update.
     batch: N frames.
     train_step: from `make_train_step`.
     inner_steps: how many updates.
     scan: the loop; a Python loop of the same signature helps a debugger.
 
   Returns:
-    `(state, metrics)`: the state after, and each metric stacked to `[inner_steps]`.
+    `(state, metrics)`: the state after the last update, and each metric as
+    `[inner_steps]`.
   """
 
   def body(state: TrainState, _: None) -> tuple[TrainState, Metrics]:

@@ -3,17 +3,17 @@
 import time
 from collections.abc import Iterable
 
-RISE = 0.05  # decibels that count as one
+RISE = 0.05  # decibels that count as a rise
 
 
 class Stopping:
-  """A budget of time, and patience with a quality that no longer rises.
+  """A time budget, and patience with quality that no longer rises.
 
   The run then ends as if its schedule did: with a round's inference and checkpoint.
 
   Attributes:
     reason: why the run ends, in a few words; empty while it runs.
-    minutes: after which it ends; None: never.
+    minutes: its time budget; None: no limit.
   """
 
   def __init__(
@@ -27,8 +27,8 @@ class Stopping:
 
     Args:
       patience: rounds without a rise after which the run ends; None: never.
-      minutes: after which it ends; None: never.
-      begun: when they began, in seconds of `time.monotonic`; None: now.
+      minutes: the run's time budget; None: no limit.
+      begun: when the time started, in seconds of `time.monotonic`; None: now.
     """
     self.reason = ""
     self.minutes = minutes
@@ -46,23 +46,23 @@ class Stopping:
     """Resumes where an interrupted training was.
 
     Args:
-      psnrs: what its rounds measured, decibels.
-      reason: why it ended; empty where it did not.
+      psnrs: of its rounds, decibels.
+      reason: why it ended; empty if it did not.
     """
     for psnr in psnrs:
       self._count(psnr)
     self.reason = reason
 
   def check_time(self) -> None:
-    """Ends the run where its time is used up."""
+    """Ends the run if its time is used up."""
     if self.minutes is not None and self.seconds >= 60 * self.minutes:
       self.reason = f"{self.minutes:g} minutes are used up (max_minutes)"
 
   def check_quality(self, psnr: float | None) -> None:
-    """Counts a round, and ends the run where patience is used up.
+    """Counts a round, and ends the run if its patience is used up.
 
     Args:
-      psnr: what the round measured on held-out pixels, decibels; None: nothing.
+      psnr: the round's on held-out pixels, decibels; None if not measured.
     """
     if psnr is None:
       return
