@@ -1,17 +1,17 @@
-"""DIP: a network of its own for every frame; time plays no part.
+"""DIP: a separate network for every frame, which sees no other frame.
 
 Paper: Zhang et al., An Internal Learning Approach to Video Inpainting, ICCV 2019,
 after Ulyanov et al., Deep Image Prior, CVPR 2018. The result is the output with the
-lowest image loss, of all updates as in the authors' program; `best_of_every=100` is
-the paper's choice. Weight noise, which that program offers, has no effect there.
+lowest image loss among all updates, as in the authors' program; `best_of_every=100` is
+the paper's choice. Weight noise, an option of that program, has no effect there.
 
 Command:
   bin/inpaint --config dip.py --video clip.mp4 --mask mask.mp4 --output out
 
-Work: 5,000 updates a frame, 9.6 GFLOP each.
-Time: 0.088 s an update at 96x192 with five levels, on a loaded machine.
+Work: 5,000 updates per frame, 9.6 GFLOP each.
+Time: 0.088 s per update at 96x192 with five levels, on a loaded machine.
 Quality: hole PSNR 26.6 dB, the mean of three clips of 20 frames at that size after 500
-updates a frame, where Telea has 24.4. The full schedule: not measured (BENCHMARKS.md,
+updates per frame, Telea's 24.4. The full schedule: not measured (BENCHMARKS.md,
 "The four methods").
 Machine: 2 cores of an AMD EPYC. On a GPU: not measured.
 """

@@ -8,12 +8,12 @@ Command:
   bin/inpaint --config flow.py --video clip.mp4 --mask mask.mp4 --output out
 
 Work: 20 rounds x (50 batches + the median one) x 100 updates = 102,000 updates of
-319 GFLOP. It is for a GPU; on a CPU take fewer updates, for example with
+319 GFLOP. It is meant for a GPU; on a CPU use fewer updates, for example
   --size 96x192 --config.levels=5 --config.max_updates=500
-Time: 1.41 s an update at 192x384, so 40 hours in all; the whole: not measured. 4,000
+Time: 1.41 s per update at 192x384, which makes 40 hours; in full: not measured. 4,000
 updates on 20 frames at 96x192 with five levels: 1,770 s, before a later speed-up.
 Quality: hole PSNR 22.3 dB on one clip after these 4,000 updates with hide_hole=True,
-where Telea has 23.1. The full schedule: not measured (BENCHMARKS.md).
+Telea's 23.1. The full schedule: not measured (BENCHMARKS.md).
 Machine: 2 cores of an AMD EPYC. On a GPU: not measured.
 """
 
@@ -32,34 +32,34 @@ def get_config() -> ml_collections.ConfigDict:
   config.output = config_dict.placeholder(str)  # a folder for the results
   config.seed = 0
 
-  # Height, width that the network works at; (0, 0) is the input's own. What does not
-  # suit `levels` is padded by reflection, and the padding cut off after.
+  # Height, width that the network works at; (0, 0) is the input's own. Sizes that do
+  # not suit `levels` are padded by reflection, and the padding is cropped afterwards.
   config.size = (192, 384)
   config.fit = "crop"  # "crop" cuts to the aspect of `size`, "pad" keeps everything
   config.dilate = 0  # pixels of the input by which the hole grows
-  # Pixels of the input, from the hole's border inward, over which the filling leads
-  # over into what surrounds it.
+  # Within this many pixels of the hole's border, at the input's size, the fill is
+  # colour-corrected to meet its surroundings.
   config.feather = 0
   config.invert_mask = False  # True where the mask is 0 in the hole
-  config.mask_object = config_dict.placeholder(int)  # one index of an annotation
+  config.mask_object = config_dict.placeholder(int)  # one object of an annotation
 
   config.flow = ml_collections.ConfigDict()
-  # "pwcnet", as the authors, needs weights; "auto" is the package's own, or DIS
+  # "pwcnet", as the authors use, needs weights; "auto": the package's own, or DIS
   config.flow.estimator = "dis"
   config.flow.weights = config_dict.placeholder(str)
 
-  # Not of the paper: see configs/fast.py.
-  config.hide_hole = False  # True shows nothing of the hole's content to anything
+  # Not in the paper: see configs/fast.py.
+  config.hide_hole = False  # True hides the hole's content from every stage
   config.carry = False  # True carries known pixels into the hole along the flow
   config.network_input = "noise"  # "moving_noise" moves with the scene
   config.noise_channels = 1
 
-  # A clip of more frames is divided into windows, each trained on its own.
+  # Longer clips are divided into windows, each trained on its own.
   config.window = config_dict.placeholder(int)  # frames of a window
   config.overlap = 10  # frames over which a window fades into the next
-  config.checkpoint_minutes = 10.0  # between checkpoints, beside those of the rounds
+  config.checkpoint_minutes = 10.0  # between checkpoints, besides one per round
 
-  config.network = "2d"  # "3d" convolves over the frames of a batch, too
+  config.network = "2d"  # "3d" also convolves over the frames of a batch
   config.levels = 6
   config.random_norm_scale = False  # True draws BatchNorm's scale as PyTorch 1.0 did
 
@@ -72,15 +72,15 @@ def get_config() -> ml_collections.ConfigDict:
   config.batches_per_round = 50
   config.inner_steps = 100  # updates of a batch before the next one
   config.batches_per_call = 1  # batches on the device before the losses are read
-  config.max_updates = config_dict.placeholder(int)  # of a network
-  # Of the known pixels, never trained on: rounds measure the network's PSNR there.
+  config.max_updates = config_dict.placeholder(int)  # per network
+  # Share of the known pixels kept from training: each round measures its PSNR there.
   config.holdout_fraction = 0.0
-  # The run ends as if its schedule did, after so many rounds without a rise of 0.05 dB
-  # there, or after so many minutes of reading, flow and training.
+  # The run ends early after this many rounds without a rise of 0.05 dB there, or after
+  # this many minutes of reading, flow and training.
   config.stop_patience = config_dict.placeholder(int)
   config.max_minutes = config_dict.placeholder(float)
-  config.preview_every = 1  # rounds until preview.png and report.html are made anew
-  config.best_of_every = 1  # "frames": every so many outputs may be the result
+  config.preview_every = 1  # rounds between updates of preview.png and report.html
+  config.best_of_every = 1  # "frames": updates between candidates for the result
   config.learning_rate = 0.01
   config.learning_rate_schedule = "constant"  # "cosine" falls to 0 at the end
 

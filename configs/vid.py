@@ -1,4 +1,4 @@
-"""DIP-Vid: `flow.py`'s network without flow, trained on batches of the image loss.
+"""DIP-Vid: `flow.py`'s network without flow, trained with the image loss alone.
 
 Paper: Zhang et al., An Internal Learning Approach to Video Inpainting, ICCV 2019.
 
@@ -9,7 +9,7 @@ Work: 20 epochs over all T-4 batches, shuffled, the median one last, 100 updates
 152,000 updates of 48 GFLOP for 80 frames.
 Time: not measured.
 Quality: hole PSNR 24.3 dB, the mean of three clips of 20 frames at 96x192 with five
-levels after 500 updates, where Telea has 24.4. The full schedule: not measured
+levels after 500 updates, Telea's 24.4. The full schedule: not measured
 (BENCHMARKS.md, "The four methods").
 Machine: 2 cores of an AMD EPYC. On a GPU: not measured.
 """

@@ -1,14 +1,14 @@
-"""Who works on an output folder, where several workers share a list of clips.
+"""Who works on an output folder, when several workers share a list of clips.
 
-A claim is a file with a number in a hidden folder beside the output. It is created
-exclusively, so one of several workers succeeds, also on a network file system. The
-highest number counts, and numbers only grow: a lost worker's claim is followed by one
-with the next number. Nothing is renamed, so no worker can take a claim that it has not
-judged.
+A claim is a numbered file in a hidden folder beside the output. It is created
+exclusively, so only one worker succeeds, even on a network file system. The highest
+number counts, and numbers only grow: a lost worker's claim is followed by one with the
+next number. Nothing is renamed, so no worker can take over a claim that it has not
+checked.
 
-A claim dies with its holder. On the same machine the kernel shows it: the lock on the
-file is gone when the process ends. From another machine the holder counts as lost when
-it has not touched the file for `timeout` seconds by the clock of the file server, which
+A claim dies with its holder. On the same machine the kernel releases the lock on the
+file when the process ends. On another machine the holder counts as lost when it has
+not touched the file for `timeout` seconds by the clock of the file server, which
 is read by touching a fresh file, so the machines' clocks need not agree.
 """
 
@@ -28,22 +28,22 @@ from typing import Literal, NamedTuple, TextIO
 from dipvid_jax.storage.atomic import replacing
 
 TIMEOUT = 120.0
-_BEATS = 4  # in a timeout: some may fail
-# Only simulated, in the main thread. Not SIGINT, which shells turn off for what they
-# start in the background.
+_BEATS = 4  # signs of life per timeout, so that some may fail
+# Only simulated, in the main thread. Not SIGINT, which shells disable for background
+# processes.
 _SIGNAL = signal.SIGURG
 
 
 class ClaimLost(BaseException):
-  """Another worker has taken over; as KeyboardInterrupt, no error to be handled."""
+  """Another worker has taken over; like KeyboardInterrupt, not an error to handle."""
 
 
 class _Record(NamedTuple):
-  """What stands in a claim's file.
+  """The contents of a claim's file.
 
   Attributes:
-    state: "held"; "failed" or "released" where its holder let go of it.
-    host, process: of the holder, for people.
+    state: "held"; "failed" or "released" once its holder has let go of it.
+    host, process: of the holder, for display.
     machine: see `machine_id`.
     locked: whether the holder has locked the file.
     reason: why it failed.
@@ -58,7 +58,7 @@ class _Record(NamedTuple):
 
 
 def machine_id() -> str:
-  """What tells this machine, since it was booted, from others; containers share it."""
+  """Identifies this machine since its last boot; containers share the id."""
   try:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
   except OSError:
@@ -69,7 +69,7 @@ class Claims:
   """The claims on one output folder."""
 
   def __init__(self, output: Path, *, timeout: float = TIMEOUT):
-    """Looks at what is there, and changes nothing.
+    """Reads the claims that exist, and changes nothing.
 
     Args:
       output: the folder; it need not exist.
@@ -98,7 +98,7 @@ class Claims:
       file = path.open("x+")
     except (FileExistsError, FileNotFoundError):  # another was faster, or has finished
       return None
-    if self.latest() != number:  # judged by an old listing
+    if self.latest() != number:  # the listing was stale
       file.close()
       path.unlink(missing_ok=True)
       return None
@@ -110,7 +110,7 @@ class Claims:
   def failure(self) -> str | None:
     """Why the last worker failed; None if none did since this object was made.
 
-    A failure of an earlier command is not remembered: it may have been mended.
+    Failures of earlier commands are ignored: their cause may have been fixed.
     """
     number = self.latest()
     record = self._read(number)
@@ -119,7 +119,7 @@ class Claims:
     return None
 
   def holder(self) -> str | None:
-    """Who works on the folder, for people; None if nobody does."""
+    """Who works on the folder, for display; None if nobody does."""
     number = self.latest()
     record = self._read(number)
     if record is None or not self._is_held(number):
@@ -128,7 +128,7 @@ class Claims:
 
   def _is_held(self, number: int) -> bool:
     try:
-      # Opened again, because only then a network file system asks its server.
+      # Reopened: only then does a network file system ask its server.
       with self.path(number).open() as file:
         touched = os.fstat(file.fileno()).st_mtime
         record = _parse(file.read())
@@ -152,7 +152,7 @@ class Claims:
       return None
 
   def path(self, number: int) -> Path:
-    """The file of the claim of a number."""
+    """The file of the claim with this number."""
     return self._folder / f"{number:06d}"
 
   def _numbers(self) -> list[int]:
@@ -163,27 +163,27 @@ class Claims:
     return [int(name) for name in names if name.isdigit()]
 
   def latest(self) -> int:
-    """The number that counts; -1 where there is no claim."""
+    """The highest number, which counts; -1 without a claim."""
     return max(self._numbers(), default=-1)
 
 
 class Claim:
-  """A claim that is held: a `with` block in which a thread shows that it lives.
+  """A held claim: a `with` block in which a thread gives signs of life.
 
-  At the end the claim is free for others, unless `fail` or `finish` was called.
+  After the block the claim is free for others, unless `fail` or `finish` was called.
 
   A worker that was paused for longer than the timeout may have lost its claim. The
-  thread finds that out as soon as both run again, and raises ClaimLost in the main
-  thread, which therefore must be the one with the block.
+  thread notices as soon as the worker runs again, and raises ClaimLost in the main
+  thread, which must therefore be the one with the block.
   """
 
   def __init__(self, claims: Claims, number: int, file: TextIO):
-    """For `Claims.take`.
+    """Called by `Claims.take`.
 
     Args:
-      claims: where it is one.
-      number: its number there.
-      file: its file, open, new and empty.
+      claims: of the folder.
+      number: of this claim.
+      file: of this claim, open, new and empty.
     """
     self._claims, self._number, self._file = claims, number, file
     self._path = claims.path(number)
@@ -202,7 +202,7 @@ class Claim:
     self._at_end = record._replace(state="released")
 
   def fail(self, reason: str) -> None:
-    """Tells the others at the end of the block that they need not try."""
+    """Tells the others, at the end of the block, not to try this clip."""
     self._at_end = self._at_end._replace(state="failed", reason=reason)
 
   def finish(self) -> None:
@@ -210,7 +210,7 @@ class Claim:
     self._finished = True
 
   def __enter__(self) -> "Claim":
-    """Begins to show life."""
+    """Starts the signs of life."""
     self._handler = signal.signal(_SIGNAL, _raise_lost)
     self._thread.start()
     return self
@@ -230,7 +230,7 @@ class Claim:
     if self._finished:
       shutil.rmtree(self._path.parent, ignore_errors=True)
     elif not self._lost:
-      # Where it cannot be written, the claim is free with the lock or the timeout.
+      # If this fails, the lock or the timeout frees the claim.
       with contextlib.suppress(OSError), replacing(self._path) as partial:
         partial.write_text(json.dumps(self._at_end._asdict()))
     self._file.close()
@@ -243,7 +243,7 @@ class Claim:
       except FileNotFoundError:
         self._lost = True
       except OSError:
-        continue  # the server is away, perhaps until the next time
+        continue  # the server is away; it may be back next time
       if self._lost:
         _thread.interrupt_main(_SIGNAL)
         return

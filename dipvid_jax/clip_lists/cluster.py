@@ -1,4 +1,4 @@
-"""Which process of a cluster's job this is, and which of its machine's GPUs it has."""
+"""Which process of a cluster job this is, and which of its machine's GPUs it gets."""
 
 import dataclasses
 import os
@@ -15,7 +15,7 @@ class Place:
 
   Attributes:
     index: its number, from 0.
-    count: how many there are.
+    count: their number.
   """
 
   index: int
@@ -23,21 +23,20 @@ class Place:
 
 
 def take_place() -> Place:
-  """Asks JAX's detection of clusters: Slurm, Open MPI, Kubernetes, Cloud TPU.
+  """Asks JAX's cluster detection: Slurm, Open MPI, Kubernetes, Cloud TPU.
 
-  The numbers are those with which `jax.distributed.initialize()` begins. It is not
-  called itself, because workers never talk to each other, and it would tie their
-  lives together: it ends the process when another does not come to the start, and
-  a worker that is started again alone never gets past it. The process gets the one
-  GPU that `initialize` would give it.
+  The numbers are those that `jax.distributed.initialize()` uses. It is not called,
+  because workers never communicate and it would tie them together: it ends the
+  process when another does not start, and blocks a worker that is restarted alone.
+  The process gets the one GPU that `initialize` would give it.
 
   Returns:
     The place.
 
   Raises:
-    InputError: JAX knows no cluster here, or cannot make out the place.
+    InputError: JAX detects no cluster, or cannot determine the place.
   """
-  # The one private name: JAX has no public way to the numbers without the tie.
+  # A private name: JAX has no public access to the numbers without `initialize`.
   for cluster in clusters.ClusterEnv._cluster_types:
     if cluster.opt_in_only_method or not cluster.is_env_present():
       continue
@@ -50,12 +49,12 @@ def take_place() -> Place:
     return place
   raise InputError(
     "--distributed: no cluster that JAX knows (Slurm, Open MPI, Kubernetes with"
-    " jax[k8s]); leave it out: workers share a manifest without it as well"
+    " jax[k8s]); leave it out: workers can share a manifest without it"
   )
 
 
 def _take_device(local_index: int | None) -> None:
-  """Shows JAX one GPU of several; one that the cluster chose already is kept."""
+  """Shows JAX one GPU of several, unless the cluster has already chosen one."""
   devices = os.environ.get("JAX_LOCAL_DEVICE_IDS")
   chosen = os.environ.get("CUDA_VISIBLE_DEVICES") or os.environ.get(
     "ROCR_VISIBLE_DEVICES"

@@ -12,7 +12,7 @@ from dipvid_jax.errors import InputError
 _FILES = ("video", "mask")
 _PATHS = (*_FILES, "flow.weights")
 _SET = ("tfds", "video_id")
-_SHORT = {"object": "mask_object"}  # as the flag is called
+_SHORT = {"object": "mask_object"}  # the flag's name
 
 
 class ManifestRow(NamedTuple):
@@ -21,7 +21,7 @@ class ManifestRow(NamedTuple):
   Attributes:
     line: its line in the file, from 1.
     output: the folder for its results.
-    config: the config's name or path; None where the row has none.
+    config: the config's name or path; None if the row has none.
     settings: the other cells that are not empty, as written, by config key. Paths
       are joined to the manifest's folder.
   """
@@ -41,10 +41,10 @@ def read_manifest(path: Path, *, keys: Collection[str]) -> list[ManifestRow]:
 
   Args:
     path: the file.
-    keys: of the config; those of a config in it have a dot.
+    keys: the config's keys; those of a nested config have a dot.
 
   Returns:
-    A row a clip, in the file's order.
+    One row per clip, in the file's order.
 
   Raises:
     InputError: one line that names the file and its line.
@@ -65,11 +65,12 @@ def read_manifest(path: Path, *, keys: Collection[str]) -> list[ManifestRow]:
     earlier = outputs.setdefault(row.output.resolve(), number)
     if earlier != number:
       raise InputError(
-        f"{place}: output {row.output} is that of line {earlier}; name another folder"
+        f"{place}: output {row.output} is already used in line {earlier}; name"
+        " another folder"
       )
     rows.append(row)
   if not rows:
-    raise InputError(f"{path}, line {number}: names no clip after it")
+    raise InputError(f"{path}, line {number}: no clips follow; add one line per clip")
   return rows
 
 
@@ -109,7 +110,7 @@ def _columns(place: str, header: list[str], keys: Collection[str]) -> list[str]:
         " separated by commas: output, video, mask, config or keys of the config"
       )
     if names.count(name) > 1:
-      raise InputError(f"{place}: column {written!r} is there twice")
+      raise InputError(f"{place}: column {written!r} appears twice")
   if "output" not in names:
     raise InputError(f"{place}: has no column output")
   if not any(set(pair) <= set(names) for pair in (_FILES, _SET)):
@@ -135,9 +136,9 @@ def _row(place: str, number: int, cells: dict[str, str], folder: Path) -> Manife
     if not _exists(Path(settings[name])):
       raise InputError(f"{place}: {name} {settings[name]}: no such file or folder")
   config = settings.pop("config", None)
-  if config and Path(config).parent != Path():  # else it is a shipped one's name
+  if config and Path(config).parent != Path():  # else the name of a shipped one
     config = str(folder / config)
-  if given is _SET and _exists(folder / settings["tfds"]):  # else it is a set's name
+  if given is _SET and _exists(folder / settings["tfds"]):  # else a data set's name
     settings["tfds"] = str(folder / settings["tfds"])
   return ManifestRow(number, folder / output, config, settings)
 
@@ -145,5 +146,5 @@ def _row(place: str, number: int, cells: dict[str, str], folder: Path) -> Manife
 def _exists(path: Path) -> bool:
   try:
     return path.exists()
-  except OSError:  # a name that no file can have, a folder that is closed to us
+  except OSError:  # an impossible file name, a folder without permission
     return False

@@ -1,4 +1,4 @@
-"""Works through a list of clips, one after the other, beside other workers."""
+"""Works through a list of clips one by one, alongside other workers."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ from dipvid_jax.storage.atomic import replacing
 from dipvid_jax.storage.locks import check_free
 from dipvid_jax.terminal import say
 
-# What a clip itself can fail with; anything else is a bug, and its traceback is shown
+# Errors that a clip itself can cause; anything else is a bug, whose traceback is shown
 # before the next clip.
 _EXPECTED = (InputError, DivergedError, OSError, MemoryError, JaxRuntimeError)
 _POLLS = 12  # per timeout, while waiting for the clips of other workers
@@ -33,7 +33,7 @@ class Job(NamedTuple):
   Attributes:
     line: its line in the manifest.
     output: the folder of its results.
-    config: of its run.
+    config: its run's config.
   """
 
   line: int
@@ -47,9 +47,9 @@ class Outcome(NamedTuple):
   Attributes:
     line: its line in the manifest.
     output: the folder of its results.
-    state: "done", "failed", "running" where another worker has it, or "waiting".
+    state: "done", "failed", "running" if another worker has it, or "waiting".
     note: why it failed, or who runs it.
-    seconds: how long this worker worked on it.
+    seconds: how long this worker spent on it.
   """
 
   line: int
@@ -60,17 +60,17 @@ class Outcome(NamedTuple):
 
 
 class RunClip(Protocol):
-  """As `run`."""
+  """Like `run`."""
 
   def __call__(self, config: Config, *, resume: bool) -> object:
-    """Makes a clip's results, or continues them."""
+    """Makes a clip's results, or resumes its run."""
 
 
 class Worker:
   """Works through a list; others may work on the same list at the same time.
 
-  Finished clips are skipped, begun ones resume from their checkpoints, failures are
-  noted. The next command tries a failed clip again, not this one.
+  Finished clips are skipped, unfinished ones resume from their checkpoints, failures
+  are recorded. Only the next command tries a failed clip again.
   """
 
   def __init__(
@@ -81,11 +81,11 @@ class Worker:
     timeout: float = TIMEOUT,
     run_clip: RunClip = run,
   ):
-    """Looks at the claims that are there.
+    """Reads the claims that exist.
 
     Args:
       jobs: the list, the same for all workers.
-      first: the index to begin at; after the last comes the first.
+      first: the index to begin at; the list wraps around.
       timeout: see `Claims`.
       run_clip: makes the results of one clip.
     """
@@ -99,7 +99,7 @@ class Worker:
   def work(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
     """Runs until every clip is done or has failed, here or in another worker.
 
-    While others have the last clips it waits: if a worker dies, another can take its
+    It waits while others have the last clips: if a worker dies, another can take its
     clip at once.
 
     Args:
@@ -117,7 +117,8 @@ class Worker:
       if len(self._settled) > settled:
         continue
       if not told:
-        say(f"waiting for {len(left)} that other workers have")
+        clips = f"{len(left)} clip{'s' * (len(left) > 1)}"
+        say(f"waiting for {clips} of other workers")
         told = True
       sleep(self._pause)
 
@@ -130,7 +131,7 @@ class Worker:
     if holder := self._claims[job.line].holder():
       return outcome._replace(state="running", note=holder)
     if _is_written_to(job):
-      return outcome._replace(state="running", note="by a command of its own")
+      return outcome._replace(state="running", note="by a separate command")
     return outcome
 
   def _attempt(self, job: Job) -> Outcome | None:
@@ -161,10 +162,10 @@ class Worker:
     return outcome if reason is None else outcome._replace(state="failed", note=reason)
 
   def _run(self, job: Job) -> str | None:
-    """Runs a clip that is claimed; why it failed, or None."""
+    """Runs a claimed clip; returns why it failed, or None."""
     folder = RunFolder(job.output)
     try:
-      if folder.is_finished(job.config.to_dict()):  # while the claim was taken
+      if folder.is_finished(job.config.to_dict()):  # since the last check
         return None
       say(f"line {job.line}: {job.output}")
       self._run_clip(job.config, resume=folder.holds_run())
@@ -180,7 +181,7 @@ class Worker:
 
 
 def _is_written_to(job: Job) -> bool:
-  """Whether a run holds the folder; without a claim it is one outside the list."""
+  """Whether a run holds the folder; without a claim it is not one of the list."""
   try:
     check_free(job.output)
   except InputError:
@@ -189,8 +190,8 @@ def _is_written_to(job: Job) -> bool:
 
 
 def _device_works_after(error: JaxRuntimeError) -> bool:
-  """Whether the device still computes: some errors end all that comes after them."""
-  if str(error).startswith("RESOURCE_EXHAUSTED"):  # which ends with the run
+  """Whether the device still computes: some errors break all later computation."""
+  if str(error).startswith("RESOURCE_EXHAUSTED"):  # freed when the run ends
     return True
   try:
     return bool(jax.block_until_ready(jnp.ones(()) + 1) == 2)

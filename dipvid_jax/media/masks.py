@@ -14,8 +14,8 @@ from dipvid_jax.media import images, sources, video_reading
 from dipvid_jax.media.image_sequence import stack
 
 HOLE_ABOVE = 127
-# A grey image without a value above this one holds object numbers. Annotations of
-# video have about ten objects; a mask has 255.
+# A grey image without a value above this holds object numbers. Video annotations have
+# about ten objects; a mask has 255.
 MAX_GREY_LABEL = 20
 
 
@@ -39,9 +39,9 @@ def read_mask(
       frame.
     frame_count: frames of the video, T.
     size: the video's (H, W).
-    object_id: the only number that is hole; for PNGs with a palette and for grey
-      images of small values (object numbers saved as grey).
-    invert: the hole is what is not marked.
+    object_id: the object number that marks the hole; for PNGs with a palette and for
+      grey images of small values (object numbers saved as grey).
+    invert: the unmarked pixels are the hole.
 
   Returns:
     `[T, H, W, 1]` uint8, 255 in the hole. Soft edges of grey masks are kept.
@@ -212,7 +212,7 @@ def check_hole(path: pathlib.Path | str, masks: np.ndarray, *, invert: bool) -> 
   Args:
     path: the masks' path or another name, for the error.
     masks: `[T, H, W]` or `[T, H, W, 1]` uint8, above 127 = hole.
-    invert: they were inverted when they were read.
+    invert: they were inverted on reading.
 
   Raises:
     InputError: no pixel of any frame is hole, or all pixels of all frames are.

@@ -1,4 +1,4 @@
-"""Claims: one holder at a time, and none that outlives its holder."""
+"""Claims: one holder at a time, and no claim outlives its holder."""
 
 import concurrent.futures
 import errno
@@ -16,19 +16,19 @@ _TIMEOUT = 60.0
 
 @pytest.fixture
 def output(tmp_path):
-  """A folder that is not there yet, as is the one above it."""
+  """A folder that does not exist yet, nor does its parent."""
   return tmp_path / "results/out"
 
 
 @pytest.fixture
 def elsewhere(monkeypatch):
-  """Call it to be on another machine from then on."""
+  """Call it to move to another machine."""
   return lambda name="other": monkeypatch.setattr(claims, "machine_id", lambda: name)
 
 
 @pytest.fixture
 def taken():
-  """Give it claims that no block ends."""
+  """Give it claims without a `with` block."""
   claims_taken = []
   yield claims_taken.append
   for claim in claims_taken:
@@ -36,12 +36,12 @@ def taken():
 
 
 def die(claim):
-  """Does what the kernel does when a process ends."""
+  """Does what the kernel does at the end of a process."""
   claim._file.close()
 
 
 def age(held, seconds):
-  """Makes the last sign of life so old by the clock of the file server."""
+  """Moves the last sign of life `seconds` back by the file server's clock."""
   path = held.path(held.latest())
   then = path.stat().st_mtime - seconds
   os.utime(path, (then, then))
@@ -80,14 +80,14 @@ def test_a_claim_is_free_after_its_block(output, error):
     assert Claims(output).take() is None
 
 
-def test_what_is_finished_leaves_nothing_behind(output):
+def test_a_finished_clip_leaves_nothing_behind(output):
   with Claims(output).take() as claim:
     assert listed(output) == [".out.claims"]
     claim.finish()
   assert listed(output) == []
 
 
-def test_a_failure_is_known_to_those_who_were_there(output):
+def test_a_failure_is_known_to_workers_that_were_running(output):
   present = Claims(output)
   with Claims(output).take() as claim:
     claim.fail("a bad clip")
@@ -100,7 +100,7 @@ def test_a_failure_is_known_to_those_who_were_there(output):
 
 
 def test_the_lock_decides_on_one_machine(output):
-  """However old the last sign of life: the machine may have been asleep."""
+  """Whatever the age of the last sign of life: the machine may have been asleep."""
   claim = Claims(output, timeout=_TIMEOUT).take()
   other = Claims(output, timeout=_TIMEOUT)
   age(other, 10 * _TIMEOUT)
@@ -163,7 +163,7 @@ def test_a_claim_that_is_just_being_written_is_held(output, taken):
   taken(held.take())
 
 
-def test_life_is_shown_while_the_block_lasts(output):
+def test_a_claim_gives_signs_of_life_during_its_block(output):
   held = Claims(output, timeout=0.04)
   with held.take():
     age(held, 1000)
@@ -174,7 +174,7 @@ def test_life_is_shown_while_the_block_lasts(output):
       time.sleep(0.01)
 
 
-def test_who_was_paused_for_too_long_stops_and_leaves_the_new_claim(output, elsewhere):
+def test_a_worker_paused_for_too_long_stops_and_leaves_the_new_claim(output, elsewhere):
   paused = Claims(output, timeout=0.4)
   with pytest.raises(ClaimLost), paused.take():
     elsewhere()
@@ -200,16 +200,14 @@ def test_a_later_claim_counts_before_the_earlier_one_is_removed(output):
   assert held.path(0).exists()
 
 
-def test_an_interrupt_that_comes_too_late_is_none(output, monkeypatch):
+def test_an_interrupt_that_comes_too_late_is_ignored(output, monkeypatch):
   """The block ends just when the thread finds the claim lost."""
   claim = Claims(output).take()
   with claim:
     monkeypatch.setattr(claim._thread, "join", claims._raise_lost)
 
 
-def test_a_judgement_by_an_old_listing_does_no_harm(
-  output, taken, elsewhere, monkeypatch
-):
+def test_a_stale_listing_does_no_harm(output, taken, elsewhere, monkeypatch):
   """A slow worker saw claim 0; meanwhile 1 came, and 2 after it."""
   slow = Claims(output, timeout=_TIMEOUT)
   taken(Claims(output).take())

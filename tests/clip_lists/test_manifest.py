@@ -1,4 +1,4 @@
-"""Lists of clips: what they may hold, and one line with file and line for the rest."""
+"""Lists of clips: what they may contain, and one error line with the place if not."""
 
 import pathlib
 
@@ -57,7 +57,7 @@ def test_what_spreadsheets_write_is_read(folder, encoding, end):
   assert rows[0].settings["video"] == str(folder / "ü 1.mp4")
 
 
-def test_videos_of_sets_and_files_stand_in_one_list(folder):
+def test_one_list_may_mix_data_sets_and_files(folder):
   rows = read(
     folder,
     "video,mask,tfds,video_id,output\n"
@@ -89,13 +89,13 @@ _ROW = "a.mp4,m.png,o\n"
     ("video,mask,output,sed\n", 1, "unknown column 'sed'"),
     ("video,mask,output,config.sed\n", 1, "unknown column 'config.sed'"),
     ("video,mask,output,\n", 1, "unknown column ''"),
-    ("video,mask,output,seed,config.seed\n", 1, "is there twice"),
+    ("video,mask,output,seed,config.seed\n", 1, "appears twice"),
     ("video,mask\n", 1, "no column output"),
     ("video,output\n", 1, "no columns video and mask, nor tfds and video_id"),
-    (_HEAD, 1, "names no clip"),
+    (_HEAD, 1, "no clips follow"),
     (_HEAD + _ROW + "b.mp4,m.png\n", 3, "has 2 cells, the first line has 3"),
     (_HEAD + "\nb.mp4,m.png,o,1\n", 3, "has 4 cells, the first line has 3"),
-    (_HEAD + _ROW + "b.mp4,m.png,x/../o\n", 3, "is that of line 2"),
+    (_HEAD + _ROW + "b.mp4,m.png,x/../o\n", 3, "is already used in line 2"),
     (_HEAD + "a.mp4,m.png,\n", 2, "output is empty"),
     (_HEAD + "a.mp4,,o\n", 2, "mask is empty"),
     (_HEAD + "c.mp4,m.png,o\n", 2, "c.mp4: no such file"),
@@ -115,7 +115,7 @@ _ROW = "a.mp4,m.png,o\n"
     ),
   ],
 )
-def test_a_bad_manifest_is_one_line_with_its_place(folder, text, line, said):
+def test_a_bad_manifest_is_one_error_line_with_its_place(folder, text, line, said):
   with pytest.raises(InputError) as error:
     read(folder, text)
   words = str(error.value)
@@ -131,7 +131,7 @@ def test_other_encodings_are_named(folder, encoding, line, said):
     read(folder, f"{_HEAD}{_ROW}ü.mp4,m.png,p\n", encoding)
 
 
-def test_zeros_in_the_file_are_a_bad_manifest(folder):
+def test_a_file_of_zeros_is_a_bad_manifest(folder):
   with pytest.raises(InputError, match=r"clips\.csv, line "):
     read(folder, "\0\0\0\n")
 
@@ -159,7 +159,7 @@ def run(folder, text, *flags):
     (f"config.levels,{_HEAD}9,{_ROW}", (), "clips.csv, line 2: config.levels"),
   ],
 )
-def test_nothing_runs_before_all_of_the_list_is_good(
+def test_nothing_runs_unless_the_whole_list_is_valid(
   folder, capsys, monkeypatch, text, flags, said
 ):
   monkeypatch.setattr(inpaint_many, "Worker", None)

@@ -1,4 +1,4 @@
-"""A list of clips: what is done is skipped, what fails is noted, nothing is lost."""
+"""A list of clips: finished ones are skipped, failures recorded, nothing is lost."""
 
 import contextlib
 import csv
@@ -38,10 +38,10 @@ def jobs(tmp_path):
 
 
 class Runs:
-  """Stands in for `run`: writes what shows that a run began and ended."""
+  """Stands in for `run`: writes the files that show that a run began and ended."""
 
   def __init__(self, **errors):
-    """Takes what is raised in the middle of a run, by `lineN`."""
+    """Takes the errors to raise in the middle of a run, by `lineN`."""
     self.errors = errors
     self.begun = []
 
@@ -59,7 +59,7 @@ class Runs:
 
 
 def work(jobs, run_clip, **settings):
-  """A worker's outcomes after its work, in which it never has to wait."""
+  """The outcomes of a worker that never has to wait."""
   worker = Worker(jobs, run_clip=run_clip, **settings)
   worker.work(sleep=lambda seconds: pytest.fail("it waits"))
   return worker.outcomes()
@@ -72,7 +72,7 @@ def states(outcomes):
 @pytest.mark.parametrize(
   ("first", "order"), [(0, [2, 3, 4, 5]), (2, [4, 5, 2, 3]), (3, [5, 2, 3, 4])]
 )
-def test_a_worker_begins_at_its_share_and_then_helps(jobs, first, order):
+def test_a_worker_begins_at_its_share_and_then_helps_others(jobs, first, order):
   runs = Runs()
   outcomes = work(jobs, runs, first=first)
   assert [line for line, _ in runs.begun] == order
@@ -80,7 +80,7 @@ def test_a_worker_begins_at_its_share_and_then_helps(jobs, first, order):
   assert states(outcomes) == ["done"] * 4
 
 
-def test_what_is_done_is_skipped_and_what_was_begun_goes_on(jobs):
+def test_finished_clips_are_skipped_and_unfinished_ones_resume(jobs):
   with pytest.raises(KeyboardInterrupt):
     work(jobs, Runs(line3=KeyboardInterrupt()))
   runs = Runs()
@@ -105,14 +105,14 @@ def test_what_is_done_is_skipped_and_what_was_begun_goes_on(jobs):
     ),
   ],
 )
-def test_a_failure_is_a_line_and_the_list_goes_on(jobs, capsys, error, note):
+def test_a_failure_is_one_line_and_the_list_continues(jobs, capsys, error, note):
   outcomes = work(jobs, Runs(line3=error))
   assert states(outcomes) == ["done", "failed", "done", "done"]
   assert outcomes[1].note == note
   assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_mistake_of_the_program_is_shown_and_the_list_goes_on(jobs, capsys):
+def test_a_bug_shows_its_traceback_and_the_list_continues(jobs, capsys):
   outcomes = work(jobs, Runs(line2=KeyError("missing")))
   assert states(outcomes) == ["failed", "done", "done", "done"]
   assert outcomes[0].note == "KeyError: 'missing'"
@@ -126,7 +126,7 @@ def test_a_failure_is_tried_again_by_the_next_command(jobs):
   assert runs.begun == [(3, True)]
 
 
-def test_a_failure_is_not_tried_again_by_those_who_were_there(jobs):
+def test_a_failure_is_not_tried_again_by_workers_that_were_running(jobs):
   other = Worker(jobs, run_clip=Runs())
   work(jobs, Runs(line3=InputError("no video")))
   other.work(sleep=lambda seconds: pytest.fail("it waits"))
@@ -168,8 +168,8 @@ def test_a_device_that_computes_works():
   assert worker_module._device_works_after(error)
 
 
-def test_the_last_clips_of_others_are_waited_for(jobs, capsys):
-  """One is finished by its worker; the other's worker goes away, and it is freed."""
+def test_a_worker_waits_for_the_last_clips_of_others(jobs, capsys):
+  """One is finished by its worker; the other is freed when its worker ends."""
   config = jobs[1].config
   finisher, leaver = (Claims(job.output) for job in jobs[1:3])
   held = [finisher.take(), leaver.take()]
@@ -182,7 +182,7 @@ def test_the_last_clips_of_others_are_waited_for(jobs, capsys):
     if len(slept) == 2:
       Runs()(config, resume=False)
       for claim in held:
-        claim._file.close()  # as when their processes end
+        claim._file.close()  # as if their processes ended
 
   runs = Runs()
   worker = Worker(jobs, run_clip=runs, timeout=_TIMEOUT)
@@ -190,12 +190,12 @@ def test_the_last_clips_of_others_are_waited_for(jobs, capsys):
   assert states(worker.outcomes()) == ["done"] * 4
   assert [line for line, _ in runs.begun] == [2, 5, 4]
   assert len(slept) == 2 and max(slept) < _TIMEOUT / 4
-  assert capsys.readouterr().out.count("waiting for 2") == 1
+  assert capsys.readouterr().out.count("waiting for 2 clips") == 1
 
 
-def test_a_folder_in_which_another_command_runs_is_waited_for(jobs):
+def test_a_worker_waits_for_a_folder_that_another_command_writes(jobs):
   def sleep(_):
-    assert worker.outcomes()[2].note == "by a command of its own"
+    assert worker.outcomes()[2].note == "by a separate command"
     Runs()(jobs[2].config, resume=False)
     other.close()
 
@@ -210,8 +210,10 @@ def test_a_folder_in_which_another_command_runs_is_waited_for(jobs):
   assert [line for line, _ in runs.begun] == [2, 3, 5]
 
 
-def test_a_worker_that_lost_its_clip_goes_on_with_the_others(jobs, monkeypatch, capsys):
-  """It was paused; when it wakes, the clip is another machine's, and then done."""
+def test_a_worker_that_lost_its_clip_continues_with_the_others(
+  jobs, monkeypatch, capsys
+):
+  """It was paused; when it wakes, another machine has the clip, and finishes it."""
 
   def pause():
     monkeypatch.setattr(claims, "machine_id", lambda: "another")
@@ -235,7 +237,7 @@ def test_a_worker_that_lost_its_clip_goes_on_with_the_others(jobs, monkeypatch, 
   assert "another worker has taken over" in capsys.readouterr().out
 
 
-def test_a_clip_that_was_done_while_it_was_claimed_is_not_run_again(jobs, monkeypatch):
+def test_a_clip_finished_just_before_its_claim_is_not_run_again(jobs, monkeypatch):
   def take(held):
     Runs()(jobs[0].config, resume=False)
     return original(held)
