@@ -23,7 +23,7 @@ demo: install
 	$(BIN)/python -m dipvid_jax.cli.demo score $(DEMO)
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .
