@@ -13,7 +13,17 @@ import pytest
 # Functions whose annotations state shapes are held to them, in the tests alone.
 CHECKED = (
   "dipvid_jax.networks",
+  "dipvid_jax.propagation.carrying",
+  "dipvid_jax.propagation.guess",
+  "dipvid_jax.propagation.reliability",
+  "dipvid_jax.propagation.telea",
+  "dipvid_jax.training.batching",
+  "dipvid_jax.training.holdout",
   "dipvid_jax.training.losses",
+  "dipvid_jax.training.network_input",
+  "dipvid_jax.training.objective",
+  "dipvid_jax.training.render",
+  "dipvid_jax.training.step",
   "flow.completion",
   "flow.consistency",
   "flow.flo_files",

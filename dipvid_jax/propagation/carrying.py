@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from jaxtyping import Float32
 
 from flow import PairFlow, find_scenes, scene_flow
 
@@ -23,8 +24,8 @@ class Carried(NamedTuple):
       arrived, in between for carried pixels.
   """
 
-  frames: np.ndarray
-  confidence: np.ndarray
+  frames: Float32[np.ndarray, "T H W 3"]
+  confidence: Float32[np.ndarray, "T H W 1"]
 
 
 class _Arrivals(NamedTuple):
@@ -36,12 +37,14 @@ class _Arrivals(NamedTuple):
       the forward-backward error of the flow.
   """
 
-  colours: np.ndarray
-  weights: np.ndarray
+  colours: Float32[np.ndarray, "P 3"]
+  weights: Float32[np.ndarray, " P"]
 
 
 def carry_known_pixels(
-  filled: np.ndarray, hole_masks: np.ndarray, pairs: PairFlow
+  filled: Float32[np.ndarray, "T H W 3"],
+  hole_masks: Float32[np.ndarray, "T H W 1"],
+  pairs: PairFlow,
 ) -> Carried:
   """Follows the flow from each hole pixel to the first frame that shows it.
 

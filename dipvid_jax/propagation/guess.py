@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Float32, Int
 
 from dipvid_jax.propagation.reliability import (
   LARGEST_LEFT_OUT,
@@ -25,9 +26,9 @@ class Copies(NamedTuple):
     error: `[P]` float, expected squared error.
   """
 
-  where: np.ndarray
-  frames: np.ndarray
-  error: np.ndarray
+  where: Int[np.ndarray, "P 3"]
+  frames: Float[np.ndarray, "P 3"]
+  error: Float[np.ndarray, " P"]
 
 
 class Guess(NamedTuple):
@@ -45,16 +46,16 @@ class Guess(NamedTuple):
     copies: the guess of known pixels, for comparison with the network.
   """
 
-  carried: np.ndarray
-  trust: np.ndarray
-  frames: np.ndarray
-  error: np.ndarray
+  carried: Float32[np.ndarray, "T H W 3"]
+  trust: Float32[np.ndarray, "T H W 1"]
+  frames: Float32[np.ndarray, "T H W 3"]
+  error: Float32[np.ndarray, "T H W 1"]
   copies: Copies
 
 
 def make_guess(
-  filled: np.ndarray,
-  hole_masks: np.ndarray,
+  filled: Float32[np.ndarray, "T H W 3"],
+  hole_masks: Float32[np.ndarray, "T H W 1"],
   pairs: PairFlow,
   *,
   generator: np.random.Generator,
@@ -87,8 +88,12 @@ def make_guess(
 
 
 def network_share(
-  image: np.ndarray, frames: np.ndarray, guess: Guess, *, unseen: float = 1.0
-) -> np.ndarray:
+  image: Float32[np.ndarray, "T H W 3"],
+  frames: Float32[np.ndarray, "T H W 3"],
+  guess: Guess,
+  *,
+  unseen: float = 1.0,
+) -> Float32[np.ndarray, "T H W 1"]:
   """The weight of the network's frames in the result.
 
   Network and guess are compared on the same pixels, those under the copies. The network

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from jaxtyping import Float, Float32, Int, Shaped
 
 from dipvid_jax.propagation.carrying import Carried, carry_known_pixels
 from dipvid_jax.propagation.telea import telea
@@ -37,12 +38,12 @@ class HoleCopies(NamedTuple):
     truth: `[P, 3]` float RGB, the clip.
   """
 
-  where: np.ndarray
-  confidence: np.ndarray
-  depth: np.ndarray
-  carried: np.ndarray
-  filled: np.ndarray
-  truth: np.ndarray
+  where: Int[np.ndarray, "P 3"]
+  confidence: Float[np.ndarray, " P"]
+  depth: Float[np.ndarray, " P"]
+  carried: Float[np.ndarray, "P 3"]
+  filled: Float[np.ndarray, "P 3"]
+  truth: Float[np.ndarray, "P 3"]
 
 
 class Weights(NamedTuple):
@@ -54,12 +55,16 @@ class Weights(NamedTuple):
     error: expected squared error of the mixture.
   """
 
-  share: np.ndarray
-  trust: np.ndarray
-  error: np.ndarray
+  share: Float[np.ndarray, " P"]
+  trust: Float[np.ndarray, " P"]
+  error: Float[np.ndarray, " P"]
 
 
-def carry(filled: np.ndarray, hole_masks: np.ndarray, pairs: PairFlow) -> Carried:
+def carry(
+  filled: Float32[np.ndarray, "T H W 3"],
+  hole_masks: Float32[np.ndarray, "T H W 1"],
+  pairs: PairFlow,
+) -> Carried:
   """Completes the flow in the hole and carries known pixels along it.
 
   Args:
@@ -75,8 +80,8 @@ def carry(filled: np.ndarray, hole_masks: np.ndarray, pairs: PairFlow) -> Carrie
 
 
 def measure_copies(
-  filled: np.ndarray,
-  hole_masks: np.ndarray,
+  filled: Float32[np.ndarray, "T H W 3"],
+  hole_masks: Float32[np.ndarray, "T H W 1"],
   pairs: PairFlow,
   *,
   generator: np.random.Generator,
@@ -122,7 +127,9 @@ def _measure_copy(
   )
 
 
-def hole_depth(hole_masks: np.ndarray) -> np.ndarray:
+def hole_depth(
+  hole_masks: Shaped[np.ndarray, "T H W 1"],
+) -> Float32[np.ndarray, "T H W"]:
   """Distance of every pixel to the nearest known one.
 
   Args:
@@ -162,7 +169,9 @@ def learn_to_weigh(
   by_confidence_with_all = fit_rising(-confidence, off)
   by_depth = fit_rising(copies.depth, squared_error(copies.filled, copies.truth))
 
-  def weigh(confidence: np.ndarray, depth: np.ndarray) -> Weights:
+  def weigh(
+    confidence: Float[np.ndarray, " P"], depth: Float[np.ndarray, " P"]
+  ) -> Weights:
     of_filled = by_depth(depth)
     ratio = by_confidence(-confidence) / of_filled
     ratio_with_all = by_confidence_with_all(-confidence) / of_filled
@@ -173,13 +182,18 @@ def learn_to_weigh(
   return weigh
 
 
-def squared_error(frames: np.ndarray, truth: np.ndarray) -> np.ndarray:
-  """The mean over the channels of the squared difference, `[..]` of `[.., 3]`."""
+def squared_error(
+  frames: Float[np.ndarray, "*lead 3"], truth: Float[np.ndarray, "*lead 3"]
+) -> Float[np.ndarray, "*lead"]:
+  """The mean over the channels of the squared difference."""
   return np.mean(np.square(frames - truth), axis=-1)
 
 
 def fit_rising(
-  x: np.ndarray, error: np.ndarray, *, leave_out: float = 0.0
+  x: Float[np.ndarray, " P"],
+  error: Float[np.ndarray, " P"],
+  *,
+  leave_out: float = 0.0,
 ) -> ErrorModel:
   """Fits the mean error as a function that rises with x.
 

@@ -2,13 +2,16 @@
 
 import cv2
 import numpy as np
+from jaxtyping import Float, Float32
 
 from dipvid_jax.media.pixels import to_levels
 
 _TELEA_RADIUS = 3
 
 
-def telea(frames: np.ndarray, hole_masks: np.ndarray) -> np.ndarray:
+def telea(
+  frames: Float[np.ndarray, "T H W 3"], hole_masks: Float[np.ndarray, "T H W 1"]
+) -> Float32[np.ndarray, "T H W 3"]:
   """Fills each frame's hole from its border alone, by OpenCV's Telea.
 
   Args:

@@ -5,11 +5,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
 from dipvid_jax.types import Batch
 from flow import VideoFlow, backward_warp
+from flow.types import AnyArray
 
 NOISE_AMPLITUDE = 0.1
+
+Index = Int[jax.Array, ""] | np.integer | int
 
 
 class DeviceFlow(NamedTuple):
@@ -24,10 +28,10 @@ class DeviceFlow(NamedTuple):
     scale: `[S]` float32, pixels per network unit.
   """
 
-  flow: jax.Array
-  visible: jax.Array
-  hole: jax.Array
-  scale: jax.Array
+  flow: Float[jax.Array, "S 2 T H W 2"]
+  visible: Bool[jax.Array, "S 2 T H W 1"]
+  hole: Bool[jax.Array, "S 2 T H W 1"]
+  scale: Float[jax.Array, " S"]
 
 
 class DeviceClip(NamedTuple):
@@ -42,19 +46,21 @@ class DeviceClip(NamedTuple):
     flow: the known flow at these strides; None for methods without flow.
   """
 
-  noise: jax.Array
-  frames: jax.Array
-  hole_mask: jax.Array
-  strides: jax.Array
+  noise: Float[jax.Array, "T H W C"]
+  frames: Float[jax.Array, "T H W 3"]
+  hole_mask: Float[jax.Array, "T H W 1"]
+  strides: Int[jax.Array, " S"]
   flow: DeviceFlow | None = None
 
 
-def draw_noise(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-  """The authors' network input: uniform on [0, 0.1], one map for each frame.
+def draw_noise(
+  key: PRNGKeyArray, shape: tuple[int, ...]
+) -> Float[jax.Array, "T H W C"]:
+  """The authors' network input, uniform on [0, 0.1]; they use C = 1.
 
   Args:
     key: a PRNG key, consumed.
-    shape: `[T, H, W, 1]`.
+    shape: `[T, H, W, C]`.
 
   Returns:
     Float32 of that shape.
@@ -62,7 +68,9 @@ def draw_noise(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
   return jax.random.uniform(key, shape, maxval=NOISE_AMPLITUDE)
 
 
-def put_flow(video_flow: VideoFlow, hole_masks: np.ndarray) -> DeviceFlow:
+def put_flow(
+  video_flow: VideoFlow, hole_masks: Float[np.ndarray, "T H W 1"]
+) -> DeviceFlow:
   """Puts a clip's flow on the device, with the holes of its pairs and its scales.
 
   Args:
@@ -98,14 +106,16 @@ def put_flow(video_flow: VideoFlow, hole_masks: np.ndarray) -> DeviceFlow:
   )
 
 
-def flow_scale(*flows: np.ndarray) -> float:
+def flow_scale(*flows: Float[np.ndarray, "P H W 2"]) -> float:
   """The largest absolute component over all flows of a stride, and at least 1."""
   return max(1.0, *(float(np.abs(flow).max()) for flow in flows))
 
 
 def pair_hole_mask(
-  hole_mask_i: jax.Array, hole_mask_j: jax.Array, flow_ij: jax.Array
-) -> jax.Array:
+  hole_mask_i: Float[AnyArray, "P H W 1"],
+  hole_mask_j: Float[AnyArray, "P H W 1"],
+  flow_ij: Float[AnyArray, "P H W 2"],
+) -> Float[jax.Array, "P H W 1"]:
   """Where frame i, or frame j along the known flow, is in the hole.
 
   Args:
@@ -118,7 +128,7 @@ def pair_hole_mask(
     frame j is above 0 (the paper's 1 - M^f).
   """
   warped, _ = backward_warp(hole_mask_j, flow_ij)
-  return ((hole_mask_i > 0) | (warped > 0)).astype(hole_mask_i.dtype)
+  return jnp.logical_or(hole_mask_i > 0, warped > 0).astype(hole_mask_i.dtype)
 
 
 _pair_hole_mask = jax.jit(pair_hole_mask)
@@ -135,9 +145,9 @@ def _pair_holes(
 
 def take_batch(
   clip: DeviceClip,
-  start: jax.Array | int,
-  stride_index: jax.Array | int,
-  direction: jax.Array | int,
+  start: Index,
+  stride_index: Index,
+  direction: Index,
   *,
   batch_size: int,
 ) -> Batch:

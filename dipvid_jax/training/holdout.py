@@ -9,6 +9,7 @@ to a padded frame.
 
 import cv2
 import numpy as np
+from jaxtyping import Float, Float32
 
 from dipvid_jax.metrics import hole_psnr
 from dipvid_jax.propagation.telea import telea
@@ -24,7 +25,9 @@ def patch_side(size: tuple[int, int]) -> int:
   return min(_LARGEST_SIDE, max(_SMALLEST_SIDE, min(size) // _SIDES_IN_FRAME))
 
 
-def draw_holdout(hole_masks: np.ndarray, *, fraction: float, seed: int) -> np.ndarray:
+def draw_holdout(
+  hole_masks: Float[np.ndarray, "T H W 1"], *, fraction: float, seed: int
+) -> Float32[np.ndarray, "T H W 1"]:
   """Draws squares among the known pixels of each frame.
 
   Args:
@@ -45,7 +48,7 @@ def draw_holdout(hole_masks: np.ndarray, *, fraction: float, seed: int) -> np.nd
   return np.stack(
     [
       _draw_frame(hole[..., 0] > 0, count=count, side=side, generator=generator)
-      for hole, count in zip(hole_masks, counts, strict=True)
+      for hole, count in zip(hole_masks, counts.tolist(), strict=True)
     ]
   )[..., None]
 
@@ -72,8 +75,12 @@ def _draw_frame(
 
 
 def hide_held_out(
-  frames: np.ndarray, hole_masks: np.ndarray, holdout: np.ndarray, *, fill_hole: bool
-) -> np.ndarray:
+  frames: Float32[np.ndarray, "T H W 3"],
+  hole_masks: Float32[np.ndarray, "T H W 1"],
+  holdout: Float32[np.ndarray, "T H W 1"],
+  *,
+  fill_hole: bool,
+) -> Float32[np.ndarray, "T H W 3"]:
   """Fills the squares from their surroundings.
 
   Whatever samples the frames near a square, as carrying does, then sees none of it.
@@ -95,7 +102,9 @@ def hide_held_out(
 
 
 def holdout_psnr(
-  full: np.ndarray, frames: np.ndarray, holdout: np.ndarray
+  full: Float[np.ndarray, "T H W 3"],
+  frames: Float[np.ndarray, "T H W 3"],
+  holdout: Float[np.ndarray, "T H W 1"],
 ) -> float | None:
   """How well the network predicts pixels that it has not seen.
 

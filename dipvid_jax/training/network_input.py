@@ -8,6 +8,7 @@ import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Float32, PRNGKeyArray
 
 from dipvid_jax.training.batching import NOISE_AMPLITUDE
 from flow import PairFlow
@@ -15,7 +16,7 @@ from flow import PairFlow
 _CANVAS = 2  # times the frame's height and width; the noise repeats beyond it
 
 
-def scene_coordinates(pairs: PairFlow) -> np.ndarray:
+def scene_coordinates(pairs: PairFlow) -> Float32[np.ndarray, "T H W 2"]:
   """Where each pixel of each frame lies in the middle frame, by chained flow.
 
   Args:
@@ -51,8 +52,8 @@ def _chain(step: np.ndarray, rest: np.ndarray, grid: np.ndarray) -> np.ndarray:
 
 
 def moving_noise(
-  key: jax.Array, coordinates: np.ndarray, *, channels: int
-) -> jax.Array:
+  key: PRNGKeyArray, coordinates: Float[np.ndarray, "T H W 2"], *, channels: int
+) -> Float[jax.Array, "T H W {channels}"]:
   """Samples one canvas of noise at each frame's scene coordinates.
 
   Args:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
+from jaxtyping import Float
 
 from dipvid_jax.networks.vgg import VGGParams, feature_hole_masks, vgg16_features
 from dipvid_jax.training.losses import (
@@ -14,6 +15,7 @@ from dipvid_jax.training.losses import (
 )
 from dipvid_jax.types import Batch, Outputs
 from flow import backward_warp
+from flow.types import AnyArray
 
 
 class Loss(NamedTuple):
@@ -25,24 +27,24 @@ class Loss(NamedTuple):
   """
 
   weight: float
-  function: Callable[[Outputs, Batch], jax.Array]
+  function: Callable[[Outputs, Batch], Float[jax.Array, ""]]
 
 
 Losses = Mapping[str, Loss]
 
 
-def image_term(outputs: Outputs, batch: Batch) -> jax.Array:
+def image_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
   """Equation 3 on the whole batch; see `masked_l2_loss`."""
   return masked_l2_loss(outputs.image, batch.frames, batch.hole_mask)
 
 
-def flow_term(outputs: Outputs, batch: Batch) -> jax.Array:
+def flow_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
   """Equation 4 on the batch's pairs; see `flow_loss`."""
   known = (batch.flow, batch.flow_hole, batch.visible)
   return flow_loss(pair_flow(outputs, batch), *map(_known, known))
 
 
-def consistency_term(outputs: Outputs, batch: Batch) -> jax.Array:
+def consistency_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
   """Equation 5 on the batch's pairs; see `consistency_loss`."""
   pixels = pair_flow(outputs, batch) * _known(batch.flow_scale)
   warped, in_bounds = backward_warp(outputs.image[1:], pixels)
@@ -51,13 +53,13 @@ def consistency_term(outputs: Outputs, batch: Batch) -> jax.Array:
   )
 
 
-def pair_flow(outputs: Outputs, batch: Batch) -> jax.Array:
+def pair_flow(outputs: Outputs, batch: Batch) -> Float[jax.Array, "P H W 2"]:
   """Generated flow of the batch's stride and direction, `[N-1, H, W, 2]`."""
   channel = _known(batch.flow_channel)
   return jax.lax.dynamic_slice_in_dim(outputs.flow[:-1], channel, 2, axis=-1)
 
 
-def _known(value: jax.Array | None) -> jax.Array:
+def _known(value: AnyArray | None) -> AnyArray:
   if value is None:
     raise ValueError("the batch has no known flow, which the flow losses need")
   return value
@@ -91,7 +93,7 @@ def make_losses(
     raise ValueError("the perceptual loss needs VGG16's weights: vgg=load_vgg16()")
   weights = vgg or ()
 
-  def perceptual_term(outputs: Outputs, batch: Batch) -> jax.Array:
+  def perceptual_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
     features = vgg16_features(
       weights, outputs.image, convention=vgg_input, dtype=vgg_dtype
     )

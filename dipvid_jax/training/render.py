@@ -6,9 +6,10 @@ from typing import cast
 import flax.linen as nn
 import jax
 import numpy as np
+from jaxtyping import Float, Int
 
-from dipvid_jax.training.step import Params
 from dipvid_jax.types import Outputs
+from flow.types import AnyArray, Params
 
 Render = Callable[..., Outputs]
 OnWindow = Callable[[int, int], None]
@@ -33,13 +34,17 @@ def make_render(model: nn.Module, *, batch_size: int, flow_channels: int = 0) ->
   """
 
   @jax.jit
-  def render_window(params: Params, noise: jax.Array, start: jax.Array) -> Outputs:
+  def render_window(
+    params: Params, noise: Float[jax.Array, "T H W C"], start: Int[jax.Array, ""]
+  ) -> Outputs:
     window = jax.lax.dynamic_slice_in_dim(noise, start, batch_size)
     outputs = cast(Outputs, model.apply({"params": params}, window))
     return outputs._replace(flow=outputs.flow[..., :flow_channels])
 
   def render(
-    params: Params, noise: jax.Array, on_window: OnWindow | None = None
+    params: Params,
+    noise: Float[AnyArray, "T H W C"],
+    on_window: OnWindow | None = None,
   ) -> Outputs:
     kept = []
     windows = inference_windows(len(noise), batch_size)

@@ -7,23 +7,25 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Float, PRNGKeyArray
 
 from dipvid_jax.training.objective import Losses
 from dipvid_jax.types import Batch, Outputs
-from flow.types import Params, TrainState, Variables
+from flow.types import AnyArray, Params, TrainState, Variables
 
+Noise = Float[AnyArray, "N H W C"]
 Metrics = dict[str, jax.Array]
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
-CreateState = Callable[[jax.Array, jax.Array], TrainState]
+CreateState = Callable[[PRNGKeyArray, Noise], TrainState]
 Update = Callable[[TrainState, Batch], tuple[TrainState, Metrics, Outputs]]
 
 
 def create_train_state(
-  key: jax.Array,
+  key: PRNGKeyArray,
   *,
   model: nn.Module,
   optimizer: optax.GradientTransformation,
-  sample: jax.Array,
+  sample: Float[AnyArray, "N H W C"],
 ) -> TrainState:
   """Draws parameters and starts the optimiser.
 
@@ -40,7 +42,7 @@ def create_train_state(
   return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
 
 
-def _init(model: nn.Module, key: jax.Array, sample: jax.Array) -> Variables:
+def _init(model: nn.Module, key: PRNGKeyArray, sample: Noise) -> Variables:
   traced = any(isinstance(x, jax.core.Tracer) for x in (key, sample))
   # Only the outermost of nested compilations takes options.
   return jax.jit(model.init, compiler_options=None if traced else _run_once_options())(
@@ -61,7 +63,7 @@ def make_create_state(
     `create_state(key, sample)`: the state before the first update.
   """
 
-  def create_state(key: jax.Array, sample: jax.Array) -> TrainState:
+  def create_state(key: PRNGKeyArray, sample: Noise) -> TrainState:
     return create_train_state(key, model=model, optimizer=optimizer, sample=sample)
 
   return jax.jit(create_state, compiler_options=_run_once_options())

@@ -9,7 +9,7 @@ from dipvid_jax.training.network_input import moving_noise, scene_coordinates
 from flow import PairFlow, find_scenes, scene_flow
 
 _T, _H, _W = 7, 24, 40
-_SPEED = 3  # pixels a frame by which the scene moves to the left
+_SPEED = 3  # pixels per frame by which the scene moves to the left
 
 
 def _panorama():
@@ -28,7 +28,7 @@ def _pan():
 
 
 def _still_hole():
-  """A hole that stands still in the frame, so the pan uncovers what it hides."""
+  """A hole that is fixed in the frame, so the pan uncovers what it hides."""
   holes = np.zeros((_T, _H, _W, 1), np.float32)
   holes[:, 8:16, 18:24] = 1
   return holes
@@ -44,7 +44,7 @@ def test_a_pan_uncovers_the_hole_exactly():
   np.testing.assert_array_equal(carried.confidence[holes == 0], 1)
 
 
-def test_a_scene_that_stands_still_keeps_its_filling_without_confidence():
+def test_a_static_scene_keeps_its_filling_without_confidence():
   frames, pairs = _pan()
   holes = _still_hole()
   still = PairFlow(
@@ -92,7 +92,7 @@ def test_scene_coordinates_follow_the_pan():
   coordinates = scene_coordinates(pairs)
   columns, rows = np.meshgrid(np.arange(_W), np.arange(_H))
   for t in range(_T):
-    # The middle frame began at another place of the panorama.
+    # The middle frame starts at another column of the panorama.
     np.testing.assert_allclose(coordinates[t, ..., 0], columns + _SPEED * (t - _T // 2))
     np.testing.assert_allclose(coordinates[t, ..., 1], rows)
 
@@ -112,7 +112,7 @@ def test_moving_noise_is_the_same_at_the_same_scene_point():
 
 
 def _cut_pan():
-  """Two pans over two scenes, each uncovering what its hole hides; flow found none."""
+  """Two pans, each uncovering what its hole hides, with a cut between them."""
   frames, pairs = _pan()
   other = 1 - frames
   nothing = np.zeros((1, _H, _W, 2), np.float32)
@@ -125,7 +125,7 @@ def _cut_pan():
   return np.concatenate([frames, other]), joined
 
 
-def test_a_cut_divides_the_scenes():
+def test_a_cut_separates_the_scenes():
   _, pairs = _cut_pan()
   assert find_scenes(pairs) == (slice(0, _T), slice(_T, 2 * _T))
   assert find_scenes(_pan()[1]) == (slice(0, _T),)
@@ -134,7 +134,7 @@ def test_a_cut_divides_the_scenes():
 
 
 def test_nothing_is_carried_over_a_cut():
-  """Without the cut a still scene's pixels come from the other side of it."""
+  """Without the cut, pixels of the other scene would be carried."""
   frames, pairs = _cut_pan()
   holes = np.concatenate([_still_hole(), _still_hole()])
   hidden = np.where(holes > 0, np.float32(0.5), frames)
@@ -146,7 +146,7 @@ def test_nothing_is_carried_over_a_cut():
   np.testing.assert_allclose(carried.frames, frames, atol=1e-5)
 
 
-def test_scenes_of_one_frame_are_survived():
+def test_scenes_of_one_frame_keep_their_filling():
   frames, pairs = _pan()
   never = np.zeros_like(pairs.forward_visible)
   cut = PairFlow(1, pairs.forward, pairs.backward, never, never)

@@ -1,4 +1,4 @@
-"""What carried and filled pixels proved worth, and the guess made of them."""
+"""How reliable carried and filled pixels are, and the guess made from them."""
 
 import cv2
 import jax
@@ -44,7 +44,7 @@ def test_where_the_flow_is_right_the_carried_pixels_are_taken():
 
 
 def test_where_the_flow_is_wrong_the_filled_pixels_are_taken():
-  """Without the measurement the carried pixels would be trusted as they are."""
+  """Without the measurement the carried pixels would be trusted."""
   wrong = pairs((-3, 4))
   (completed,) = complete_video_flow((wrong,), HOLES)
   carried = carry_known_pixels(FILLED, HOLES, completed)
@@ -86,7 +86,7 @@ def test_trust_rises_with_confidence_and_the_error_with_depth():
   assert nothing.error[0, 22, 30, 0] >= nothing.error[0, 18, 24, 0] > 0
 
 
-def test_a_hole_that_leaves_no_copy_any_known_pixel_is_survived():
+def test_a_hole_whose_copies_cover_no_known_pixel_gives_a_finite_guess():
   holes = np.ones_like(HOLES)
   holes[:, 0, 0] = 0
   guess = make_guess(
@@ -104,21 +104,21 @@ def test_where_nothing_arrives_only_the_filling_counts():
   assert np.isfinite(guess.error).all()
 
 
-def test_the_holes_content_is_not_looked_at():
+def test_the_holes_content_has_no_influence():
   garbage = np.where(HOLES > 0, np.random.default_rng(1).random(TRUTH.shape), TRUTH)
   filled = telea(np.float32(garbage), HOLES)
   first, second = guess_of(pairs()), guess_of(pairs(), filled=filled)
   jax.tree.map(np.testing.assert_array_equal, first, second)
 
 
-def test_the_seed_decides_where_it_is_measured():
+def test_the_measurement_depends_on_the_seed():
   first, again, other = (guess_of(pairs(jitter=1), seed=s).error for s in (0, 0, 1))
   np.testing.assert_array_equal(first, again)
   assert (first != other).any()
 
 
-def test_the_network_gets_a_share_by_what_both_do_on_copies():
-  """Squared errors of 0.01 and 0.04 there: shares by their squares."""
+def test_the_networks_share_follows_both_errors_under_the_copies():
+  """Squared errors of 0.01 and 0.04 there give shares by their squares."""
   guess = guess_of(pairs())
   shape = guess.copies.frames.shape
   under = TRUTH[tuple(guess.copies.where.T)]
@@ -126,18 +126,18 @@ def test_the_network_gets_a_share_by_what_both_do_on_copies():
     copies=guess.copies._replace(frames=under + np.full(shape, 0.1))
   )
   for off, unseen, expected in [
-    (0.1, 1, 1 / 2),
-    (0.1, 4, 1 / 17),
-    (0.2, 1, 1 / 17),
-    (0.05, 1, 16 / 17),
-    (1000, 1, 0),
+    (0.1, 1.0, 1 / 2),
+    (0.1, 4.0, 1 / 17),
+    (0.2, 1.0, 1 / 17),
+    (0.05, 1.0, 16 / 17),
+    (1000, 1.0, 0),
   ]:
     share = network_share(TRUTH + np.float32(off), TRUTH, guess, unseen=unseen)
     assert (share[HOLES == 0] == 0).all()
     np.testing.assert_allclose(share[HOLES > 0], expected, atol=1e-3)
 
 
-def test_the_copies_lie_on_known_pixels_and_look_like_the_guess_of_the_hole():
+def test_the_copies_lie_on_known_pixels_and_are_as_good_as_the_guess():
   guess = guess_of(pairs())
   under = tuple(guess.copies.where.T)
   assert (HOLES[under] == 0).all()

@@ -1,4 +1,4 @@
-"""Telea's filling: from the border alone, nothing else touched."""
+"""Telea's filling: from the border alone, and only inside the hole."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ def test_outside_the_hole_nothing_changes():
   np.testing.assert_array_equal(filled[outside], FRAMES[outside])
 
 
-def test_what_is_in_the_hole_has_no_influence():
+def test_the_holes_content_has_no_influence():
   for left in (0, 1, 3, 24):
     holes = np.roll(HOLES, left - 1, axis=2)
     hidden = np.where(holes > 0, 0, FRAMES)
@@ -38,7 +38,7 @@ def test_a_frame_that_is_all_hole_stays_finite():
 
 
 def test_is_opencvs_with_a_radius_of_3_frame_by_frame():
-  holes = np.roll(HOLES, 4, axis=2)  # at the edge OpenCV's own reads the hole
+  holes = np.roll(HOLES, 4, axis=2)  # at the edge OpenCV itself reads the hole
   for frame, hole, result in zip(FRAMES, holes, telea(FRAMES, holes), strict=True):
     levels = np.rint(frame * 255).astype(np.uint8)
     expected = cv2.inpaint(levels, hole.astype(np.uint8), 3, cv2.INPAINT_TELEA)

@@ -61,7 +61,7 @@ def known_pair(video_flow, index, i, j):
 
 
 def slow_batch(clip, video_flow, start, index, direction):
-  """The batch's fields by name, one frame and one pair after another."""
+  """The batch's fields by name, frame by frame and pair by pair."""
   t = STRIDES[index]
   order = [start + t * k for k in range(BATCH_SIZE)]
   if direction == BACKWARD:
@@ -145,7 +145,7 @@ def test_a_clip_that_begins_later_has_the_same_batches_earlier(
 
 
 @pytest.mark.parametrize("where", [(2, 0, FORWARD), (1, 1, BACKWARD)])
-def test_a_clip_played_backwards_turns_the_directions(gather, clip, video_flow, where):
+def test_a_clip_played_backwards_swaps_the_directions(gather, clip, video_flow, where):
   start, index, direction = where
   turned = tuple(
     PairFlow(
@@ -184,7 +184,7 @@ def test_without_flow_a_batch_has_the_same_frames(gather, clip, where):
   assert batch.flow is batch.visible is batch.flow_hole is batch.flow_channel is None
 
 
-def test_put_flow_has_a_place_for_each_stride_direction_and_source(clip):
+def test_put_flow_has_an_entry_for_each_stride_direction_and_source(clip):
   known = clip.flow
   assert known.flow.shape == (3, 2, COUNT, *SIZE, 2) and known.flow.dtype == jnp.float32
   assert known.visible.shape == known.hole.shape == (3, 2, COUNT, *SIZE, 1)
@@ -218,9 +218,9 @@ def test_a_pair_has_a_hole_where_either_frame_has_one():
   assert pair_hole_at(-1, hole_j=[5]) == [6]
 
 
-def test_a_pair_has_a_hole_where_any_weight_of_a_tap_is_in_one():
+def test_a_pair_has_a_hole_where_any_weighted_tap_is_in_one():
   assert pair_hole_at(0.01, hole_j=[5]) == [4, 5]
-  assert pair_hole_at(4, hole_j=[7]) == [3]  # what leaves the frame is no hole
+  assert pair_hole_at(4, hole_j=[7]) == [3]  # outside the frame is no hole
 
 
 def test_flow_scale_is_the_largest_component_and_at_least_1():
@@ -230,13 +230,13 @@ def test_flow_scale_is_the_largest_component_and_at_least_1():
   assert flow_scale(small, large) == flow_scale(large, small) == 7.5
 
 
-def test_flow_scale_of_a_stride_is_over_both_its_directions(clip, video_flow):
+def test_flow_scale_of_a_stride_covers_both_directions(clip, video_flow):
   for index, pairs in enumerate(video_flow):
     expected = max(np.abs(pairs.forward).max(), np.abs(pairs.backward).max())
     assert clip.flow.scale[index] == expected > 1
 
 
-def test_noise_is_uniform_up_to_a_tenth_and_decided_by_its_key():
+def test_noise_is_uniform_up_to_a_tenth_and_depends_on_its_key():
   noise = np.asarray(draw_noise(jax.random.key(0), (4, 32, 32, 1)))
   assert noise.dtype == np.float32
   assert noise.min() >= 0 and noise.max() < 0.1

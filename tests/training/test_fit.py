@@ -21,7 +21,7 @@ from tests.support.compiled import convolutions, is_canonical
 from tests.support.synthetic import PixelGenerator, device_clip
 
 COUNT, SIZE, STRIDES, BATCH_SIZE = 9, (8, 12), (1, 2), 4
-OPTIMIZER = optax.sgd(0.1, momentum=0.9)  # has a state, compiles faster than Adam
+OPTIMIZER = optax.sgd(0.1, momentum=0.9)  # has a state and compiles faster than Adam
 MODEL = PixelGenerator(flow_channels=8)
 LOSSES = make_losses(perceptual_weight=0.0)
 
@@ -81,7 +81,7 @@ def test_a_visit_needs_nothing_from_the_host(clip, fit_visits):
 
 
 def test_a_visit_never_leaves_the_device_nor_the_fast_convolutions(clip):
-  """Of the real network: in the scan no convolution may leave the canonical form."""
+  """In the real network's scan every convolution stays in the canonical form."""
   model = EncoderDecoder(flow_channels=8, levels=1)
   step = make_train_step(model, OPTIMIZER, losses=LOSSES)
   fit_visits = make_fit_visits(step, batch_size=BATCH_SIZE)
@@ -118,7 +118,7 @@ def test_visits_train_on_the_batches_of_their_indices(clip, fit_visits):
     np.testing.assert_allclose(values, [row[name] for row in expected], rtol=1e-4)
 
 
-def test_what_prepares_a_batch_runs_once_for_all_its_updates(clip):
+def test_a_prepared_batch_serves_all_its_updates(clip):
   def halve(batch):
     return batch._replace(features=(batch.frames / 2,))
 
@@ -223,7 +223,7 @@ class Counter(nn.Module):
 
 
 def counting_losses(**breaks_after):
-  """Losses by name that are not finite once so many updates are done."""
+  """Losses by name that stop being finite after a number of updates."""
 
   def broken(limit, value):
     return lambda outputs, batch: jnp.where(

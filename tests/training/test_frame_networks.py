@@ -1,4 +1,4 @@
-"""DIP: fresh networks for each frame, and the best of all outputs."""
+"""DIP: a fresh network for each frame, and the best of its outputs."""
 
 import jax
 import numpy as np
@@ -17,15 +17,15 @@ from tests.support.synthetic import PixelGenerator, device_clip
 COUNT, SIZE, UPDATES = 3, (4, 6), 6
 CLIP = device_clip(COUNT, SIZE, (1,))._replace(flow=None)
 MODEL = PixelGenerator(flow_channels=0)
-# So large a rate that the loss rises and falls: the best is not the last.
+# A rate so large that the loss rises and falls: the best is not the last.
 OPTIMIZER = optax.adam(0.8)
-LOSSES = make_losses(flow_weight=0, consistency_weight=0, perceptual_weight=0)
+LOSSES = make_losses(flow_weight=0.0, consistency_weight=0.0, perceptual_weight=0.0)
 UPDATE = make_update(MODEL, OPTIMIZER, losses=LOSSES)
 KEY = jax.random.key(3)
 
 
 def fit(*, inner_steps=3, best_of_every=1, clip=CLIP):
-  """All frames, one after the other; the last state."""
+  """The state after all frames, trained one by one."""
   create_state = make_create_state(MODEL, OPTIMIZER)
   fit_visits = make_fit_frames(
     UPDATE,
@@ -43,7 +43,7 @@ def fit(*, inner_steps=3, best_of_every=1, clip=CLIP):
 
 
 def oracle(*, best_of_every=1):
-  """A plain loop over frames and updates; images, losses and their whole history."""
+  """A plain loop over frames and updates: the best images, and all losses."""
   create_state, update = make_create_state(MODEL, OPTIMIZER), jax.jit(UPDATE)
   images, histories = [], []
   for frame in range(COUNT):
@@ -69,7 +69,7 @@ def test_each_frame_gets_its_own_network_and_the_best_of_its_outputs():
   assert int(state.step) == COUNT * UPDATES
 
 
-def test_the_papers_choice_looks_at_every_so_many_outputs():
+def test_the_papers_choice_considers_only_every_nth_output():
   state = fit(best_of_every=4)
   images, histories = oracle(best_of_every=4)
   np.testing.assert_allclose(state.image, images, atol=1e-5)

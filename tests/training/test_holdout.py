@@ -63,7 +63,7 @@ def test_every_frame_has_its_own_squares():
   assert len({tuple(frame) for frame in corners}) == COUNT
 
 
-def test_the_seed_decides():
+def test_the_squares_depend_on_the_seed():
   first, again, other = (
     draw_holdout(HOLES, fraction=0.05, seed=seed) for seed in (3, 3, 4)
   )
@@ -71,14 +71,14 @@ def test_the_seed_decides():
   assert (first != other).any()
 
 
-def test_where_there_is_no_room_there_are_none():
-  """Rows of hole with 5 known ones between them, of which 1 is far enough away."""
+def test_a_clip_without_room_has_no_squares():
+  """Rows of hole with 5 known rows between them, of which 1 is far enough away."""
   holes = np.zeros_like(HOLES)
   holes[:, ::6] = holes[:, -1] = 1
   assert patch_side(SIZE) == 2
   holdout = draw_holdout(holes, fraction=0.1, seed=0)
   assert not holdout.any()
-  assert holdout_psnr(np.zeros(3), np.zeros(3), holdout) is None
+  assert holdout_psnr(FRAMES, FRAMES, holdout) is None
 
 
 def test_quality_is_measured_on_held_out_pixels_alone():
@@ -132,8 +132,8 @@ def test_garbage_in_held_out_pixels_changes_no_parameter(method):
     assert (result.share[HOLDOUT > 0] == 0).all()
 
 
-def test_without_holding_out_the_same_pixels_do_change_it():
-  """What the test above would miss if nothing ever read these pixels."""
+def test_without_a_holdout_the_same_pixels_change_the_parameters():
+  """The test above would also pass if nothing ever read these pixels."""
   _, state = train("flow", FRAMES, holdout_fraction=0.0)
   spoilt = np.where(HOLDOUT > 0, GARBAGE, FRAMES)
   _, other = train("flow", spoilt, holdout_fraction=0.0)
@@ -159,12 +159,12 @@ def test_the_faithful_configs_hold_nothing_out():
     ({"preview_every": 0}, "preview_every"),
   ],
 )
-def test_settings_that_cannot_be_are_refused(changes, said):
+def test_impossible_settings_are_refused(changes, said):
   with pytest.raises(InputError, match=said):
     train("flow", FRAMES, **changes)
 
 
-def test_a_network_for_each_frame_has_nothing_to_measure_on_the_way():
+def test_one_network_per_frame_allows_no_limits_during_training():
   for changes in ({"holdout_fraction": 0.1}, {"max_minutes": 1.0}):
     with pytest.raises(InputError, match='schedule="frames" finishes one frame'):
       load_config("dip", **changes)

@@ -114,7 +114,7 @@ def test_content_that_does_not_count_gets_no_gradient(name):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_shift_of_everything_changes_nothing(name):
-  """Means do not know places: the sum over a rolled clip is the same sum."""
+  """Means ignore positions: a rolled clip has the same loss."""
   loss, channels, order = LOSSES[name]
   arrays = draw(channels, 0), draw(channels, 1), *order(mask(2), mask(3, 0.7))
   rolled = [np.roll(array, (1, 2), axis=(1, 2)) for array in arrays]
@@ -141,7 +141,7 @@ def test_consistency_has_no_gradient_for_its_reference():
 
 @pytest.mark.parametrize("loss", [masked_l2_loss, flow_loss])
 def test_the_other_losses_do_not_stop_the_targets_gradient(loss):
-  """They have none to stop in the program; a user may want it."""
+  """In the program the targets have no gradient; a user may want one."""
   masks = [np.float32(mask(2))] + [np.ones((*SHAPE, 1), np.float32)] * (
     loss is flow_loss
   )

@@ -1,4 +1,4 @@
-"""Which network input a config makes."""
+"""The network input that each config gives."""
 
 import itertools
 

@@ -91,11 +91,11 @@ def test_consistency_moves_the_warped_frames_and_the_flow_not_the_reference(
   outputs, batch
 ):
   gradient = gradient_of(consistency_term, outputs, batch)
-  # Frame 0 is a reference only, frames 1 .. are warped, too.
+  # Frame 0 is only a reference; the later frames are also warped.
   assert (gradient.image[0] == 0).all()
   assert all(np.abs(frame).max() > 0 for frame in gradient.image[1:])
-  # The reference of the last pair adds nothing to frame 2: without that pair's
-  # warped frame 3 its gradient is that of the pair before alone.
+  # As the last pair's reference, frame 2 gets no gradient: without that pair, its
+  # gradient is the same.
   fewer = batch._replace(flow_hole=batch.flow_hole * [[[[1.0]]], [[[1.0]]], [[[0.0]]]])
   np.testing.assert_allclose(
     gradient_of(consistency_term, outputs, fewer).image[2], gradient.image[2]
@@ -162,7 +162,7 @@ def test_perceptual_term_compares_with_the_known_frames(outputs, batch, conventi
   )
 
 
-def test_the_features_of_the_known_frames_are_taken_once():
+def test_the_known_frames_have_features_and_holes_at_each_layer():
   def prepare(batch, vgg):
     return add_known_features(batch, vgg=vgg)
 
@@ -187,7 +187,7 @@ def test_a_term_of_weight_zero_is_left_out(name):
   assert set(losses) == {"image", "flow", "consistency", "perceptual"} - {name}
 
 
-def test_vgg_is_needed_by_the_perceptual_term_alone():
+def test_only_the_perceptual_term_needs_vgg():
   assert "perceptual" not in make_losses(perceptual_weight=0.0)
   with pytest.raises(ValueError, match=r"vgg=load_vgg16\(\)"):
     make_losses()

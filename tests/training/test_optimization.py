@@ -10,7 +10,7 @@ from dipvid_jax.training.optimization import make_optimizer
 
 
 def steps(optimizer, *, updates):
-  """Adam's step for a steady gradient is the learning rate of each update."""
+  """The steps for a constant gradient: each is its update's learning rate."""
   params, gradient = jnp.zeros(()), jnp.ones(())
   state, sizes = optimizer.init(params), []
   for _ in range(updates):

@@ -1,4 +1,4 @@
-"""Inference windows: each frame from the window in whose middle it stands."""
+"""Inference windows: each frame comes from the window with the frame in its middle."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ class WindowNamer(nn.Module):
 
 
 def numbered_noise(count):
-  """Frame i holds 2^i: every window has a sum of its own."""
+  """Frame i holds 2^i, so every window has a different sum."""
   powers = 2.0 ** np.arange(count, dtype=np.float32)
   return jnp.asarray(np.broadcast_to(powers.reshape(-1, 1, 1, 1), (count, 2, 3, 1)))
 
@@ -46,7 +46,7 @@ def test_frames_come_from_the_nearest_window(count, batch_size):
   assert isinstance(outputs.image, np.ndarray)
 
 
-def test_a_clip_that_begins_later_is_rendered_the_same_but_at_its_new_ends():
+def test_a_clip_that_begins_later_renders_the_same_except_at_its_new_ends():
   noise = numbered_noise(12)
   render = make_render(WindowNamer(), batch_size=5)
   whole, later = render({}, noise).image, render({}, noise[1:]).image

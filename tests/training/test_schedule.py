@@ -27,7 +27,7 @@ def triple(visit):
 
 
 def all_triples(frame_count, strides=STRIDES, batch_size=5):
-  """Every (start, stride index, direction), by the method's words."""
+  """Every (start, stride index, direction), as the method defines them."""
   return {
     (start, index, direction)
     for index, t in enumerate(strides)
@@ -85,7 +85,7 @@ def test_batches_stay_inside_the_clip(visits):
   assert max(ends) == 79 and min(v.start for v in visits) == 0
 
 
-def test_the_order_is_shuffled_anew_each_time():
+def test_every_pass_over_the_batches_has_its_own_order():
   drawn = [triple(v) for v in schedule(21) if not v.ends_round]
   count = len(all_triples(21))
   passes = [drawn[i * count : (i + 1) * count] for i in range(1_000 // count)]
@@ -93,7 +93,7 @@ def test_the_order_is_shuffled_anew_each_time():
   assert all(order != sorted(order) for order in passes)
 
 
-def test_the_seed_decides_the_order():
+def test_the_order_depends_on_the_seed():
   assert schedule(40, seed=3) == schedule(40, seed=3)
   assert schedule(40, seed=3) != schedule(40, seed=4)
   assert schedule(40) == schedule(40, seed=0)
@@ -136,7 +136,7 @@ def test_max_updates_beyond_the_end_changes_nothing(visits, max_updates):
   assert schedule(80, max_updates=max_updates) == visits
 
 
-def test_settings_decide_rounds_batches_and_updates():
+def test_settings_determine_rounds_batches_and_updates():
   visits = make_schedule(
     9, strides=(1, 2), batch_size=3, rounds=2, batches_per_round=4, inner_steps=7
   )
@@ -169,7 +169,7 @@ def test_a_clip_of_exactly_one_batch_visits_it_both_ways():
     ({"inner_steps": 0}, "no updates"),
   ],
 )
-def test_a_schedule_that_cannot_be_is_refused(settings, said):
+def test_an_impossible_schedule_is_refused(settings, said):
   with pytest.raises(ValueError, match=said):
     schedule(**{"frame_count": 80, **settings})
 

@@ -33,7 +33,7 @@ def batch():
 
 
 def start(optimizer, *, model=MODEL, seed=0, sample=(1, *SIZE, 1)):
-  """A fresh state in NumPy, so that nothing can be donated away."""
+  """A fresh state in NumPy, whose buffers cannot be donated."""
   state = create_train_state(
     jax.random.key(seed), model=model, optimizer=optimizer, sample=jnp.zeros(sample)
   )
@@ -53,7 +53,7 @@ def assert_close(actual, expected, **tolerance):
   )
 
 
-def test_a_fresh_state_has_done_nothing_and_is_decided_by_its_key():
+def test_a_fresh_state_has_no_updates_and_depends_on_its_key():
   optimizer = optax.adam(0.01)
   state = start(optimizer)
   assert state.step == 0 and state.step.dtype == np.int32
@@ -129,7 +129,7 @@ def test_fit_batch_is_the_loop_of_its_updates(batch):
 
 
 def test_train_step_goes_into_another_programs_scan_and_grad(batch):
-  """Two updates inside a loss of the caller's, differentiated for the input."""
+  """Two updates inside the caller's loss, differentiated with respect to the input."""
   step = make_train_step(MODEL, optax.sgd(0.1), losses=LOSSES)
   state = start(optax.sgd(0.1))
 

@@ -23,7 +23,7 @@ def clock(monkeypatch):
 
 
 def ends_at(psnrs, *, patience):
-  """The number of the round that ends the run, from 1; None where none does."""
+  """The number of the round that ends the run, from 1; None if none does."""
   stopping = Stopping(patience=patience)
   for number, psnr in enumerate(psnrs, start=1):
     stopping.check_quality(psnr)
@@ -49,7 +49,7 @@ def test_patience_counts_rounds_without_a_rise(psnrs, patience, end):
   assert ends_at(psnrs, patience=patience) == end
 
 
-def test_the_reason_tells_the_rounds_and_the_rise():
+def test_the_reason_names_the_rounds_and_the_rise():
   stopping = Stopping(patience=2)
   for psnr in (20.0, 20.0, 20.0):
     stopping.check_quality(psnr)
@@ -121,7 +121,7 @@ def psnrs_of(recorder):
 
 
 class Impatient(Stopping):
-  """Its quality falls for ever."""
+  """A run whose quality keeps falling."""
 
   def check_quality(self, psnr):
     super().check_quality(-float(len(self.seen)))
@@ -136,7 +136,7 @@ def impatient(patience):
   return stopping
 
 
-def test_a_run_without_patience_left_ends_as_if_its_updates_were_done():
+def test_a_run_out_of_patience_ends_as_if_its_updates_were_done():
   stopping = impatient(1)
   stopped, recorder = run(stopping=stopping)
   assert rounds_of(recorder) == [4, 8] and "1 rounds" in stopping.reason
@@ -174,7 +174,7 @@ def test_the_config_sets_both_limits(clock):
   assert rounds_of(recorder) == [4, 8]
 
 
-def test_a_run_that_was_stopped_is_not_trained_on():
+def test_a_stopped_run_is_not_trained_further():
   _, recorder = run(max_minutes=0.0)
   stopping = Stopping()
 
