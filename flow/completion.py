@@ -12,6 +12,7 @@ _RELAXATIONS = 60  # at each level of the pyramid; more make no visible differen
 # The hole's content disturbs flow near it too: DIS matches patches of 8 pixels, and
 # at coarser levels of its pyramid they cover more of the frame.
 _MARGIN = 8
+_AROUND = 4  # known pixels on each side of the box that is filled
 
 
 def complete_video_flow(
@@ -37,7 +38,7 @@ def complete_video_flow(
   )
 
   def complete(flows: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    return np.stack([fill_smoothly(*pair) for pair in zip(flows, masks, strict=True)])
+    return np.stack([_fill_in_boxes(*pair) for pair in zip(flows, masks, strict=True)])
 
   return tuple(
     dataclasses.replace(
@@ -47,6 +48,18 @@ def complete_video_flow(
     )
     for pairs in video_flow
   )
+
+
+def _fill_in_boxes(field: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+  """As `fill_smoothly`, each connected part by itself and from what is around it."""
+  filled = field.copy()
+  count, labels = cv2.connectedComponents(unknown.astype(np.uint8))
+  for label in range(1, count):
+    part = labels == label
+    lines = [np.flatnonzero(part.any(axis=axis)) for axis in (1, 0)]
+    box = tuple(slice(max(0, x[0] - _AROUND), x[-1] + 1 + _AROUND) for x in lines)
+    filled[box][part[box]] = fill_smoothly(field[box], unknown[box])[part[box]]
+  return filled
 
 
 def fill_smoothly(
