@@ -20,6 +20,5 @@ from dipvid_jax import load_recipe
 def get_config() -> ml_collections.ConfigDict:
   """The recommended recipe with the demo's budget."""
   config = load_recipe("fast")
-  config.max_updates = 100
-  config.batches_per_call = 10
+  config.max_updates = 20
   return config

@@ -1,9 +1,12 @@
 """Recommended: carries what other frames show of the hole; a network fills the rest.
 
-No stage sees the hole's content. The flow is completed inside the hole, and known
-pixels are carried into it along the flow, each with a confidence. The network learns
-them weighted by that confidence and fills the rest. Its input is noise that moves with
-the scene, and every update has a new batch (`flow.py`: 100 updates on each).
+No stage sees the hole's content. Known pixels are carried into the hole along the flow,
+which is searched there again on what was carried, in turn; they are joined to their
+surroundings and sampled from the input at its own size. Copies of the hole over known
+parts of the clip prove how to mix them with Telea's filling, and whether the network
+may have a share. The network learns the carried pixels by their trust. Its input is
+noise that moves with the scene, and every update has a new batch (`flow.py`: 100
+updates on each).
 
 Paper: Zhang et al., An Internal Learning Approach to Video Inpainting, ICCV 2019, for
 the network and the image loss; the rest is not from the paper.
@@ -11,12 +14,8 @@ the network and the image loss; the rest is not from the paper.
 Command:
   bin/inpaint --config fast.py --video clip.mp4 --mask mask.mp4 --output out
 
-Work: 2,000 updates without VGG16, 48 GFLOP each.
-Time: 80 frames at 192x384 with max_updates=400: 473 s; 20 frames at 96x192 with five
-levels and max_updates=500: 62 to 68 s. All 2,000 updates: not measured.
-Quality: hole PSNR 34.6, 36.0, 27.2 dB on three clips at that smaller size, Telea's
-23.1, 26.0, 22.3 (BENCHMARKS.md).
-Machine: 2 cores of an AMD EPYC. On a GPU: not measured.
+Work: 50 updates without VGG16, 48 GFLOP each. More: --config.batches_per_round=2000.
+@HEADER@
 """
 
 import ml_collections
@@ -35,12 +34,11 @@ def get_config() -> ml_collections.ConfigDict:
   config.noise_channels = 8
 
   config.schedule = "shuffled"
-  config.rounds = 4
-  config.batches_per_round = 500
+  config.rounds = 1
+  config.batches_per_round = 50
   config.inner_steps = 1
-  config.batches_per_call = 100
+  config.batches_per_call = 10
   config.learning_rate_schedule = "cosine"
-  config.holdout_fraction = 0.02
 
   config.flow_weight = 0.0
   config.consistency_weight = 0.0

@@ -13,10 +13,7 @@ import pytest
 # Functions whose annotations state shapes are held to them, in the tests alone.
 CHECKED = (
   "dipvid_jax.networks",
-  "dipvid_jax.propagation.carrying",
-  "dipvid_jax.propagation.guess",
-  "dipvid_jax.propagation.reliability",
-  "dipvid_jax.propagation.telea",
+  "dipvid_jax.propagation",
   "dipvid_jax.training.batching",
   "dipvid_jax.training.holdout",
   "dipvid_jax.training.losses",
@@ -28,6 +25,7 @@ CHECKED = (
   "flow.consistency",
   "flow.flo_files",
   "flow.pwcnet.correlation",
+  "flow.refinement",
   "flow.scenes",
   "flow.training.losses",
   "flow.warp",

@@ -116,6 +116,7 @@ def put_back(
   feather: float = 0,
   generated: np.ndarray | None = None,
   share: np.ndarray | None = None,
+  detail: np.ndarray | None = None,
 ) -> np.ndarray:
   """Puts the filled hole back into the input, at the input's own size.
 
@@ -128,6 +129,8 @@ def put_back(
       to meet its surroundings; see `border_correction`.
     generated: `[T, h, w, 3]` uint8 RGB, the network's own frames; for `feather`.
     share: `[T, h, w, 1]` float32, their share of `result`; None: 1 everywhere.
+    detail: `[T, P, 3]` float, levels to add to the hole's pixels inside the placement's
+      source, in the order of `np.nonzero`; None: nothing.
 
   Returns:
     `[T, H, W, 3]` uint8 RGB: the input's own pixels outside the hole, the result
@@ -149,7 +152,10 @@ def put_back(
       if share is not None:
         correction *= _enlarge(share[t], placement).clip(0, 1)[..., None]
       shown = np.rint((shown + correction).clip(0, 255)).astype(np.uint8)
-    content[hole] = shown[hole]
+    fill = shown[hole]
+    if detail is not None:
+      fill = np.rint((fill + detail[t, : len(fill)]).clip(0, 255)).astype(np.uint8)
+    content[hole] = fill
   return filled
 
 

@@ -17,6 +17,9 @@ class Callbacks:
   def on_flow(self, video_flow: VideoFlow) -> None:
     """The known flow is there; empty for methods without flow."""
 
+  def on_carry(self, done: int, total: int) -> None:
+    """While known pixels are carried into the hole: how many of the steps are done."""
+
   def on_start(self, state: HasStep) -> HasStep:
     """Before the first update.
 

@@ -208,7 +208,8 @@ def needed_frames(config: Config) -> int:
 
 def _check_stopping(config: Config) -> None:
   stopping = config.stopping
-  if stopping.stop_patience and not stopping.holdout_fraction:
+  measured = stopping.holdout_fraction or config.propagation.carry
+  if stopping.stop_patience and not measured:
     raise InputError(
       "config.stop_patience: waits for held-out pixels; set holdout_fraction, such as "
       "0.02"

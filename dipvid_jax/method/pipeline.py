@@ -69,7 +69,9 @@ def inpaint_video(
   callbacks = callbacks or Callbacks()
   known_flow = _known_flow(video_flow, frames, config)
   callbacks.on_flow(known_flow)
-  clip = make_training_clip(frames, hole_masks, known_flow, config=config)
+  clip = make_training_clip(
+    frames, hole_masks, known_flow, config=config, on_carry=callbacks.on_carry
+  )
   state = callbacks.on_start(program.start(clip.device))
   stopping = stopping or Stopping(
     patience=config.stopping.stop_patience, minutes=config.stopping.max_minutes

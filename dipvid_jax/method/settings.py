@@ -235,7 +235,8 @@ class StoppingConfig:
     float,
     Key(
       "Share of the known pixels that no loss sees; each round measures the "
-      "network's PSNR on them.",
+      "network's PSNR on them. With carry, 0 measures the result under copies of the "
+      "hole instead.",
       least=0,
       most=0.5,
     ),

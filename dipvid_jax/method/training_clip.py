@@ -1,5 +1,7 @@
 """A clip as training sees it, and the result composed from it."""
 
+import itertools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -8,7 +10,9 @@ import numpy as np
 
 from dipvid_jax.method.config import Config
 from dipvid_jax.method.program import NOISE_KEY, clip_strides
-from dipvid_jax.propagation.guess import Guess, make_guess, network_share
+from dipvid_jax.metrics import psnr
+from dipvid_jax.propagation.guess import GUESS_STEPS, Guess, make_guess, mix
+from dipvid_jax.propagation.mixing import improves_everywhere, learn_mixture
 from dipvid_jax.training.batching import DeviceClip, draw_noise, put_flow
 from dipvid_jax.training.holdout import draw_holdout, hide_held_out, holdout_psnr
 from dipvid_jax.training.network_input import moving_noise, scene_coordinates
@@ -32,8 +36,11 @@ class Inpainted(NamedTuple):
     flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels;
       None where the network makes none.
     share: `[T, H, W, 1]` float32 in [0, 1], how much of `full` is in `stitched`.
-    holdout_psnr: of `full` on known pixels that no loss saw, decibels; None where
-      none was held out.
+    carried_share: `[T, H, W, 1]` float32 in [0, 1], how much of `guess.carried.frames`
+      is in it; None without `carry`.
+    guess: what the clip itself shows of its hole; None without `carry`.
+    holdout_psnr: decibels on known pixels that no loss saw: of `full` where pixels were
+      held out; else, with `carry`, of the result under copies of the hole; else None.
   """
 
   full: np.ndarray
@@ -41,6 +48,8 @@ class Inpainted(NamedTuple):
   flow: np.ndarray | None
   share: np.ndarray
   holdout_psnr: float | None = None
+  carried_share: np.ndarray | None = None
+  guess: Guess | None = None
 
 
 class TrainingClip(NamedTuple):
@@ -72,34 +81,73 @@ class TrainingClip(NamedTuple):
       The result, exactly the input outside the hole.
     """
     image, flow = np.asarray(outputs.image), np.asarray(outputs.flow)
+    under_copies = None
     if self.guess is None:
-      share, rest = self.hidden, self.shown
+      stitched = np.where(self.hidden > 0, image, self.shown)
+      share = self.hidden
     else:
-      unseen = self._unseen(image)
-      share = network_share(image, self.frames, self.guess, unseen=unseen)
-      rest = self.guess.frames
-    share = np.where(self.holdout > 0, 0, share)
-    rest = np.where(self.holdout > 0, self.frames, rest)
+      stitched, share, under_copies = _mix_with_network(image, self.frames, self.guess)
+    held_out = holdout_psnr(image, self.frames, self.holdout)
+    kept = self.holdout > 0
     known_flow = self.device.flow
     return Inpainted(
       full=image,
-      stitched=share * image + (1 - share) * rest,
+      stitched=np.where(kept, self.frames, stitched),
       flow=flow * float(known_flow.scale[0]) if known_flow else None,
-      share=share,
-      holdout_psnr=holdout_psnr(image, self.frames, self.holdout),
+      share=np.where(kept, 0, share),
+      holdout_psnr=under_copies if held_out is None else held_out,
+      carried_share=self._carried_share(share),
+      guess=self.guess,
     )
 
-  def _unseen(self, image: np.ndarray) -> float:
-    """How many times larger the network's error is where it has learnt nothing."""
-    error = np.square(image - self.frames).mean(axis=-1, keepdims=True)
-    learnt, unseen = self.hidden == 0, self.holdout > 0
-    if not (learnt.any() and unseen.any()):
-      return 1.0
-    return max(1.0, float(error[unseen].mean() / max(error[learnt].mean(), 1e-12)))
+  def _carried_share(self, share: np.ndarray) -> np.ndarray | None:
+    """What the network leaves of the carried pixels' weight in the guess."""
+    if self.guess is None:
+      return None
+    carried = np.zeros_like(share)
+    inside = tuple(self.guess.hole.where.T)
+    carried[(*inside, 0)] = self.guess.hole.weights[0]
+    return carried * (1 - share)
+
+
+def _mix_with_network(
+  image: np.ndarray, frames: np.ndarray, guess: Guess
+) -> tuple[np.ndarray, np.ndarray, float | None]:
+  """The guess and the network's frames, mixed as is best under copies of the hole.
+
+  The network has learnt there what it has learnt in the hole: carried pixels. It gets
+  no weight unless it helps under every copy.
+
+  Args:
+    image: `[T, H, W, 3]`, the network's frames.
+    frames: `[T, H, W, 3]`, the input, known under the copies.
+    guess: of the hole.
+
+  Returns:
+    `[T, H, W, 3]` the result; `[T, H, W, 1]` the network's weight in it; the result's
+    PSNR under the copies in decibels, None without any.
+  """
+  proof, hole = guess.proof, guess.hole
+  under, inside = tuple(proof.where.T), tuple(hole.where.T)
+  layers, truth = np.stack([proof.colours, image[under]]), frames[under]
+  half = proof.where[:, 0] < len(frames) / 2
+  stitched, share = guess.frames.copy(), np.zeros((*image.shape[:3], 1), np.float32)
+  shown = proof.colours
+  if improves_everywhere(proof.score, layers, truth, 2 * proof.place + half):
+    mixture = learn_mixture(proof.score, layers, truth)
+    weights, shown = mixture(hole.score), mix(mixture(proof.score), layers)
+    stitched[inside] = mix(weights, np.stack([hole.colours, image[inside]]))
+    share[(*inside, 0)] = weights[1]
+  return stitched, share, float(psnr(shown, truth)) if len(truth) else None
 
 
 def make_training_clip(
-  frames: np.ndarray, hole_masks: np.ndarray, video_flow: VideoFlow, *, config: Config
+  frames: np.ndarray,
+  hole_masks: np.ndarray,
+  video_flow: VideoFlow,
+  *,
+  config: Config,
+  on_carry: Callable[[int, int], None] = lambda done, total: None,
 ) -> TrainingClip:
   """Holds pixels out, guesses the hole, makes the network's input; all on the device.
 
@@ -109,6 +157,7 @@ def make_training_clip(
     video_flow: known flow at `flow_strides(T, config=config)`.
     config: the run's settings; the seed decides the noise, what is held out, and where
       the copies of the hole lie that the guess is measured on.
+    on_carry: called with the steps of the guess that are done, and all.
 
   Returns:
     The clip.
@@ -122,12 +171,21 @@ def make_training_clip(
   guess = None
   if propagation.carry:
     generator = np.random.default_rng(config.seed)
-    guess = make_guess(shown, hidden, neighbour_flow(video_flow), generator=generator)
+    pairs = neighbour_flow(video_flow)
+    steps = itertools.count(1)
+    guess = make_guess(
+      shown,
+      hole_masks,
+      pairs,
+      generator=generator,
+      also_hidden=holdout,
+      on_progress=lambda _: on_carry(next(steps), GUESS_STEPS),
+    )
   # Held-out pixels are never learnt, not even where a pixel was carried to them.
   soft_hole = np.maximum(1 - guess.trust, holdout) if guess else hidden
   device = DeviceClip(
     noise=_network_input(hole_masks, video_flow, config),
-    frames=jnp.asarray(guess.carried if guess else shown),
+    frames=jnp.asarray(guess.target if guess else shown),
     hole_mask=jnp.asarray(soft_hole),
     strides=jnp.asarray(clip_strides(len(frames), config=config), jnp.int32),
     flow=put_flow(video_flow, hidden) if config.losses.generates_flow else None,

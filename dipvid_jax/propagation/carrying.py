@@ -1,62 +1,92 @@
 """Known pixels carried into the hole along the flow, from both sides in time."""
 
+import dataclasses
+import functools
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32, UInt8
 
+from dipvid_jax.media.placement import Box
+from dipvid_jax.propagation.brightness import estimate_gain
+from dipvid_jax.propagation.per_frame import map_frames
+from dipvid_jax.propagation.regions import blobs, box_around, grow, positions, sample
+from dipvid_jax.propagation.sources import Source, find_sources, is_known
 from flow import PairFlow, find_scenes, scene_flow
+from flow.refinement import refine_flow
 
-_KNOWN_BELOW = 1e-3  # share of the hole in a sampled pixel that still counts as known
-# The mean difference of the two sides' colours that leaves 1/e of the trust.
-_AGREEMENT_SCALE = 0.15
-_AGEING = 0.05  # trust lost with every further frame
+RING = 2  # pixels outside the hole that are carried too, to join the hole to them
+_CONTEXT = 32  # pixels around the hole that a search for its flow looks at
+_AGEING = 0.05  # confidence lost with every further frame
+_SMALLEST_SHARE = 0.02  # of the hole: smaller sources keep the flow that led to them
+_FEATURES = 5
 
 
 class Carried(NamedTuple):
-  """What the clip itself shows of the hole's content.
+  """What the clip itself shows of its hole.
 
   Attributes:
-    frames: `[T, H, W, 3]` float32 RGB in [0, 1]: the input outside the hole, carried
-      pixels inside, the given filling where none arrived.
-    confidence: `[T, H, W, 1]` float32 in [0, 1]: 1 outside the hole, 0 where nothing
-      arrived, in between for carried pixels.
+    frames: `[T, H, W, 3]` float32 RGB in [0, 1]: carried pixels in the hole and on a
+      ring around it, the given frames elsewhere and where none arrived.
+    arrived: `[T, H, W]` bool, where pixels were carried to.
+    confidence: `[T, H, W]` float32 in [0, 1]: of carried pixels by the flow's errors
+      on the way; 0 elsewhere.
+    evidence: `[P, 5]` float32 for the hole's pixels in the order of `np.nonzero`: what
+      tells a good pixel from a bad one. Logarithms of the flow's error, of the frames
+      on the way, of the two sides' difference and of the refinement's; and whether only
+      one side arrived.
   """
 
   frames: Float32[np.ndarray, "T H W 3"]
-  confidence: Float32[np.ndarray, "T H W 1"]
+  arrived: Bool[np.ndarray, "T H W"]
+  confidence: Float32[np.ndarray, "T H W"]
+  evidence: Float32[np.ndarray, "P F"]
 
 
-class _Arrivals(NamedTuple):
-  """Pixels carried into one frame's hole from one side in time.
+@dataclasses.dataclass
+class _Side:
+  """What one direction in time brings to the pixels of a box.
 
   Attributes:
-    colours: `[P, 3]`.
-    weights: `[P]`, 0 where none arrived, falling with the distance in frames and
-      the forward-backward error of the flow.
+    colours: `[h, w, 3]`.
+    steps: `[h, w]`, frames on the way; 0 where nothing arrived.
+    error: `[h, w]`, of the flow on the way.
+    shift: `[h, w]` pixels by which the search moved the source.
   """
 
-  colours: Float32[np.ndarray, "P 3"]
-  weights: Float32[np.ndarray, " P"]
+  colours: np.ndarray
+  steps: np.ndarray
+  error: np.ndarray
+  shift: np.ndarray
 
 
 def carry_known_pixels(
   filled: Float32[np.ndarray, "T H W 3"],
   hole_masks: Float32[np.ndarray, "T H W 1"],
   pairs: PairFlow,
+  *,
+  wanted: Bool[np.ndarray, "T H W"] | None = None,
+  looks: UInt8[np.ndarray, "T H W"] | None = None,
 ) -> Carried:
   """Follows the flow from each hole pixel to the first frame that shows it.
 
   The flow is followed from frame to frame, in both directions in time, and the pixel
-  found is sampled once, so long chains do not blur. Nothing is carried across a cut
-  (`flow.find_scenes`).
+  found is sampled once from `filled`, so long ways do not blur. The two sides are mixed
+  by their distance in time. Nothing is carried across a cut (`flow.find_scenes`).
+
+  Errors add up on a long way. With `looks`, the flow from a frame to each of its
+  sources is searched once more directly, which starts from the flow followed.
 
   Args:
-    filled: `[T, H, W, 3]` float32 RGB in [0, 1], with any filling in the hole,
-      kept only where nothing arrives.
-    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
+    filled: `[T, H, W, 3]` float32 RGB in [0, 1]; what is in the hole is kept where
+      nothing arrives and is carried nowhere.
+    hole_masks: `[T, H, W, 1]` float32, above 0 = hole.
     pairs: flow at stride 1, completed in the hole; `flow.complete_video_flow`.
+    wanted: `[T, H, W]` bool, the hole's pixels to fill; None: all.
+    looks: `[T, H, W]` uint8, `flow.refinement.grey_levels` of the clip with a good
+      guess in the hole; None: the flow is followed alone.
 
   Returns:
     The carried clip.
@@ -66,83 +96,174 @@ def carry_known_pixels(
   """
   if pairs.stride != 1:
     raise ValueError(f"carrying needs flow at stride 1, got stride {pairs.stride}")
-  parts = [
-    _carry_in_scene(filled[scene], hole_masks[scene], scene_flow(pairs, scene))
-    for scene in find_scenes(pairs)
-  ]
-  return Carried(*map(np.concatenate, zip(*parts, strict=True)))
+  hole = hole_masks[..., 0] > 0
+  holes = hole.astype(np.float32)
+  wanted = hole if wanted is None else wanted
+  parts = []
+  for scene in find_scenes(pairs):
+    carry = functools.partial(
+      _carry_to_frame,
+      filled[scene],
+      holes[scene],
+      wanted[scene],
+      scene_flow(pairs, scene),
+      None if looks is None else looks[scene],
+    )
+    parts.extend(map_frames(carry, scene.stop - scene.start))
+  frames, arrived, confidence, evidence = zip(*parts, strict=True)
+  return Carried(
+    np.stack(frames), np.stack(arrived), np.stack(confidence), np.concatenate(evidence)
+  )
 
 
-def _carry_in_scene(
-  filled: np.ndarray, hole_masks: np.ndarray, pairs: PairFlow
-) -> Carried:
-  frames = filled.copy()
-  confidence = 1 - (hole_masks > 0).astype(np.float32)
-  for t in range(len(filled)):
-    rows, columns = np.nonzero(hole_masks[t, ..., 0] > 0)
-    start = np.stack([columns, rows], axis=-1).astype(np.float32)
-    sides = [_follow(filled, hole_masks, pairs, t, start, step) for step in (1, -1)]
-    weights = np.stack([side.weights for side in sides])
-    total = weights.sum(axis=0)
-    colours = sum(side.weights[:, None] * side.colours for side in sides)
-    arrived = total > 0
-    mean = colours[arrived] / total[arrived, None]
-    frames[t, rows[arrived], columns[arrived]] = np.clip(mean, 0, 1)
-    confidence[t, rows, columns, 0] = _confidence(sides, total)
-  return Carried(frames, confidence)
-
-
-def _confidence(sides: list[_Arrivals], total: np.ndarray) -> np.ndarray:
-  """The better side's weight, lowered where both arrive and disagree."""
-  best = np.maximum(*(side.weights for side in sides))
-  both = np.minimum(*(side.weights for side in sides)) > 0
-  difference = np.abs(sides[0].colours - sides[1].colours).mean(axis=-1)
-  agreement = np.where(both, np.exp(-((difference / _AGREEMENT_SCALE) ** 2)), 1)
-  return np.where(total > 0, best * agreement, 0)
-
-
-def _follow(
-  frames: np.ndarray,
-  hole_masks: np.ndarray,
+def _carry_to_frame(
+  filled: np.ndarray,
+  holes: np.ndarray,
+  goals: np.ndarray,
   pairs: PairFlow,
+  looks: np.ndarray | None,
   t: int,
-  start: np.ndarray,
+) -> tuple[np.ndarray, ...]:
+  goal = goals[t]
+  frame, arrived = filled[t].copy(), np.zeros(goal.shape, bool)
+  confidence = np.zeros(goal.shape, np.float32)
+  evidence = np.zeros((*goal.shape, _FEATURES), np.float32)
+  for part in blobs(grow(goal, RING)):
+    box = box_around(part, 0 if looks is None else _CONTEXT)
+    inside = box.slices
+    wanted = part[inside]
+    sides = [
+      _gather(filled, holes, pairs, looks, t, wanted=wanted, box=box, step=step)
+      for step in (1, -1)
+    ]
+    weights = [np.where(s.steps > 0, 1 / np.maximum(s.steps, 1), 0) for s in sides]
+    total = weights[0] + weights[1]
+    found = total > 0
+    colours = sum(w[..., None] * s.colours for w, s in zip(weights, sides, strict=True))
+    frame[inside][found] = np.clip(colours[found] / total[found, None], 0, 1)
+    arrived[inside] |= found
+    trust = np.max([_confidence(side) for side in sides], axis=0)
+    confidence[inside][found] = trust[found]
+    evidence[inside][wanted] = _evidence(sides)[wanted]
+  return frame, arrived, confidence, evidence[goal]
+
+
+class Shown(NamedTuple):
+  """A source of a frame's pixels, ready to be sampled.
+
+  Attributes:
+    source: as it was found.
+    flow: `[h, w, 2]` to it from every pixel of the box, pixels; searched or followed.
+    gain: `[3]`, what its colours are multiplied by.
+  """
+
+  source: Source
+  flow: np.ndarray
+  gain: np.ndarray
+
+
+def shown_by(
+  filled: np.ndarray,
+  holes: np.ndarray,
+  pairs: PairFlow,
+  looks: np.ndarray | None,
+  t: int,
+  *,
+  wanted: np.ndarray,
+  box: Box,
   step: int,
-) -> _Arrivals:
-  """Follows points of frame t in one direction in time until a frame shows them."""
-  ways = (pairs.forward, pairs.backward)
-  count, height, width = frames.shape[:3]
-  points = start.copy()
-  colours = np.zeros((len(points), 3), np.float32)
-  weights = np.zeros(len(points), np.float32)
-  error = np.zeros(len(points), np.float32)
-  active = np.arange(len(points))
-  steps, s = 0, t
-  while len(active) and 0 <= s + step < count:
-    there, back = ways if step > 0 else ways[::-1]
-    pair = s if step > 0 else s - 1
-    moved = _sample(there[pair], points[active])
-    points[active] += moved
-    returned = _sample(back[pair], points[active])
-    error[active] += np.sum((moved + returned) ** 2, axis=-1)
-    s, steps = s + step, steps + 1
-    x, y = points[active].T
-    active = active[(x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)]
-    if not len(active):
-      break
-    shown = _sample(hole_masks[s], points[active])[:, 0] < _KNOWN_BELOW
-    arrived, active = active[shown], active[~shown]
-    if len(arrived):
-      colours[arrived] = _sample(frames[s], points[arrived], cv2.INTER_CUBIC)
-      # A round trip that misses by more than about a pixel is not trusted.
-      weights[arrived] = np.exp(-error[arrived] / 2) / (1 + _AGEING * (steps - 1))
-  return _Arrivals(colours, weights)
+) -> Iterator[Shown]:
+  """Finds and refines all sources of a frame in one direction in time.
+
+  Args:
+    filled, pairs, looks: of one scene, see `carry_known_pixels`.
+    holes: `[T, H, W]` float32, 1 = hole.
+    t, wanted, box, step: see `find_sources`.
+
+  Yields:
+    The sources, the nearest first.
+  """
+  enough = _SMALLEST_SHARE * wanted.sum()
+  start, here = positions(box), filled[t][box.slices]
+  outside = holes[t][box.slices] == 0
+  for source in find_sources(pairs, holes, t, wanted=wanted, box=box, step=step):
+    flow, gain = source.flow, np.ones(3, np.float32)
+    if looks is not None and source.steps > 1 and source.shown.sum() >= enough:
+      flow = _refine(source, looks, holes, t, box)
+    if looks is not None:
+      where = start + flow
+      known = outside & (source.error < 1) & is_known(holes[source.frame], where)
+      gain = estimate_gain(here[known], sample(filled[source.frame], where)[known])
+    yield Shown(source, flow, gain)
 
 
-def _sample(
-  image: np.ndarray, points: np.ndarray, interpolation: int = cv2.INTER_LINEAR
+def _gather(
+  filled: np.ndarray,
+  holes: np.ndarray,
+  pairs: PairFlow,
+  looks: np.ndarray | None,
+  t: int,
+  *,
+  wanted: np.ndarray,
+  box: Box,
+  step: int,
+) -> _Side:
+  """Samples all sources of a frame in one direction in time."""
+  shape = wanted.shape
+  side = _Side(
+    np.zeros((*shape, 3), np.float32),
+    np.zeros(shape, np.int32),
+    np.zeros(shape, np.float32),
+    np.zeros(shape, np.float32),
+  )
+  start = positions(box)
+  for source, flow, gain in shown_by(
+    filled, holes, pairs, looks, t, wanted=wanted, box=box, step=step
+  ):
+    colours = sample(filled[source.frame], start + flow, cv2.INTER_CUBIC)
+    shown = source.shown
+    side.colours[shown] = colours[shown] * gain
+    side.steps[shown] = source.steps
+    side.error[shown] = source.error[shown]
+    side.shift[shown] = np.linalg.norm(flow - source.flow, axis=-1)[shown]
+  return side
+
+
+def _refine(
+  source: Source, looks: np.ndarray, holes: np.ndarray, t: int, box: Box
 ) -> np.ndarray:
-  """`[H, W, C]` sampled at `[P, 2]` points (x, y): `[P, C]`; the border repeats."""
-  x, y = (np.ascontiguousarray(points[:, axis, None]) for axis in (0, 1))
-  sampled = cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
-  return sampled.reshape(len(points), -1)
+  """The flow to a source, searched directly; as it was where that leads to a hole."""
+  flow = refine_flow(looks[t], looks[source.frame], source.flow, box.slices)
+  height, width = looks.shape[1:]
+  x, y = np.moveaxis(positions(box) + flow, -1, 0)
+  good = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+  good &= is_known(holes[source.frame], positions(box) + flow)
+  return np.where(good[..., None], flow, source.flow)
+
+
+def _confidence(side: _Side) -> np.ndarray:
+  """A way there and back that misses by more than about a pixel counts little."""
+  trust = np.exp(-side.error / 2) / (1 + _AGEING * np.maximum(side.steps - 1, 0))
+  return np.where(side.steps > 0, trust, 0)
+
+
+def _evidence(sides: list[_Side]) -> np.ndarray:
+  """`[h, w, 5]` float32; see `Carried.evidence`."""
+  first, second = sides
+  both = (first.steps > 0) & (second.steps > 0)
+  error = np.min([np.where(s.steps > 0, s.error, np.inf) for s in sides], axis=0)
+  steps = np.min([np.where(s.steps > 0, s.steps, np.inf) for s in sides], axis=0)
+  none = ~np.isfinite(steps)
+  error, steps = np.where(none, 1e3, error), np.where(none, 1e3, steps)
+  difference = np.abs(first.colours - second.colours).mean(axis=-1)
+  shift = np.maximum(first.shift, second.shift)
+  return np.stack(
+    [
+      np.log(error + 0.01),
+      np.log(steps),
+      np.log(np.where(both, difference, 0) + 0.01),
+      np.log(shift + 0.1),
+      ~both,
+    ],
+    axis=-1,
+  ).astype(np.float32)

@@ -1,56 +1,86 @@
-"""A guess of the hole's content: carried and filled pixels, mixed by reliability."""
+"""What the clip says of its hole without a network, and how well it is known."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from dipvid_jax.propagation.reliability import (
-  LARGEST_LEFT_OUT,
-  carry,
-  fit_rising,
-  hole_depth,
-  learn_to_weigh,
-  measure_copies,
-  squared_error,
-)
+from dipvid_jax.propagation.alternation import STEPS, Propagated, propagate
+from dipvid_jax.propagation.copies import hole_depth, place_copies
+from dipvid_jax.propagation.mixing import learn_errors, learn_mixture
+from dipvid_jax.propagation.telea import telea
 from flow import PairFlow
 
+_PASSES = 2  # over the clip with other copies
+_COPIES = 3  # of the hole in each pass
+_LARGEST_SCORE = 50.0  # whose exponential is finite
+_BLUR = 1.0  # pixels: what is in doubt is better blurred
+GUESS_STEPS = (1 + _PASSES) * STEPS
 
-class Copies(NamedTuple):
-  """The guess of known pixels, made with them hidden like the hole.
+
+class Pixels(NamedTuple):
+  """Hidden pixels with what is guessed of them.
 
   Attributes:
     where: `[P, 3]` int, frame, row and column.
-    frames: `[P, 3]` float, RGB.
-    error: `[P]` float, expected squared error.
+    layers: `[3, P, 3]` float32 RGB: carried, carried and blurred, filled.
+    score: `[P]` float, the expected error of the carried pixel over that of the filled
+      one, as a logarithm; infinite where none was carried.
+    weights: `[3, P]` float, of the layers in the mixture.
+    place: `[P]` int, of which copy of the hole; 0 in the hole itself.
   """
 
   where: Int[np.ndarray, "P 3"]
-  frames: Float[np.ndarray, "P 3"]
-  error: Float[np.ndarray, " P"]
+  layers: Float[np.ndarray, "K P 3"]
+  score: Float[np.ndarray, " P"]
+  weights: Float[np.ndarray, "K P"]
+  place: Int[np.ndarray, " P"]
+
+  @property
+  def colours(self) -> Float32[np.ndarray, "P 3"]:
+    """The mixture of the layers."""
+    return mix(self.weights, self.layers)
 
 
 class Guess(NamedTuple):
-  """Every pixel, known or guessed without a network, and how reliable it is.
+  """What is known or guessed of every pixel without a network, and how well.
 
   Attributes:
-    carried: `[T, H, W, 3]` float32 RGB in [0, 1]: the input outside the hole, carried
-      pixels inside; what the network may learn.
-    trust: `[T, H, W, 1]` float32 in [0, 1], the weight of `carried` in training: 1
-      outside the hole; inside, by how much carried pixels proved better than filled.
-    frames: `[T, H, W, 3]` float32: as `carried` outside the hole; inside, the mixture
-      of carried and filled pixels that goes into the result.
-    error: `[T, H, W, 1]` float32, expected squared error of `frames`, 0 outside the
-      hole and above 0 inside.
-    copies: the guess of known pixels, for comparison with the network.
+    frames: `[T, H, W, 3]` float32 RGB in [0, 1]: the input outside the hole, in the
+      hole the mixture of carried and filled pixels that proved best under copies.
+    target: `[T, H, W, 3]` float32: what the network learns: the input, carried pixels
+      in the hole and under the proof's copies.
+    trust: `[T, H, W, 1]` float32 in [0, 1], how far the network learns them: 1 for the
+      input; else how much better carried pixels proved than filled ones.
+    hole: the hole's pixels.
+    proof: pixels under copies of the hole, which the network learns as in the hole.
+    carried: the propagation into the hole.
   """
 
-  carried: Float32[np.ndarray, "T H W 3"]
-  trust: Float32[np.ndarray, "T H W 1"]
-  frames: Float32[np.ndarray, "T H W 3"]
-  error: Float32[np.ndarray, "T H W 1"]
-  copies: Copies
+  frames: np.ndarray
+  target: np.ndarray
+  trust: np.ndarray
+  hole: Pixels
+  proof: Pixels
+  carried: Propagated
+
+
+class _Pass(NamedTuple):
+  """One propagation: into the hole, or into copies of it.
+
+  Attributes:
+    done: its result.
+    filled: `[T, H, W, 3]`, what it began with.
+    hidden: `[T, H, W]` bool, the pixels that it could not see.
+    places: `[T, H, W]` int, above 0 at those that it filled.
+  """
+
+  done: Propagated
+  filled: np.ndarray
+  hidden: np.ndarray
+  places: np.ndarray
 
 
 def make_guess(
@@ -59,68 +89,100 @@ def make_guess(
   pairs: PairFlow,
   *,
   generator: np.random.Generator,
+  also_hidden: Float32[np.ndarray, "T H W 1"] | None = None,
+  on_progress: Callable[[int], None] = lambda _: None,
 ) -> Guess:
-  """Carries known pixels into the hole and weights them by their errors under copies.
+  """Carries known pixels into the hole and weighs them by what copies of it proved.
 
   Args:
     filled: `[T, H, W, 3]` float32 RGB in [0, 1], the hole filled by `telea`.
-    hole_masks: `[T, H, W, 1]` float32, 1 = hole.
-    pairs: flow of `filled` at stride 1, as estimated.
-    generator: draws the places of the hole's copies.
+    hole_masks: `[T, H, W, 1]` float32, above 0 = hole.
+    pairs: flow of `filled` at stride 1, as it was estimated.
+    generator: draws where the copies of the hole lie.
+    also_hidden: `[T, H, W, 1]` float32, above 0 where nothing is carried from or to.
+    on_progress: called with 1 after each of `GUESS_STEPS` steps.
 
   Returns:
     The guess.
   """
-  carried = carry(filled, hole_masks, pairs)
-  copies = measure_copies(filled, hole_masks, pairs, generator=generator)
-  weigh = learn_to_weigh(copies)
   hole = hole_masks[..., 0] > 0
-  weights = weigh(carried.confidence[hole][:, 0], hole_depth(hole_masks)[hole])
-  share, trust, error = (
-    np.full(hole_masks.shape, outside, np.float32) for outside in (1, 1, 0)
+  unseen = hole if also_hidden is None else hole | (also_hidden[..., 0] > 0)
+  real = _fill(filled, unseen, hole.astype(int), pairs, on_progress)
+  proofs = []
+  for _ in range(_PASSES):
+    copies = place_copies(hole, count=_COPIES, generator=generator)
+    copies[unseen] = 0
+    masks = (copies > 0)[..., None].astype(np.float32)
+    shown = telea(real.done.frames, masks)
+    proofs.append(_fill(shown, unseen | (copies > 0), copies, pairs, on_progress))
+  evidence = np.concatenate([_evidence(proof) for proof in proofs])
+  layers = np.concatenate([_layers(proof) for proof in proofs], axis=1)
+  arrived = np.concatenate([proof.done.arrived[proof.places > 0] for proof in proofs])
+  truth = np.concatenate([filled[proof.places > 0] for proof in proofs])
+  of_carried, of_filled = (
+    learn_errors(evidence[arrived], squared_error(layers[k], truth)[arrived])
+    for k in (0, -1)
   )
-  share[hole, 0], trust[hole, 0], error[hole, 0] = weights
-  frames = _mix(share, carried.frames, filled)
-  of_copies = weigh(copies.confidence, copies.depth)
-  mixture = _mix(of_copies.share[:, None], copies.carried, copies.filled)
-  proof = Copies(copies.where, mixture, of_copies.error)
-  return Guess(carried.frames, trust, frames, error, proof)
+
+  def score(one: _Pass) -> np.ndarray:
+    facts = _evidence(one)
+    ratio = np.log(of_carried(facts) / of_filled(facts))
+    return np.where(one.done.arrived[one.places > 0], ratio, np.inf)
+
+  scores = np.concatenate([score(proof) for proof in proofs])
+  mixture = learn_mixture(scores[arrived], layers[:, arrived], truth[arrived])
+
+  def pixels(one: _Pass) -> Pixels:
+    inside, at = one.places > 0, score(one)
+    return Pixels(
+      np.argwhere(inside), _layers(one), at, mixture(at), one.places[inside]
+    )
+
+  inside, proof = pixels(real), pixels(proofs[0])
+  frames, target = filled.copy(), filled.copy()
+  frames[hole] = inside.colours
+  trust = np.ones(hole_masks.shape, np.float32)
+  for each in (inside, proof):
+    at = tuple(each.where.T)
+    target[at] = each.layers[0]
+    trust[(*at, 0)] = 1 / (1 + np.exp(2 * np.minimum(each.score, _LARGEST_SCORE)))
+  return Guess(frames, target, trust, inside, proof, real.done)
 
 
-def network_share(
-  image: Float32[np.ndarray, "T H W 3"],
-  frames: Float32[np.ndarray, "T H W 3"],
-  guess: Guess,
-  *,
-  unseen: float = 1.0,
-) -> Float32[np.ndarray, "T H W 1"]:
-  """The weight of the network's frames in the result.
-
-  Network and guess are compared on the same pixels, those under the copies. The network
-  has learnt from the guess, so their errors are not independent: each is weighted by
-  the inverse square of its expected squared error.
-
-  Args:
-    image: `[T, H, W, 3]` float32 RGB in [0, 1], the network's frames.
-    frames: `[T, H, W, 3]` float32, the input, known under the copies.
-    guess: from `make_guess`.
-    unseen: factor from the network's squared error under the copies, which it has
-      learnt, to that on pixels that it has not.
-
-  Returns:
-    `[T, H, W, 1]` float32 in [0, 1], 0 outside the hole.
-  """
-  copies = guess.copies
-  under = tuple(copies.where.T)
-  network_off = unseen * squared_error(image[under], frames[under])
-  guess_off = squared_error(copies.frames, frames[under])
-  of_guess, of_network = (
-    fit_rising(copies.error, error, leave_out=LARGEST_LEFT_OUT)(guess.error)
-    for error in (guess_off, network_off)
+def _fill(
+  filled: np.ndarray,
+  hidden: np.ndarray,
+  places: np.ndarray,
+  pairs: PairFlow,
+  on_progress: Callable[[int], None],
+) -> _Pass:
+  done = propagate(
+    filled,
+    hidden[..., None].astype(np.float32),
+    pairs,
+    wanted=places > 0,
+    on_progress=on_progress,
   )
-  share = 1 - 1 / (1 + np.square(of_guess / of_network))
-  return np.where(guess.error > 0, share, 0).astype(np.float32)
+  return _Pass(done, filled, hidden, places)
 
 
-def _mix(share: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-  return share * one + (1 - share) * other
+def mix(weights: np.ndarray, layers: np.ndarray) -> np.ndarray:
+  """`[P, 3]` from weights `[K, P]` and layers `[K, P, 3]`."""
+  return np.einsum("kp,kpc->pc", weights, layers).astype(np.float32)
+
+
+def squared_error(frames: np.ndarray, truth: np.ndarray) -> np.ndarray:
+  """The mean over the channels of the squared difference, `[..]` of `[.., 3]`."""
+  return np.mean(np.square(frames - truth), axis=-1)
+
+
+def _layers(one: _Pass) -> Float[np.ndarray, "K P 3"]:
+  frames = one.done.frames
+  blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), _BLUR) for frame in frames])
+  return np.stack([layer[one.places > 0] for layer in (frames, blurred, one.filled)])
+
+
+def _evidence(one: _Pass) -> np.ndarray:
+  """`[P, F]`: that of the propagation, and the depth in the hole."""
+  depth = np.log(1 + hole_depth(one.hidden)[one.places > 0])
+  return np.concatenate([one.done.evidence, depth[:, None]], axis=-1)

@@ -176,6 +176,9 @@ def _figures(
   psnrs = [row["holdout_psnr"] for row in rounds if "holdout_psnr" in row]
   if psnrs:
     figures["PSNR on held-out known pixels"] = f"{psnrs[-1]:.2f} dB"
+  if rounds and "carried_share" in rounds[-1]:
+    figures["of the fill is carried"] = f"{rounds[-1]['carried_share']:.0%}"
+    figures["of the fill is the network's"] = f"{rounds[-1]['network_share']:.0%}"
   if metrics:
     figures["loss"] = f"{metrics[-1]['loss']:.3g}"
   if hole := facts.get("hole"):

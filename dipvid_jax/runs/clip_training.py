@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.media.preparation import prepare_frames, put_back
 from dipvid_jax.method.pipeline import Inpainted
+from dipvid_jax.propagation.guess import Guess
+from dipvid_jax.propagation.native import carried_detail
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.plan import RunPlan
 from dipvid_jax.runs.run_report import RunReport
@@ -51,6 +54,8 @@ def inpaint_windows(
     else:
       result = Inpainted(frames, frames, None, hole_masks)
     arrays = {name: getattr(result, name) for name in ("full", "stitched", "share")}
+    if result.guess is not None and result.carried_share is not None:
+      arrays["detail"] = _detail(plan, window, result.guess, result.carried_share)
     done, tail = join(window, arrays, tail, overlap=plan.config.windows.overlap)
     _write(plan, window, done, folder)
     if several:
@@ -61,6 +66,22 @@ def _working_arrays(plan: RunPlan, window: Window) -> tuple[np.ndarray, np.ndarr
   source, rows = plan.source, slice(window.start, window.stop)
   frames = prepare_frames(source.video.frames[rows], source.placement)
   return frames, source.holes[rows].astype(np.float32)
+
+
+def _detail(
+  plan: RunPlan, window: Window, guess: Guess, carried_share: np.ndarray
+) -> np.ndarray:
+  """What the input's own size adds to the carried pixels, see `carried_detail`."""
+  source, rows = plan.source, slice(window.start, window.stop)
+  inside = source.masks[:, *source.placement.source.slices, 0] > HOLE_ABOVE
+  return carried_detail(
+    guess.carried,
+    carried_share,
+    frames=source.video.frames[rows],
+    masks=source.masks[rows],
+    placement=source.placement,
+    length=int(inside.sum(axis=(1, 2)).max()),
+  )
 
 
 def _write(plan: RunPlan, window: Window, done: Arrays, folder: RunFolder) -> None:
@@ -75,6 +96,7 @@ def _write(plan: RunPlan, window: Window, done: Arrays, folder: RunFolder) -> No
     feather=plan.config.placement.feather,
     generated=full,
     share=done["share"],
+    detail=done.get("detail"),
   )
   shown = full[:, *source.placement.target.slices]
   folder.write_frames(inpainted, shown, first=window.first)

@@ -125,6 +125,7 @@ class RunReport:
     }
     if result.holdout_psnr is not None:
       row["holdout_psnr"] = round(result.holdout_psnr, 4)
+    row |= _shares(result)
     row["seconds"] = round(self.stopping.seconds, 2)
     if self.stopping.reason:
       row["stopped"] = self.stopping.reason
@@ -163,3 +164,14 @@ class RunReport:
       full=ImageSequence(self._folder.full, self._frame_count),
     )
     write_report(self._folder.path, recipes=shipped_recipes())
+
+
+def _shares(result: Inpainted) -> dict[str, float]:
+  """What the fill is made of, as shares of the hole's pixels; empty if not known."""
+  if result.guess is None or result.carried_share is None:
+    return {}
+  inside = tuple(result.guess.hole.where.T)
+  if not len(inside[0]):
+    return {}
+  parts = {"carried_share": result.carried_share, "network_share": result.share}
+  return {name: round(float(part[inside].mean()), 4) for name, part in parts.items()}

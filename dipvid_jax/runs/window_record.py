@@ -1,6 +1,8 @@
 """What a window's training leaves behind: metrics, checkpoints, previews, progress."""
 
+import contextlib
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from dipvid_jax.runs.plan import RunPlan
 from dipvid_jax.runs.run_report import RunReport
 from dipvid_jax.runs.windows import Window
 from dipvid_jax.storage.checkpoints import Checkpoints
-from dipvid_jax.terminal import FitProgress, say
+from dipvid_jax.terminal import FitProgress, say, stage
 from dipvid_jax.training.fit import HostMetrics
 from dipvid_jax.training.schedule import Visit
 from dipvid_jax.types import HasStep
@@ -62,13 +64,16 @@ class WindowRecord(Callbacks):
       updates_after=windows_after * updates,
     )
     self._saved_at = time.monotonic()
+    self._carrying = contextlib.ExitStack()
+    self._carry_bar: Callable[[int], object] = lambda _: None
 
   def __enter__(self) -> "WindowRecord":
     """Nothing to open: the files are."""
     return self
 
   def __exit__(self, *_: object) -> None:
-    """Closes the checkpoints and the bar."""
+    """Closes the checkpoints and the bars."""
+    self._carrying.close()
     self._checkpoints.close()
     self._progress.close()
 
@@ -83,6 +88,16 @@ class WindowRecord(Callbacks):
         numbers = ", ".join(map(str, cuts))
         self._say(f"cut before frame {numbers} (the first one is 0)")
     self._report.lap("flow")
+
+  def on_carry(self, done: int, total: int) -> None:
+    """Shows how far carrying is."""
+    if done == 1:
+      bar = stage(f"{self._label} carry".strip(), total)
+      self._carry_bar = self._carrying.enter_context(bar)
+    self._carry_bar(1)
+    if done == total:
+      self._carrying.close()
+      self._report.lap("carrying")
 
   def on_start(self, state: HasStep) -> HasStep:
     """Restores the latest checkpoint where the run is resumed."""

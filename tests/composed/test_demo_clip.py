@@ -49,7 +49,7 @@ def test_the_score_is_of_the_hole_against_the_truth(made, tmp_path):
 def test_the_demo_config_is_the_recommended_one_with_a_budget():
   config, recommended = load_config("demo").values(), load_config("fast").values()
   changed = {key for key in recommended if config[key] != recommended[key]}
-  assert changed == {"max_updates", "batches_per_call"}
+  assert changed == {"max_updates"}
 
 
 def test_without_the_clip_it_says_what_to_install(monkeypatch, capsys, tmp_path):

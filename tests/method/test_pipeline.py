@@ -54,10 +54,10 @@ def test_the_result_has_a_frame_for_each_frame(finished):
   result, _ = finished
   assert result.full.shape == result.stitched.shape == FRAMES.shape
   assert result.flow.shape == (*FRAMES.shape[:3], 2)
-  *arrays, holdout_psnr = result
+  *arrays, holdout_psnr, carried_share, guess = result
   assert all(array.dtype == np.float32 for array in arrays)
   assert all(isinstance(array, np.ndarray) for array in arrays)
-  assert holdout_psnr is None
+  assert (holdout_psnr, carried_share, guess) == (None, None, None)
   assert (result.full > 0).all() and (result.full < 1).all()
 
 

@@ -1,5 +1,8 @@
 """Known pixels carried along the flow, and noise that moves with the scene."""
 
+import dataclasses
+
+import cv2
 import jax
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from dipvid_jax.propagation.carrying import carry_known_pixels
 from dipvid_jax.training.network_input import moving_noise, scene_coordinates
 from flow import PairFlow, find_scenes, scene_flow
+from flow.refinement import grey_levels
 
 _T, _H, _W = 7, 24, 40
 _SPEED = 3  # pixels per frame by which the scene moves to the left
@@ -40,8 +44,8 @@ def test_a_pan_uncovers_the_hole_exactly():
   hidden = np.where(holes > 0, np.float32(0.5), frames)
   carried = carry_known_pixels(hidden, holes, pairs)
   np.testing.assert_allclose(carried.frames, frames, atol=1e-5)
-  assert (carried.confidence > 0.6).all()
-  np.testing.assert_array_equal(carried.confidence[holes == 0], 1)
+  hole = holes[..., 0] > 0
+  assert carried.arrived[hole].all() and (carried.confidence[hole] > 0.6).all()
 
 
 def test_a_static_scene_keeps_its_filling_without_confidence():
@@ -52,29 +56,76 @@ def test_a_static_scene_keeps_its_filling_without_confidence():
   )
   hidden = np.where(holes > 0, np.float32(0.5), frames)
   carried = carry_known_pixels(hidden, holes, still)
-  np.testing.assert_array_equal(carried.frames, hidden)
-  np.testing.assert_array_equal(carried.confidence, 1 - holes)
+  hole = holes[..., 0] > 0
+  np.testing.assert_array_equal(carried.frames[hole], hidden[hole])
+  assert not carried.arrived[hole].any() and not carried.confidence[hole].any()
 
 
 def test_flow_that_does_not_return_is_not_trusted():
   frames, pairs = _pan()
   holes = _still_hole()
   wrong = PairFlow(1, pairs.forward, 0 * pairs.backward, *[pairs.forward_visible] * 2)
-  trusted = carry_known_pixels(frames, holes, pairs).confidence[holes > 0]
-  doubted = carry_known_pixels(frames, holes, wrong).confidence[holes > 0]
+  trusted = carry_known_pixels(frames, holes, pairs).confidence[holes[..., 0] > 0]
+  doubted = carry_known_pixels(frames, holes, wrong).confidence[holes[..., 0] > 0]
   assert doubted.max() < 0.05 < trusted.min()
 
 
-def test_sides_that_disagree_lower_the_confidence():
+def test_the_evidence_tells_whether_the_sides_agree():
   frames, pairs = _pan()
   holes = np.zeros((_T, _H, _W, 1), np.float32)
   holes[3, 8:16, 18:24] = 1  # one frame alone: both sides arrive after one step
-  agreeing = carry_known_pixels(frames, holes, pairs).confidence[3, 8:16, 18:24]
   darker = frames.copy()
   darker[4:] *= 0.3
-  disagreeing = carry_known_pixels(darker, holes, pairs).confidence[3, 8:16, 18:24]
-  assert agreeing.min() > 0.95
-  assert disagreeing.mean() < 0.5
+  agreeing, disagreeing = (
+    carry_known_pixels(clip, holes, pairs).evidence for clip in (frames, darker)
+  )
+  assert agreeing.shape == (48, 5) and not agreeing[:, 4].any()  # both arrived
+  assert np.median(agreeing[:, 2]) < np.log(0.011)
+  assert np.median(disagreeing[:, 2]) > np.log(0.1)
+
+
+def test_the_nearer_side_weighs_more():
+  """One step on one side, two on the other."""
+  frames, pairs = _pan()
+  holes = np.zeros((_T, _H, _W, 1), np.float32)
+  holes[3, 8:16, 18:24] = 1
+  holes[4, 8:16, 18 - _SPEED : 24 - _SPEED] = 1  # the same scene points
+  levels = np.arange(_T, dtype=np.float32) / 10
+  frames = np.broadcast_to(levels[:, None, None, None], frames.shape).copy()
+  carried = carry_known_pixels(frames, holes, pairs).frames[3, 8:16, 18:24]
+  np.testing.assert_allclose(carried, (0.2 + 0.5 * 0.5) / 1.5, atol=1e-6)
+
+
+def test_only_what_is_wanted_is_filled():
+  frames, pairs = _pan()
+  holes = _still_hole()
+  wanted = holes[..., 0] > 0
+  wanted[:, 12:] = False
+  hidden = np.where(holes > 0, np.float32(0.5), frames)
+  carried = carry_known_pixels(hidden, holes, pairs, wanted=wanted)
+  np.testing.assert_allclose(carried.frames[wanted], frames[wanted], atol=1e-5)
+  assert (carried.frames[:, 14:16, 18:24] == 0.5).all()
+  assert len(carried.evidence) == wanted.sum()
+
+
+def test_a_search_mends_a_flow_that_drifts():
+  """Each step is off by a third of a pixel; a source three steps away by one."""
+  scene = cv2.GaussianBlur(_panorama(), (0, 0), 2)
+  scene = (scene - scene.min()) / np.ptp(scene)
+  frames = np.stack([scene[:, _SPEED * t : _SPEED * t + _W] for t in range(_T)])
+  _, pairs = _pan()
+  drift = np.float32([0.33, 0])
+  off = dataclasses.replace(
+    pairs, forward=pairs.forward + drift, backward=pairs.backward - drift
+  )
+  holes = np.zeros((_T, _H, _W, 1), np.float32)
+  holes[:, 6:18, 16:27] = 1
+  hidden = np.where(holes > 0, np.float32(0.5), frames)
+  followed = carry_known_pixels(hidden, holes, off)
+  searched = carry_known_pixels(hidden, holes, off, looks=grey_levels(frames))
+  hole = holes[..., 0] > 0
+  errors = [np.square(c.frames - frames)[hole].mean() for c in (followed, searched)]
+  assert errors[1] < 0.5 * errors[0]
 
 
 def test_only_flow_at_stride_1_can_be_followed():
@@ -142,7 +193,7 @@ def test_nothing_is_carried_over_a_cut():
   for scene in find_scenes(pairs):
     alone = carry_known_pixels(hidden[scene], holes[scene], scene_flow(pairs, scene))
     np.testing.assert_array_equal(carried.frames[scene], alone.frames)
-    np.testing.assert_array_equal(carried.confidence[scene], alone.confidence)
+    np.testing.assert_array_equal(carried.arrived[scene], alone.arrived)
   np.testing.assert_allclose(carried.frames, frames, atol=1e-5)
 
 
@@ -153,5 +204,5 @@ def test_scenes_of_one_frame_keep_their_filling():
   assert find_scenes(cut) == tuple(slice(t, t + 1) for t in range(_T))
   carried = carry_known_pixels(frames, _still_hole(), cut)
   np.testing.assert_array_equal(carried.frames, frames)
-  np.testing.assert_array_equal(carried.confidence, 1 - _still_hole())
+  assert not carried.arrived.any()
   assert scene_coordinates(scene_flow(cut, slice(0, 1))).shape == (1, _H, _W, 2)
