@@ -1,0 +1,181 @@
+"""Hole PSNR of what fills a hole without a network, and of the result, on many clips.
+
+  python -m benchmarks.filling --bmx BMX_TREES --frames 20 --rows rows.jsonl
+  python -m benchmarks.filling --bmx BMX_TREES --clips bmx phone --updates 50 \\
+      --seeds 0 1 2 --rows rows.jsonl
+
+The clips are those of `benchmarks.composed_clips`; the hole is filled by Telea before
+anything sees it. *Propagation* warps the frames before and after into the hole, one
+after the other, along DIS flow completed two pixels around it, and mixes both by their
+age. Each row is a line of JSON; rows that the file holds are not measured again.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.composed_clips import CLIPS, compose
+from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.media.placement import Box
+from dipvid_jax.method.program import build_program
+from dipvid_jax.method.recipes import load_config
+from dipvid_jax.method.training_clip import make_training_clip
+from dipvid_jax.metrics import hole_psnr
+from dipvid_jax.propagation.regions import positions, sample
+from dipvid_jax.propagation.telea import telea
+from dipvid_jax.training.fit import fit
+from flow import PairFlow, complete_video_flow, estimate_video_flow, find_scenes
+
+_NEVER = 1e6  # frames: the age of a pixel that nothing was propagated to
+
+
+def propagate_simply(
+  filled: np.ndarray, hole: np.ndarray, pairs: PairFlow
+) -> np.ndarray:
+  """The yardstick: neighbours warped into the hole, frame after frame.
+
+  Args:
+    filled: `[T, H, W, 3]` float32, the hole filled by Telea.
+    hole: `[T, H, W]` bool.
+    pairs: flow at stride 1.
+
+  Returns:
+    `[T, H, W, 3]` float32.
+  """
+  (completed,) = complete_video_flow(
+    (pairs,), hole[..., None].astype(np.float32), margin=2
+  )
+  firsts = {scene.start for scene in find_scenes(pairs)}
+  count = len(filled)
+  order = range(count)
+  earlier = _one_way(filled, hole, order, completed.backward, firsts, lag=1)
+  cut_after = {first - 1 for first in firsts} | {count - 1}
+  later = _one_way(filled, hole, order[::-1], completed.forward, cut_after, lag=0)
+  weights = [
+    np.where(age < _NEVER / 2, 1 / np.maximum(age, 1), 0) for _, age in (earlier, later)
+  ]
+  total = (weights[0] + weights[1])[..., None]
+  mixed = weights[0][..., None] * earlier[0] + weights[1][..., None] * later[0]
+  propagated = hole[..., None] & (total > 0)
+  return np.where(propagated, mixed / np.maximum(total, 1e-9), filled).astype(
+    np.float32
+  )
+
+
+def _one_way(
+  filled: np.ndarray,
+  hole: np.ndarray,
+  order: range,
+  flows: np.ndarray,
+  starts: set[int],
+  *,
+  lag: int,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Frames and ages in one direction; frame t warps the one before by flow t - lag."""
+  frames, ages = filled.copy(), np.where(hole, np.float32(_NEVER), np.float32(0))
+  height, width = hole.shape[1:]
+  grid = positions(Box(0, 0, height, width))
+  before = None
+  for t in order:
+    if before is not None and t not in starts:
+      at = grid + flows[t - lag]
+      x, y = at[..., 0], at[..., 1]
+      age = sample(ages[before], at)
+      good = hole[t] & (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+      good &= age < 1e3
+      frames[t][good] = sample(frames[before], at)[good]
+      ages[t][good] = age[good] + 1
+    before = t
+  return frames, ages
+
+
+def measure(
+  name: str,
+  *,
+  bmx: Path,
+  frame_count: int,
+  size: tuple[int, int],
+  seed: int,
+  updates: int,
+) -> dict[str, Any]:
+  """Measures one clip; without updates, all but the network."""
+  shown, hole = compose(name, bmx=bmx, frame_count=frame_count, size=size)
+  truth = shown.astype(np.float32) / 255
+  hole_masks = hole[..., None].astype(np.float32)
+  filled = telea(truth, hole_masks)
+  began = time.perf_counter()
+  (pairs,) = estimate_video_flow(filled, strides=(1,))
+  config = load_config(
+    "fast",
+    seed=seed,
+    levels=5,
+    max_updates=max(1, updates),
+    batches_per_round=max(1, updates),
+  )
+  clip = make_training_clip(filled, hole_masks, (pairs,), config=config)
+  guess = clip.guess
+  assert guess is not None
+  fills = {
+    "telea": filled,
+    "propagation": propagate_simply(filled, hole, pairs),
+    "carried": guess.carried.frames,
+    "guess": guess.frames,
+  }
+  row = {"seconds_guess": round(time.perf_counter() - began, 1)}
+  if updates:
+    program = build_program(frame_count, config=config)
+    state = fit(
+      program.start(clip.device),
+      clip.device,
+      visits=program.visits,
+      fit_visits=program.fit_visits,
+      batches_per_call=10,
+    )
+    result = clip.compose(program.render(state, clip.device))
+    fills |= {"network": result.full, "result": result.stitched}
+    row |= {"network_share": round(float(result.share[hole].mean()), 3)}
+  for key, frames in fills.items():
+    row[key] = round(float(hole_psnr(frames, truth, hole_masks)), 2)
+  return row | {"seconds": round(time.perf_counter() - began, 1)}
+
+
+def main() -> None:
+  """Measures the missing rows and prints them."""
+  parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+  parser.add_argument("--bmx", type=Path, required=True, help="folder of bmx-trees")
+  parser.add_argument("--clips", nargs="+", choices=CLIPS, default=list(CLIPS))
+  parser.add_argument("--frames", type=int, default=20)
+  parser.add_argument("--size", type=int, nargs=2, default=(192, 384))
+  parser.add_argument("--updates", type=int, default=0, help="of the network; 0: none")
+  parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+  parser.add_argument("--rows", type=Path, required=True, help="file of rows, extended")
+  arguments = parser.parse_args()
+  set_up_jax()
+  rows = []
+  if arguments.rows.exists():
+    rows = [json.loads(line) for line in arguments.rows.read_text().splitlines()]
+  for name in arguments.clips:
+    for seed in arguments.seeds:
+      key = {"clip": name, "frames": arguments.frames, "size": list(arguments.size)}
+      key |= {"seed": seed, "updates": arguments.updates}
+      if any(key.items() <= row.items() for row in rows):
+        continue
+      row = key | measure(
+        name,
+        bmx=arguments.bmx,
+        frame_count=arguments.frames,
+        size=tuple(arguments.size),
+        seed=seed,
+        updates=arguments.updates,
+      )
+      with arguments.rows.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+      print(row, flush=True)
+
+
+if __name__ == "__main__":
+  main()
