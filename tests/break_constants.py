@@ -106,6 +106,13 @@ BREAKS = (
     ("tests/flow/pwcnet/test_correlation.py",),
   ),
   Break(
+    "where a carried pixel comes from",
+    "dipvid_jax/propagation/carrying.py",
+    "sample(filled[source.frame], start + flow, cv2.INTER_CUBIC)",
+    "sample(filled[source.frame], start + 0.5 + flow, cv2.INTER_CUBIC)",
+    ("tests/test_quality.py",),
+  ),
+  Break(
     "visibility threshold",
     "flow/consistency.py",
     "THRESHOLD = 0.5",
