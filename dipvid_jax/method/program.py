@@ -300,4 +300,5 @@ def describe_work(
     temporal=network.network == "3d",
     flow_losses=config.losses.generates_flow,
     perceptual=bool(config.losses.perceptual_weight),
+    carry=config.propagation.carry,
   )

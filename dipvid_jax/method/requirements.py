@@ -20,6 +20,7 @@ _TEMPORAL = 2.2  # times the network's, with 3D convolutions
 _NETWORK_FLOP, _VGG_FLOP, _TEMPORAL_FLOP = 130e3, 736e3, 2.85
 _COMPILER = 500_000_000  # bytes on the host while a program is compiled
 _FLOAT, _BOOL = 4, 1
+_CARRY = 30  # floats per pixel of a window: three propagations and their flow
 
 Scale = Callable[[int], tuple[int, int]]
 
@@ -41,6 +42,7 @@ class Work:
     temporal: 3D convolutions.
     flow_losses: the network makes flow, and the known flow is on the device.
     perceptual: VGG16 is used.
+    carry: known pixels are carried into the hole.
   """
 
   frame_count: int
@@ -55,6 +57,7 @@ class Work:
   temporal: bool = False
   flow_losses: bool = False
   perceptual: bool = False
+  carry: bool = False
 
 
 class Needs(NamedTuple):
@@ -92,11 +95,13 @@ def needs(work: Work) -> Needs:
   frame = pixels * _FLOAT * (3 + 1 + work.noise_channels)
   clip = work.frame_count * (frame + (held_flow if work.flow_losses else 0))
   result = work.frame_count * pixels * _FLOAT * (3 + 3 + 2 + 1)
+  carried = work.frame_count * pixels * _FLOAT * _CARRY if work.carry else 0
   return Needs(
     device=clip + 2 * work.state_bytes + batch * _bytes_a_pixel(work),
     host=_COMPILER
     + work.frame_count * (4 * frame + stored_flow + held_flow)
-    + 2 * result,
+    + 2 * result
+    + carried,
     disk=work.window_count * (work.frame_count * stored_flow + 2 * work.state_bytes),
     flop=batch * _flop_a_pixel(work),
   )
