@@ -25,7 +25,7 @@ from dipvid_jax.method.program import build_program
 from dipvid_jax.method.recipes import load_config
 from dipvid_jax.method.training_clip import make_training_clip
 from dipvid_jax.metrics import hole_psnr
-from dipvid_jax.propagation.regions import positions, sample
+from dipvid_jax.propagation.regions import in_frame, positions, sample
 from dipvid_jax.propagation.telea import telea
 from dipvid_jax.training.fit import fit
 from flow import PairFlow, complete_video_flow, estimate_video_flow, find_scenes
@@ -83,10 +83,8 @@ def _one_way(
   for t in order:
     if before is not None and t not in starts:
       at = grid + flows[t - lag]
-      x, y = at[..., 0], at[..., 1]
       age = sample(ages[before], at)
-      good = hole[t] & (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-      good &= age < 1e3
+      good = hole[t] & in_frame(at, (height, width)) & (age < 1e3)
       frames[t][good] = sample(frames[before], at)[good]
       ages[t][good] = age[good] + 1
     before = t

@@ -13,6 +13,7 @@ from flow.errors import InputError
 from flow.pwcnet.checkpoints import load_pwcnet
 from flow.pwcnet.network import PWCNet
 from flow.pwcnet.weights import SHIPPED_WEIGHTS, holds_own_weights, read_weights
+from flow.refinement import grey_levels
 from flow.types import Variables
 
 ESTIMATORS = ("dis", "pwcnet", "auto")
@@ -48,15 +49,10 @@ class DISEstimator:
     """See `Estimator`."""
     return np.stack(
       [
-        self._search.calc(_grey(a), _grey(b), None)  # type: ignore[call-overload]
-        for a, b in zip(first, second, strict=True)
+        self._search.calc(a, b, None)  # type: ignore[call-overload]
+        for a, b in zip(*map(grey_levels, (first, second)), strict=True)
       ]
     )
-
-
-def _grey(frame: np.ndarray) -> np.ndarray:
-  levels = np.rint(np.asarray(frame) * 255).astype(np.uint8)
-  return cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY)
 
 
 class PWCNetEstimator:

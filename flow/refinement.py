@@ -4,10 +4,12 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
+from flow.types import AnyArray
+
 Slices = tuple[slice, slice]
 
 
-def grey_levels(frames: Float[np.ndarray, "T H W 3"]) -> UInt8[np.ndarray, "T H W"]:
+def grey_levels(frames: Float[AnyArray, "T H W 3"]) -> UInt8[np.ndarray, "T H W"]:
   """What the search sees of frames: 8-bit grey.
 
   Args:
@@ -16,7 +18,7 @@ def grey_levels(frames: Float[np.ndarray, "T H W 3"]) -> UInt8[np.ndarray, "T H 
   Returns:
     `[T, H, W]` uint8.
   """
-  levels = np.rint(frames * 255).clip(0, 255).astype(np.uint8)
+  levels = np.rint(np.asarray(frames) * 255).clip(0, 255).astype(np.uint8)
   return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in levels])
 
 

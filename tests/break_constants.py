@@ -108,8 +108,8 @@ BREAKS = (
   Break(
     "where a carried pixel comes from",
     "dipvid_jax/propagation/carrying.py",
-    "sample(filled[source.frame], start + flow, cv2.INTER_CUBIC)",
-    "sample(filled[source.frame], start + 0.5 + flow, cv2.INTER_CUBIC)",
+    "sample(scene.frames[source.frame], start + flow, cv2.INTER_CUBIC)",
+    "sample(scene.frames[source.frame], start + 0.5 + flow, cv2.INTER_CUBIC)",
     ("tests/test_quality.py",),
   ),
   Break(

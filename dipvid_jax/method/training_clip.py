@@ -11,8 +11,8 @@ import numpy as np
 from dipvid_jax.method.config import Config
 from dipvid_jax.method.program import NOISE_KEY, clip_strides
 from dipvid_jax.metrics import psnr
-from dipvid_jax.propagation.guess import GUESS_STEPS, Guess, make_guess, mix
-from dipvid_jax.propagation.mixing import improves_everywhere, learn_mixture
+from dipvid_jax.propagation.guess import GUESS_STEPS, Guess, make_guess
+from dipvid_jax.propagation.mixing import improves_everywhere, learn_mixture, mix
 from dipvid_jax.training.batching import DeviceClip, draw_noise, put_flow
 from dipvid_jax.training.holdout import draw_holdout, hide_held_out, holdout_psnr
 from dipvid_jax.training.network_input import moving_noise, scene_coordinates

@@ -11,13 +11,13 @@ from jaxtyping import Bool, Float32, UInt8
 from dipvid_jax.propagation.carrying import Carried, carry_known_pixels
 from dipvid_jax.propagation.joining import level_correction
 from dipvid_jax.propagation.per_frame import map_frames
-from dipvid_jax.propagation.regions import blobs, box_around, grow
+from dipvid_jax.propagation.regions import CONTEXT, blobs, box_around, grow
 from flow import PairFlow, complete_video_flow
 from flow.refinement import grey_levels, refine_flow
 
 _MARGIN = 4  # pixels around the hole where its content disturbs the flow
-_CONTEXT = 32
 _ROUNDS = 2
+STEPS = 2 + _ROUNDS
 _STILL = 0.02  # pixels: a mean change of the flow that ends the rounds
 
 
@@ -103,9 +103,6 @@ def propagate(
   return Propagated(frames, arrived, evidence, correction, pairs, looks, hidden)
 
 
-STEPS = 2 + _ROUNDS
-
-
 def _search_again(
   looks: np.ndarray, hole: np.ndarray, pairs: PairFlow
 ) -> tuple[PairFlow, float]:
@@ -117,7 +114,7 @@ def _search_again(
     changed, count = 0.0, 0
     for flow, first, second in ((forward, t, t + 1), (backward, t + 1, t)):
       for mask in blobs(unknown[first]):
-        part = box_around(mask, _CONTEXT).slices
+        part = box_around(mask, CONTEXT).slices
         inside = mask[part]
         before = flow[t][part]
         found = refine_flow(looks[first], looks[second], before, part)

@@ -12,13 +12,20 @@ from jaxtyping import Bool, Float32, UInt8
 from dipvid_jax.media.placement import Box
 from dipvid_jax.propagation.brightness import estimate_gain
 from dipvid_jax.propagation.per_frame import map_frames
-from dipvid_jax.propagation.regions import blobs, box_around, grow, positions, sample
+from dipvid_jax.propagation.regions import (
+  CONTEXT,
+  blobs,
+  box_around,
+  grow,
+  in_frame,
+  positions,
+  sample,
+)
 from dipvid_jax.propagation.sources import Source, find_sources, is_known
 from flow import PairFlow, find_scenes, scene_flow
 from flow.refinement import refine_flow
 
 RING = 2  # pixels outside the hole that are carried too, to join the hole to them
-_CONTEXT = 32  # pixels around the hole that a search for its flow looks at
 _AGEING = 0.05  # confidence lost with every further frame
 _SMALLEST_SHARE = 0.02  # of the hole: smaller sources keep the flow that led to them
 _FEATURES = 5
@@ -62,6 +69,22 @@ class _Side:
   shift: np.ndarray
 
 
+class Scene(NamedTuple):
+  """A scene, as sources are looked for in it; see `carry_known_pixels`.
+
+  Attributes:
+    frames: `[T, H, W, 3]` float32 RGB in [0, 1], known outside the hole.
+    holes: `[T, H, W]` float32, 1 = hole.
+    pairs: flow at stride 1, completed in the hole.
+    looks: `[T, H, W]` uint8; None: the flow is followed alone.
+  """
+
+  frames: np.ndarray
+  holes: np.ndarray
+  pairs: PairFlow
+  looks: np.ndarray | None
+
+
 def carry_known_pixels(
   filled: Float32[np.ndarray, "T H W 3"],
   hole_masks: Float32[np.ndarray, "T H W 1"],
@@ -101,14 +124,9 @@ def carry_known_pixels(
   wanted = hole if wanted is None else wanted
   parts = []
   for scene in find_scenes(pairs):
-    carry = functools.partial(
-      _carry_to_frame,
-      filled[scene],
-      holes[scene],
-      wanted[scene],
-      scene_flow(pairs, scene),
-      None if looks is None else looks[scene],
-    )
+    seen = None if looks is None else looks[scene]
+    shown = Scene(filled[scene], holes[scene], scene_flow(pairs, scene), seen)
+    carry = functools.partial(_carry_to_frame, shown, wanted[scene])
     parts.extend(map_frames(carry, scene.stop - scene.start))
   frames, arrived, confidence, evidence = zip(*parts, strict=True)
   return Carried(
@@ -117,25 +135,19 @@ def carry_known_pixels(
 
 
 def _carry_to_frame(
-  filled: np.ndarray,
-  holes: np.ndarray,
+  scene: Scene,
   goals: np.ndarray,
-  pairs: PairFlow,
-  looks: np.ndarray | None,
   t: int,
 ) -> tuple[np.ndarray, ...]:
   goal = goals[t]
-  frame, arrived = filled[t].copy(), np.zeros(goal.shape, bool)
+  frame, arrived = scene.frames[t].copy(), np.zeros(goal.shape, bool)
   confidence = np.zeros(goal.shape, np.float32)
   evidence = np.zeros((*goal.shape, _FEATURES), np.float32)
   for part in blobs(grow(goal, RING)):
-    box = box_around(part, 0 if looks is None else _CONTEXT)
+    box = box_around(part, 0 if scene.looks is None else CONTEXT)
     inside = box.slices
     wanted = part[inside]
-    sides = [
-      _gather(filled, holes, pairs, looks, t, wanted=wanted, box=box, step=step)
-      for step in (1, -1)
-    ]
+    sides = [_gather(scene, t, wanted=wanted, box=box, step=s) for s in (1, -1)]
     weights = [np.where(s.steps > 0, 1 / np.maximum(s.steps, 1), 0) for s in sides]
     total = weights[0] + weights[1]
     found = total > 0
@@ -163,10 +175,7 @@ class Shown(NamedTuple):
 
 
 def shown_by(
-  filled: np.ndarray,
-  holes: np.ndarray,
-  pairs: PairFlow,
-  looks: np.ndarray | None,
+  scene: Scene,
   t: int,
   *,
   wanted: np.ndarray,
@@ -176,13 +185,13 @@ def shown_by(
   """Finds and refines all sources of a frame in one direction in time.
 
   Args:
-    filled, pairs, looks: of one scene, see `carry_known_pixels`.
-    holes: `[T, H, W]` float32, 1 = hole.
+    scene: the frame's.
     t, wanted, box, step: see `find_sources`.
 
   Yields:
     The sources, the nearest first.
   """
+  filled, holes, pairs, looks = scene
   enough = _SMALLEST_SHARE * wanted.sum()
   start, here = positions(box), filled[t][box.slices]
   outside = holes[t][box.slices] == 0
@@ -198,10 +207,7 @@ def shown_by(
 
 
 def _gather(
-  filled: np.ndarray,
-  holes: np.ndarray,
-  pairs: PairFlow,
-  looks: np.ndarray | None,
+  scene: Scene,
   t: int,
   *,
   wanted: np.ndarray,
@@ -217,10 +223,8 @@ def _gather(
     np.zeros(shape, np.float32),
   )
   start = positions(box)
-  for source, flow, gain in shown_by(
-    filled, holes, pairs, looks, t, wanted=wanted, box=box, step=step
-  ):
-    colours = sample(filled[source.frame], start + flow, cv2.INTER_CUBIC)
+  for source, flow, gain in shown_by(scene, t, wanted=wanted, box=box, step=step):
+    colours = sample(scene.frames[source.frame], start + flow, cv2.INTER_CUBIC)
     shown = source.shown
     side.colours[shown] = colours[shown] * gain
     side.steps[shown] = source.steps
@@ -234,10 +238,8 @@ def _refine(
 ) -> np.ndarray:
   """The flow to a source, searched directly; as it was where that leads to a hole."""
   flow = refine_flow(looks[t], looks[source.frame], source.flow, box.slices)
-  height, width = looks.shape[1:]
-  x, y = np.moveaxis(positions(box) + flow, -1, 0)
-  good = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-  good &= is_known(holes[source.frame], positions(box) + flow)
+  where = positions(box) + flow
+  good = in_frame(where, looks.shape[1:]) & is_known(holes[source.frame], where)
   return np.where(good[..., None], flow, source.flow)
 
 

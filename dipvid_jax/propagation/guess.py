@@ -9,7 +9,12 @@ from jaxtyping import Float, Float32, Int
 
 from dipvid_jax.propagation.alternation import STEPS, Propagated, propagate
 from dipvid_jax.propagation.copies import hole_depth, place_copies
-from dipvid_jax.propagation.mixing import learn_errors, learn_mixture
+from dipvid_jax.propagation.mixing import (
+  learn_errors,
+  learn_mixture,
+  mix,
+  squared_error,
+)
 from dipvid_jax.propagation.telea import telea
 from flow import PairFlow
 
@@ -29,7 +34,7 @@ class Pixels(NamedTuple):
     score: `[P]` float, the expected error of the carried pixel over that of the filled
       one, as a logarithm; infinite where none was carried.
     weights: `[3, P]` float, of the layers in the mixture.
-    place: `[P]` int, of which copy of the hole; 0 in the hole itself.
+    place: `[P]` int, of which copy of the hole, from 1; 1 in the hole itself.
   """
 
   where: Int[np.ndarray, "P 3"]
@@ -68,19 +73,21 @@ class Guess(NamedTuple):
 
 
 class _Pass(NamedTuple):
-  """One propagation: into the hole, or into copies of it.
+  """One propagation: into the hole, or into copies of it; P pixels were filled.
 
   Attributes:
     done: its result.
-    filled: `[T, H, W, 3]`, what it began with.
-    hidden: `[T, H, W]` bool, the pixels that it could not see.
-    places: `[T, H, W]` int, above 0 at those that it filled.
+    places: `[T, H, W]` int, above 0 at the pixels that it filled.
+    arrived: `[P]` bool, where something was carried to.
+    evidence: `[P, F]`, that of the propagation, and the depth in the hole.
+    layers: `[3, P, 3]`, see `Pixels`.
   """
 
   done: Propagated
-  filled: np.ndarray
-  hidden: np.ndarray
   places: np.ndarray
+  arrived: np.ndarray
+  evidence: np.ndarray
+  layers: np.ndarray
 
 
 def make_guess(
@@ -115,9 +122,9 @@ def make_guess(
     masks = (copies > 0)[..., None].astype(np.float32)
     shown = telea(real.done.frames, masks)
     proofs.append(_fill(shown, unseen | (copies > 0), copies, pairs, on_progress))
-  evidence = np.concatenate([_evidence(proof) for proof in proofs])
-  layers = np.concatenate([_layers(proof) for proof in proofs], axis=1)
-  arrived = np.concatenate([proof.done.arrived[proof.places > 0] for proof in proofs])
+  evidence = np.concatenate([proof.evidence for proof in proofs])
+  layers = np.concatenate([proof.layers for proof in proofs], axis=1)
+  arrived = np.concatenate([proof.arrived for proof in proofs])
   truth = np.concatenate([filled[proof.places > 0] for proof in proofs])
   of_carried, of_filled = (
     learn_errors(evidence[arrived], squared_error(layers[k], truth)[arrived])
@@ -125,18 +132,16 @@ def make_guess(
   )
 
   def score(one: _Pass) -> np.ndarray:
-    facts = _evidence(one)
-    ratio = np.log(of_carried(facts) / of_filled(facts))
-    return np.where(one.done.arrived[one.places > 0], ratio, np.inf)
+    ratio = np.log(of_carried(one.evidence) / of_filled(one.evidence))
+    return np.where(one.arrived, ratio, np.inf)
 
   scores = np.concatenate([score(proof) for proof in proofs])
   mixture = learn_mixture(scores[arrived], layers[:, arrived], truth[arrived])
 
   def pixels(one: _Pass) -> Pixels:
     inside, at = one.places > 0, score(one)
-    return Pixels(
-      np.argwhere(inside), _layers(one), at, mixture(at), one.places[inside]
-    )
+    where = np.argwhere(inside)
+    return Pixels(where, one.layers, at, mixture(at), one.places[inside])
 
   inside, proof = pixels(real), pixels(proofs[0])
   frames, target = filled.copy(), filled.copy()
@@ -156,33 +161,16 @@ def _fill(
   pairs: PairFlow,
   on_progress: Callable[[int], None],
 ) -> _Pass:
+  inside = places > 0
   done = propagate(
     filled,
     hidden[..., None].astype(np.float32),
     pairs,
-    wanted=places > 0,
+    wanted=inside,
     on_progress=on_progress,
   )
-  return _Pass(done, filled, hidden, places)
-
-
-def mix(weights: np.ndarray, layers: np.ndarray) -> np.ndarray:
-  """`[P, 3]` from weights `[K, P]` and layers `[K, P, 3]`."""
-  return np.einsum("kp,kpc->pc", weights, layers).astype(np.float32)
-
-
-def squared_error(frames: np.ndarray, truth: np.ndarray) -> np.ndarray:
-  """The mean over the channels of the squared difference, `[..]` of `[.., 3]`."""
-  return np.mean(np.square(frames - truth), axis=-1)
-
-
-def _layers(one: _Pass) -> Float[np.ndarray, "K P 3"]:
-  frames = one.done.frames
-  blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), _BLUR) for frame in frames])
-  return np.stack([layer[one.places > 0] for layer in (frames, blurred, one.filled)])
-
-
-def _evidence(one: _Pass) -> np.ndarray:
-  """`[P, F]`: that of the propagation, and the depth in the hole."""
-  depth = np.log(1 + hole_depth(one.hidden)[one.places > 0])
-  return np.concatenate([one.done.evidence, depth[:, None]], axis=-1)
+  depth = np.log(1 + hole_depth(hidden)[inside])
+  evidence = np.concatenate([done.evidence, depth[:, None]], axis=-1)
+  blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), _BLUR) for frame in done.frames])
+  layers = np.stack([layer[inside] for layer in (done.frames, blurred, filled)])
+  return _Pass(done, places, done.arrived[inside], evidence, layers)

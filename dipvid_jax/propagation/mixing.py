@@ -54,6 +54,16 @@ def learn_mixture(
   return lambda at: np.stack([np.interp(at, centres, each) for each in weights])
 
 
+def mix(weights: np.ndarray, layers: np.ndarray) -> np.ndarray:
+  """`[P, 3]` from weights `[K, P]` and layers `[K, P, 3]`."""
+  return np.einsum("kp,kpc->pc", weights, layers).astype(np.float32)
+
+
+def squared_error(frames: np.ndarray, truth: np.ndarray) -> np.ndarray:
+  """The mean over the channels of the squared difference, `[..]` of `[.., 3]`."""
+  return np.mean(np.square(frames - truth), axis=-1)
+
+
 def improves_everywhere(
   score: Float[np.ndarray, " P"],
   layers: Float[np.ndarray, "2 P 3"],
@@ -77,16 +87,16 @@ def improves_everywhere(
   for tried in groups:
     here, others = group == tried, group != tried
     mixture = learn_mixture(score[others], layers[:, others], truth[others])
-    mixed = np.einsum("kp,kpc->pc", mixture(score[here]), layers[:, here])
-    before = np.square(layers[0, here] - truth[here]).mean()
-    if np.square(mixed - truth[here]).mean() > _WORTH_IT * before:
+    mixed = mix(mixture(score[here]), layers[:, here])
+    before = squared_error(layers[0, here], truth[here]).mean()
+    if squared_error(mixed, truth[here]).mean() > _WORTH_IT * before:
       return False
   return True
 
 
 def _kept(layers: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """A group without the pixels that no layer comes close to."""
-  nearest = np.square(layers - truth).mean(axis=-1).min(axis=0)
+  nearest = squared_error(layers, truth).min(axis=0)
   count = max(_FEWEST, round((1 - _LEFT_OUT) * len(truth)))
   kept = np.argsort(nearest, kind="stable")[:count]
   return layers[:, kept], truth[kept]

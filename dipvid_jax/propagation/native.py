@@ -13,9 +13,16 @@ from jaxtyping import Float, Float32, UInt8
 from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.placement import Placement
 from dipvid_jax.propagation.alternation import Propagated
-from dipvid_jax.propagation.carrying import RING, Shown, shown_by
+from dipvid_jax.propagation.carrying import RING, Scene, Shown, shown_by
 from dipvid_jax.propagation.per_frame import map_frames
-from dipvid_jax.propagation.regions import blobs, box_around, grow, sample_points
+from dipvid_jax.propagation.regions import (
+  CONTEXT,
+  blobs,
+  box_around,
+  grow,
+  in_frame,
+  sample_points,
+)
 from flow import find_scenes, scene_flow
 
 _REACH = 2  # pixels of the input that sampling reaches beyond a point
@@ -45,6 +52,7 @@ def carried_detail(
     in the order of `np.nonzero`; 0 after them and where nothing was carried.
   """
   detail = np.zeros((len(frames), length, 3), np.float32)
+  near_hole = np.stack([_near_hole(mask[..., 0] > HOLE_ABOVE) for mask in masks])
   for scene in find_scenes(carried.pairs):
     render = functools.partial(
       _detail_of_frame,
@@ -52,6 +60,7 @@ def carried_detail(
       share[scene],
       frames=frames[scene],
       masks=masks[scene],
+      near_hole=near_hole[scene],
       placement=placement,
     )
     for t, rows in enumerate(map_frames(render, scene.stop - scene.start)):
@@ -77,10 +86,12 @@ def _detail_of_frame(
   *,
   frames: np.ndarray,
   masks: np.ndarray,
+  near_hole: np.ndarray,
   placement: Placement,
 ) -> np.ndarray:
   """`[P, 3]` levels, for the hole's pixels of one frame."""
   source, holes = placement.source, carried.hidden.astype(np.float32)
+  scene = Scene(carried.frames, holes, carried.pairs, carried.looks)
   rows, columns = np.nonzero(masks[t, ..., 0][source.slices] > HOLE_ABOVE)
   points = np.stack([columns + source.left, rows + source.top], axis=-1)
   points = points.astype(np.float32)
@@ -89,26 +100,17 @@ def _detail_of_frame(
   nearest = pixels[:, 1], pixels[:, 0]
   total, colours = np.zeros(len(points)), np.zeros((len(points), 3))
   for part in blobs(grow(holes[t] > 0, RING)):
-    box = box_around(part, 32)
+    box = box_around(part, CONTEXT)
     wanted = part[box.slices]
     corner = np.array([box.left, box.top], np.float32)
     local = tuple((pixels - [box.left, box.top]).T[::-1])
     mine = np.flatnonzero(part[nearest])
     for step in (1, -1):
-      for one in shown_by(
-        carried.frames,
-        holes,
-        carried.pairs,
-        carried.looks,
-        t,
-        wanted=wanted,
-        box=box,
-        step=step,
-      ):
+      for one in shown_by(scene, t, wanted=wanted, box=box, step=step):
         s = one.source.frame
         chosen = mine[one.source.shown[local[0][mine], local[1][mine]]]
         found, known = _pull(
-          one, points[chosen], at[chosen] - corner, frames[s], masks[s], placement
+          one, points[chosen], at[chosen] - corner, frames[s], near_hole[s], placement
         )
         weight = known / one.source.steps
         colours[chosen] += weight[:, None] * found
@@ -127,25 +129,21 @@ def _pull(
   points: Float[np.ndarray, "P 2"],
   at: Float[np.ndarray, "P 2"],
   frame: np.ndarray,
-  mask: np.ndarray,
+  near_hole: np.ndarray,
   placement: Placement,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Samples the input's pixels of a source, and tells which of them are known."""
   where = points + _scale(placement) * sample_points(shown.flow, at)
-  limits = np.array(mask.shape[1::-1]) - 1
-  inside = ((where >= 0) & (where <= limits)).all(axis=-1)
-  known = inside & ~_near_hole(mask, where.clip(0, limits))
+  limits = np.array(near_hole.shape[::-1]) - 1
+  x, y = np.rint(where.clip(0, limits)).astype(int).T
+  known = in_frame(where, near_hole.shape) & ~near_hole[y, x]
   return sample_points(frame, where, cv2.INTER_CUBIC) * shown.gain, known
 
 
-def _near_hole(mask: np.ndarray, where: np.ndarray) -> np.ndarray:
-  """Whether sampling at points would reach into the hole."""
+def _near_hole(hole: np.ndarray) -> np.ndarray:
+  """`[H, W]` bool: where sampling would reach into the hole."""
   side = 2 * _REACH + 1
-  reached = cv2.dilate(
-    (mask[..., 0] > HOLE_ABOVE).astype(np.uint8), np.ones((side, side))
-  )
-  x, y = np.rint(where).astype(int).T
-  return reached[y, x] > 0
+  return cv2.dilate(hole.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
 
 
 def _to_working(points: np.ndarray, placement: Placement) -> np.ndarray:

@@ -6,6 +6,7 @@ from jaxtyping import Bool
 
 from dipvid_jax.media.placement import Box
 
+CONTEXT = 32  # pixels around the hole that a search for its flow looks at
 _LINE = 4096  # points in a line of OpenCV's map
 _JOINED = 8  # pixels on each side: parts that come closer are one
 _SMALLEST = 48  # pixels: the side of a part in which flow can be searched
@@ -62,6 +63,12 @@ def positions(box: Box) -> np.ndarray:
   x = np.arange(columns.start, columns.stop, dtype=np.float32)
   y = np.arange(rows.start, rows.stop, dtype=np.float32)
   return np.stack(np.meshgrid(x, y), axis=-1)
+
+
+def in_frame(where: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+  """Whether points (x, y), `[.., 2]`, lie in a frame of size (H, W): `[..]` bool."""
+  x, y = where[..., 0], where[..., 1]
+  return (x >= 0) & (x <= size[1] - 1) & (y >= 0) & (y <= size[0] - 1)
 
 
 def sample(

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from dipvid_jax.media.placement import Box
-from dipvid_jax.propagation.regions import positions, sample
+from dipvid_jax.propagation.regions import in_frame, positions, sample
 from flow import PairFlow
 
 _KNOWN_BELOW = 1e-3  # share of the hole in a sampled pixel that still counts as known
@@ -53,7 +53,6 @@ def find_sources(
   Yields:
     The nearest source, the next, and so on, until all is found or the scene ends.
   """
-  count, height, width = hole_masks.shape
   ways = (pairs.forward, pairs.backward)
   there, back = ways if step > 0 else ways[::-1]
   start = positions(box)
@@ -61,14 +60,13 @@ def find_sources(
   error = np.zeros(wanted.shape, np.float32)
   left = wanted.copy()
   s = t
-  while left.any() and 0 <= s + step < count:
+  while left.any() and 0 <= s + step < len(hole_masks):
     pair = s if step > 0 else s - 1
     moved = sample(there[pair], at)
     at = at + moved
     error = error + np.square(moved + sample(back[pair], at)).sum(axis=-1)
     s += step
-    x, y = at[..., 0], at[..., 1]
-    left &= (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    left &= in_frame(at, hole_masks.shape[1:])
     shown = left & is_known(hole_masks[s], at)
     if shown.any():
       yield Source(s, abs(s - t), at - start, shown, error)
