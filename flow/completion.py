@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Shaped
 
+from flow.per_frame import map_frames
 from flow.video_flow import VideoFlow
 
 _RELAXATIONS = 60  # at each level of the pyramid; more make no visible difference
@@ -13,6 +14,7 @@ _RELAXATIONS = 60  # at each level of the pyramid; more make no visible differen
 # at coarser levels of its pyramid they cover more of the frame.
 _MARGIN = 8
 _AROUND = 4  # known pixels on each side of the box that is filled
+_NEIGHBOURS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
 
 
 def complete_video_flow(
@@ -38,7 +40,8 @@ def complete_video_flow(
   )
 
   def complete(flows: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    return np.stack([_fill_in_boxes(*pair) for pair in zip(flows, masks, strict=True)])
+    fill = map_frames(lambda t: _fill_in_boxes(flows[t], masks[t]), len(flows))
+    return np.stack(fill)
 
   return tuple(
     dataclasses.replace(
@@ -87,21 +90,23 @@ def fill_smoothly(
   else:
     guess = np.broadcast_to(field[~unknown].mean(axis=0), field.shape)
   filled = np.where(unknown[..., None], guess, field)
+  filled, inside = np.ascontiguousarray(filled), unknown.astype(np.uint8)
   for _ in range(_RELAXATIONS):
-    around = np.pad(filled, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    mean = (around[:-2, 1:-1] + around[2:, 1:-1]) + (
-      around[1:-1, :-2] + around[1:-1, 2:]
-    )
-    filled = np.where(unknown[..., None], mean / 4, field)
+    mean = cv2.filter2D(filled, -1, _NEIGHBOURS, borderType=cv2.BORDER_REPLICATE)
+    cv2.copyTo(mean, inside, filled)
   return filled
 
 
 def _halve(field: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """The mean of the known pixels in each 2x2 block, and which blocks have none."""
   height, width = known.shape
-  rows, columns = (height + 1) // 2, (width + 1) // 2
-  odd = ((0, 2 * rows - height), (0, 2 * columns - width))
-  blocks = (rows, 2, columns, 2)
-  total = np.pad(field, (*odd, (0, 0))).reshape(*blocks, -1).sum(axis=(1, 3))
-  count = np.pad(known, odd).reshape(blocks).sum(axis=(1, 3))
+  odd = ((0, height % 2), (0, width % 2))
+  total = _add_blocks(np.pad(field, (*odd, (0, 0))))
+  count = _add_blocks(np.pad(known, odd).astype(np.float32))
   return total / np.maximum(count, 1)[..., None], count == 0
+
+
+def _add_blocks(image: np.ndarray) -> np.ndarray:
+  """The sum of each 2x2 block."""
+  rows = image[::2] + image[1::2]
+  return rows[:, ::2] + rows[:, 1::2]

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 from dipvid_jax.propagation.carrying import Carried, carry_known_pixels
 from dipvid_jax.propagation.joining import level_correction
-from dipvid_jax.propagation.per_frame import map_frames
+from flow.per_frame import map_frames
 from dipvid_jax.propagation.regions import CONTEXT, blobs, box_around, grow
 from flow import PairFlow, complete_video_flow
 from flow.refinement import grey_levels, refine_flow

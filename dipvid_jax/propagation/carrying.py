@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 from dipvid_jax.media.placement import Box
 from dipvid_jax.propagation.brightness import estimate_gain
-from dipvid_jax.propagation.per_frame import map_frames
+from flow.per_frame import map_frames
 from dipvid_jax.propagation.regions import (
   CONTEXT,
   blobs,

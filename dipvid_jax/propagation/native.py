@@ -14,7 +14,7 @@ from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.placement import Placement
 from dipvid_jax.propagation.alternation import Propagated
 from dipvid_jax.propagation.carrying import RING, Scene, Shown, shown_by
-from dipvid_jax.propagation.per_frame import map_frames
+from flow.per_frame import map_frames
 from dipvid_jax.propagation.regions import (
   CONTEXT,
   blobs,
