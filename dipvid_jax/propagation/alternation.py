@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float32, UInt8
 
 from dipvid_jax.propagation.carrying import Carried, carry_known_pixels
 from dipvid_jax.propagation.joining import level_correction
-from flow.per_frame import map_frames
 from dipvid_jax.propagation.regions import CONTEXT, blobs, box_around, grow
 from flow import PairFlow, complete_video_flow
+from flow.per_frame import map_frames
 from flow.refinement import grey_levels, refine_flow
 
 _MARGIN = 4  # pixels around the hole where its content disturbs the flow

@@ -11,7 +11,6 @@ from jaxtyping import Bool, Float32, UInt8
 
 from dipvid_jax.media.placement import Box
 from dipvid_jax.propagation.brightness import estimate_gain
-from flow.per_frame import map_frames
 from dipvid_jax.propagation.regions import (
   CONTEXT,
   blobs,
@@ -19,10 +18,11 @@ from dipvid_jax.propagation.regions import (
   grow,
   in_frame,
   positions,
-  sample,
+  sample_points,
 )
 from dipvid_jax.propagation.sources import Source, find_sources, is_known
 from flow import PairFlow, find_scenes, scene_flow
+from flow.per_frame import map_frames
 from flow.refinement import refine_flow
 
 RING = 2  # pixels outside the hole that are carried too, to join the hole to them
@@ -202,7 +202,8 @@ def shown_by(
     if looks is not None:
       where = start + flow
       known = outside & (source.error < 1) & is_known(holes[source.frame], where)
-      gain = estimate_gain(here[known], sample(filled[source.frame], where)[known])
+      there = sample_points(filled[source.frame], where[known])
+      gain = estimate_gain(here[known], there)
     yield Shown(source, flow, gain)
 
 
@@ -224,12 +225,14 @@ def _gather(
   )
   start = positions(box)
   for source, flow, gain in shown_by(scene, t, wanted=wanted, box=box, step=step):
-    colours = sample(scene.frames[source.frame], start + flow, cv2.INTER_CUBIC)
     shown = source.shown
-    side.colours[shown] = colours[shown] * gain
+    moved = flow[shown]
+    where = start[shown] + moved
+    colours = sample_points(scene.frames[source.frame], where, cv2.INTER_CUBIC)
+    side.colours[shown] = colours * gain
     side.steps[shown] = source.steps
     side.error[shown] = source.error[shown]
-    side.shift[shown] = np.linalg.norm(flow - source.flow, axis=-1)[shown]
+    side.shift[shown] = np.linalg.norm(moved - source.flow[shown], axis=-1)
   return side
 
 

@@ -14,7 +14,6 @@ from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.placement import Placement
 from dipvid_jax.propagation.alternation import Propagated
 from dipvid_jax.propagation.carrying import RING, Scene, Shown, shown_by
-from flow.per_frame import map_frames
 from dipvid_jax.propagation.regions import (
   CONTEXT,
   blobs,
@@ -24,6 +23,7 @@ from dipvid_jax.propagation.regions import (
   sample_points,
 )
 from flow import find_scenes, scene_flow
+from flow.per_frame import map_frames
 
 _REACH = 2  # pixels of the input that sampling reaches beyond a point
 

@@ -93,7 +93,8 @@ def sample_points(
   """
   count = len(where)
   lines = -(-max(count, 1) // _LINE)
-  folded = np.zeros((lines * _LINE, 2), np.float32)
+  length = _LINE if lines > 1 else max(count, 1)
+  folded = np.zeros((lines * length, 2), np.float32)
   folded[:count] = where
-  sampled = sample(image, folded.reshape(lines, _LINE, 2), interpolation)
-  return sampled.reshape(lines * _LINE, *sampled.shape[2:])[:count]
+  sampled = sample(image, folded.reshape(lines, length, 2), interpolation)
+  return sampled.reshape(lines * length, *sampled.shape[2:])[:count]

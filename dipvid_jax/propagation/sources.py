@@ -64,7 +64,8 @@ def find_sources(
     pair = s if step > 0 else s - 1
     moved = sample(there[pair], at)
     at = at + moved
-    error = error + np.square(moved + sample(back[pair], at)).sum(axis=-1)
+    missed = moved + sample(back[pair], at)
+    error = error + (np.square(missed[..., 0]) + np.square(missed[..., 1]))
     s += step
     left &= in_frame(at, hole_masks.shape[1:])
     shown = left & is_known(hole_masks[s], at)
