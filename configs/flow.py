@@ -51,6 +51,7 @@ def get_config() -> ml_collections.ConfigDict:
   # Not in the paper: see configs/fast.py.
   config.hide_hole = False  # True hides the hole's content from every stage
   config.carry = False  # True carries known pixels into the hole along the flow
+  config.carry_side = 360  # pixels: with carry, the shorter side of the frames for it
   config.network_input = "noise"  # "moving_noise" moves with the scene
   config.noise_channels = 1
 

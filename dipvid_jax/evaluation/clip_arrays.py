@@ -11,7 +11,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.clip_files import ClipFiles, full_path, is_run
 from dipvid_jax.media.images import format_size
 from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
-from dipvid_jax.media.placement import Fit, place
+from dipvid_jax.media.placement import Placement, place, place_unpadded
 from dipvid_jax.media.preparation import prepare_frames, prepare_holes
 from dipvid_jax.media.video_reading import read_video
 
@@ -100,8 +100,7 @@ def read_full(clip: TrueClip, *, size: Size | None) -> Arrays | None:
   truth, holes = clip.frames, _holes(clip.masks)
   config = clip.files.result / "config.json"
   if clip.files.full is None and config.exists():
-    working_size, fit = _read_preparation(config)
-    placement = place(clip.frames.shape[1:3], size=working_size, fit=fit)
+    placement = _read_placement(config, clip.frames.shape[1:3])
     shown = (slice(None), *placement.target.slices)
     truth = prepare_frames(clip.frames, placement)[shown]
     holes = prepare_holes(clip.masks, placement)[shown].astype(np.float32)
@@ -115,17 +114,22 @@ def _without_even_edge(frames: np.ndarray, height: int, width: int) -> np.ndarra
   return frames[:, :height, :width] if frames.shape[1:3] == even else frames
 
 
-def _read_preparation(config: Path) -> tuple[Size | None, Fit]:
-  """The working size (None: the input's) and the fit that a run's config names."""
+def _read_placement(config: Path, input_size: Size) -> Placement:
+  """Where the input lies in a run's frames, by its config."""
   try:
     content = json.loads(config.read_text())
     height, width = map(int, content["size"])
-    return ((height, width) if height or width else None), content["fit"]
+    size, fit = ((height, width) if height or width else None), content["fit"]
+    # Runs of versions before `carry_side` carried at the working size.
+    side = int(content.get("carry_side", 0)) if content.get("carry") else 0
   except (OSError, ValueError, TypeError, KeyError) as error:
     raise InputError(
       f"{config}: does not give the run's size and fit; leave out the measure paper,"
       " or give its full frames at the truth's size with --full"
     ) from error
+  if side:
+    return place_unpadded(input_size, size=size, fit=fit, side=side)
+  return place(input_size, size=size, fit=fit)
 
 
 def _read_counted(path: Path, count: int) -> np.ndarray:

@@ -136,6 +136,51 @@ def place(
   return Placement(input_size, working, source, target)
 
 
+def place_unpadded(
+  input_size: tuple[int, int],
+  *,
+  size: tuple[int, int] | None,
+  fit: Fit,
+  side: int,
+) -> Placement:
+  """Decides where the input is shown in frames that no network has to suit.
+
+  Args:
+    input_size: (H, W) of the input's frames.
+    size, fit: see `place`; they decide which part of the input is used.
+    side: pixels that the shorter side of the frames has at most.
+
+  Returns:
+    The placement: that part of the input in its aspect, at most as large as it is.
+
+  Raises:
+    InputError: as `place`.
+  """
+  source = place(input_size, size=size, fit=fit).source
+  scale = min(1, side / min(source.height, source.width))
+  height, width = (max(1, round(n * scale)) for n in (source.height, source.width))
+  return Placement(input_size, (height, width), source, Box(0, 0, height, width))
+
+
+def place_in_network(
+  frame_size: tuple[int, int], *, size: tuple[int, int] | None, levels: int
+) -> Placement:
+  """Decides where a network sees frames that may be larger than its own.
+
+  Args:
+    frame_size: (H, W).
+    size: (H, W) at most of the frames in the network; None: their own.
+    levels: of the network.
+
+  Returns:
+    The placement: all of a frame, padded to a size that suits the network, and never
+    enlarged.
+  """
+  if size and all(n <= most for n, most in zip(frame_size, size, strict=True)):
+    size = None
+  return place(frame_size, size=size, fit="pad", levels=levels)
+
+
 def _suiting(size: tuple[int, int], levels: int) -> tuple[int, int]:
   """The smallest size that suits `levels` and holds `size`."""
   step = 2**levels

@@ -39,8 +39,10 @@ def inpaint_video(
 
   Args:
     frames: `[T, H, W, 3]` float RGB in [0, 1], finite; H x W is the working size.
+      With `carry` any size: the network sees larger frames reduced to the config's.
     hole_masks: `[T, H, W, 1]` float, 1 = fill, 0 = observed.
-    config: from `load_config`; its source, size and output are not read.
+    config: from `load_config`; its source and output are not read, nor its size
+      without `carry`.
     video_flow: known flow at `flow_strides(T, config=config)`, or a function of the
       frames and these strides that finds it; estimated from `frames` where None.
     program: from `build_program` for T frames and this config; built where None.
@@ -62,7 +64,8 @@ def inpaint_video(
       "parse_recipe turns a ConfigDict into one"
     )
   frames, hole_masks = _check_clip(frames, hole_masks)
-  check_size(frames.shape[1:3], config.network.levels)
+  if not config.propagation.carry:
+    check_size(frames.shape[1:3], config.network.levels)
   if config.propagation.hide_hole:
     frames = telea(frames, hole_masks)
   program = program or build_program(len(frames), config=config)

@@ -9,6 +9,7 @@ import optax
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.method.config import Config, needed_frames
+from dipvid_jax.method.network_frames import network_frames
 from dipvid_jax.method.requirements import Work
 from dipvid_jax.method.settings import LossWeights
 from dipvid_jax.networks.generator import EncoderDecoder
@@ -277,7 +278,7 @@ def describe_work(
   Args:
     program: for clips of T frames.
     frame_count: T.
-    size: (H, W) of the working frames.
+    size: (H, W) of the clip's frames, as `inpaint_video` gets them.
     windows: how many clips of that length are trained on.
     config: the run's settings.
 
@@ -285,12 +286,14 @@ def describe_work(
     The work, for `requirements.needs`.
   """
   network = config.network
-  noise = jax.ShapeDtypeStruct((1, *size, network.noise_channels), jnp.float32)
+  network_size = network_frames(size, config=config).placement.size
+  noise = jax.ShapeDtypeStruct((1, *network_size, network.noise_channels), jnp.float32)
   state = jax.eval_shape(program.create_state, jax.random.key(0), noise)
   return Work(
     frame_count=frame_count,
     window_count=windows,
-    size=size,
+    size=network_size,
+    clip_size=size,
     stride_count=len(flow_strides(frame_count, config=config)),
     batch_size=config.schedule.batch_size,
     levels=network.levels,

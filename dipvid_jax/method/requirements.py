@@ -32,7 +32,7 @@ class Work:
   Attributes:
     frame_count: of a window, K.
     window_count: how many windows are trained.
-    size: (H, W) of the working frames.
+    size: (H, W) of the network's frames.
     stride_count: at how many strides known flow is stored.
     batch_size: N.
     levels: of the network.
@@ -43,6 +43,7 @@ class Work:
     flow_losses: the network makes flow, and the known flow is on the device.
     perceptual: VGG16 is used.
     carry: known pixels are carried into the hole.
+    clip_size: (H, W) of the frames that flow is found in; None: the network's.
   """
 
   frame_count: int
@@ -58,6 +59,7 @@ class Work:
   flow_losses: bool = False
   perceptual: bool = False
   carry: bool = False
+  clip_size: tuple[int, int] | None = None
 
 
 class Needs(NamedTuple):
@@ -87,15 +89,15 @@ def needs(work: Work) -> Needs:
     The needs; an update's memory is within a factor of 1.5 of XLA's own figure on a
     CPU. A GPU's convolutions may take more.
   """
-  pixels = math.prod(work.size)
+  pixels, clip_pixels = math.prod(work.size), math.prod(work.clip_size or work.size)
   batch = work.batch_size * pixels
   # (dx, dy) and whether it is visible, both ways; the device also knows its hole.
-  stored_flow = 2 * work.stride_count * pixels * (2 * _FLOAT + _BOOL)
+  stored_flow = 2 * work.stride_count * clip_pixels * (2 * _FLOAT + _BOOL)
   held_flow = 2 * work.stride_count * pixels * (2 * _FLOAT + 2 * _BOOL)
   frame = pixels * _FLOAT * (3 + 1 + work.noise_channels)
   clip = work.frame_count * (frame + (held_flow if work.flow_losses else 0))
-  result = work.frame_count * pixels * _FLOAT * (3 + 3 + 2 + 1)
-  carried = work.frame_count * pixels * _FLOAT * _CARRY if work.carry else 0
+  result = work.frame_count * clip_pixels * _FLOAT * (3 + 3 + 2 + 1)
+  carried = work.frame_count * clip_pixels * _FLOAT * _CARRY if work.carry else 0
   return Needs(
     device=clip + 2 * work.state_bytes + batch * _bytes_a_pixel(work),
     host=_COMPILER

@@ -116,6 +116,14 @@ class PropagationConfig:
     bool, Key("Nothing sees the hole's content: it is filled by Telea first.")
   ]
   carry: Annotated[bool, Key("Known pixels are carried into the hole along the flow.")]
+  carry_side: Annotated[
+    int,
+    Key(
+      "With carry: pixels of the shorter side, at most, of the frames in which flow is "
+      "found and pixels are carried, whatever size the network works at.",
+      least=16,
+    ),
+  ]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from dipvid_jax.method.config import Config
+from dipvid_jax.method.network_frames import NetworkFrames, network_frames
 from dipvid_jax.method.program import NOISE_KEY, clip_strides
 from dipvid_jax.metrics import psnr
-from dipvid_jax.propagation.guess import GUESS_STEPS, Guess, make_guess
+from dipvid_jax.propagation.guess import Guess, guess_steps, make_guess
 from dipvid_jax.propagation.mixing import improves_everywhere, learn_mixture, mix
 from dipvid_jax.training.batching import DeviceClip, draw_noise, put_flow
 from dipvid_jax.training.holdout import draw_holdout, hide_held_out, holdout_psnr
@@ -30,7 +31,8 @@ class Inpainted(NamedTuple):
   """The result of a run, or of a round.
 
   Attributes:
-    full: `[T, H, W, 3]` float32 RGB in (0, 1), the network's frames everywhere.
+    full: `[T, H, W, 3]` float32 RGB in [0, 1], the network's frames everywhere,
+      brought to the clip's size.
     stitched: `[T, H, W, 3]` float32, the input outside the hole, `full` inside; with
       `carry` the carried pixels inside as far as they are trusted, `full` for the rest.
     flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels;
@@ -61,7 +63,8 @@ class TrainingClip(NamedTuple):
     shown: `[T, H, W, 3]` float32, the input with what is held out filled.
     hidden: `[T, H, W, 1]` float32, 1 = hole or held out.
     guess: what the clip itself says of the hidden; None without `carry`.
-    device: what the updates read.
+    network: how the network sees these frames.
+    device: what the updates read, at the network's size.
   """
 
   frames: np.ndarray
@@ -69,6 +72,7 @@ class TrainingClip(NamedTuple):
   shown: np.ndarray
   hidden: np.ndarray
   guess: Guess | None
+  network: NetworkFrames
   device: DeviceClip
 
   def compose(self, outputs: Outputs) -> Inpainted:
@@ -80,7 +84,11 @@ class TrainingClip(NamedTuple):
     Returns:
       The result, exactly the input outside the hole.
     """
-    image, flow = np.asarray(outputs.image), np.asarray(outputs.flow)
+    image = self.network.enlarge(np.asarray(outputs.image)).clip(0, 1)
+    flow = None
+    if self.device.flow is not None:
+      scale = float(self.device.flow.scale[0])
+      flow = self.network.enlarge_flow(np.asarray(outputs.flow) * scale)
     under_copies = None
     if self.guess is None:
       stitched = np.where(self.hidden > 0, image, self.shown)
@@ -89,11 +97,10 @@ class TrainingClip(NamedTuple):
       stitched, share, under_copies = _mix_with_network(image, self.frames, self.guess)
     held_out = holdout_psnr(image, self.frames, self.holdout)
     kept = self.holdout > 0
-    known_flow = self.device.flow
     return Inpainted(
       full=image,
       stitched=np.where(kept, self.frames, stitched),
-      flow=flow * float(known_flow.scale[0]) if known_flow else None,
+      flow=flow,
       share=np.where(kept, 0, share),
       holdout_psnr=under_copies if held_out is None else held_out,
       carried_share=self._carried_share(share),
@@ -168,6 +175,7 @@ def make_training_clip(
   )
   hidden = np.maximum(hole_masks, holdout)
   shown = hide_held_out(frames, hole_masks, holdout, fill_hole=propagation.hide_hole)
+  network = network_frames(frames.shape[1:3], config=config)
   guess = None
   if propagation.carry:
     generator = np.random.default_rng(config.seed)
@@ -179,29 +187,42 @@ def make_training_clip(
       pairs,
       generator=generator,
       also_hidden=holdout,
-      on_progress=lambda _: on_carry(next(steps), GUESS_STEPS),
+      on_progress=lambda _: on_carry(next(steps), guess_steps(len(frames))),
     )
   # Held-out pixels are never learnt, not even where a pixel was carried to them.
   soft_hole = np.maximum(1 - guess.trust, holdout) if guess else hidden
+  known_flow = None
+  if config.losses.generates_flow:
+    smaller = tuple(network.reduce_flow(pairs) for pairs in video_flow)
+    known_flow = put_flow(smaller, np.ceil(network.reduce(hidden)))
   device = DeviceClip(
-    noise=_network_input(hole_masks, video_flow, config),
-    frames=jnp.asarray(guess.target if guess else shown),
-    hole_mask=jnp.asarray(soft_hole),
+    noise=_network_input(hole_masks, video_flow, config, guess=guess, network=network),
+    frames=jnp.asarray(network.reduce(guess.target if guess else shown)),
+    hole_mask=jnp.asarray(network.reduce(soft_hole)),
     strides=jnp.asarray(clip_strides(len(frames), config=config), jnp.int32),
-    flow=put_flow(video_flow, hidden) if config.losses.generates_flow else None,
+    flow=known_flow,
   )
-  return TrainingClip(frames, holdout, shown, hidden, guess, device)
+  return TrainingClip(frames, holdout, shown, hidden, guess, network, device)
 
 
 def _network_input(
-  hole_masks: np.ndarray, video_flow: VideoFlow, config: Config
+  hole_masks: np.ndarray,
+  video_flow: VideoFlow,
+  config: Config,
+  *,
+  guess: Guess | None,
+  network: NetworkFrames,
 ) -> jax.Array:
   key = jax.random.fold_in(jax.random.key(config.seed), NOISE_KEY)
   channels = config.network.noise_channels
   if config.network.network_input == "noise":
-    return draw_noise(key, (*hole_masks.shape[:3], channels))
-  (neighbours,) = complete_video_flow((neighbour_flow(video_flow),), hole_masks)
-  scenes = find_scenes(neighbours)
+    return draw_noise(key, (len(hole_masks), *network.placement.size, channels))
+  known = neighbour_flow(video_flow)
+  if guess is None:
+    (completed,) = complete_video_flow((known,), hole_masks)
+  else:
+    completed = guess.carried.pairs
+  neighbours, scenes = network.reduce_flow(completed), find_scenes(known)
   return jnp.concatenate(
     [
       moving_noise(

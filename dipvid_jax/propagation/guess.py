@@ -18,11 +18,20 @@ from dipvid_jax.propagation.mixing import (
 from dipvid_jax.propagation.telea import telea
 from flow import PairFlow
 
-_PASSES = 2  # over the clip with other copies
+_LONG = 40  # frames whose copies are enough in one pass over the clip; else two
 _COPIES = 3  # of the hole in each pass
 _LARGEST_SCORE = 50.0  # whose exponential is finite
 _BLUR = 1.0  # pixels: what is in doubt is better blurred
-GUESS_STEPS = (1 + _PASSES) * STEPS
+
+
+def _passes(frame_count: int) -> int:
+  """Propagations under copies of the hole, other copies in each."""
+  return 1 if frame_count >= _LONG else 2
+
+
+def guess_steps(frame_count: int) -> int:
+  """How often `make_guess` calls `on_progress` on a clip of T frames."""
+  return (1 + _passes(frame_count)) * STEPS
 
 
 class Pixels(NamedTuple):
@@ -107,7 +116,7 @@ def make_guess(
     pairs: flow of `filled` at stride 1, as it was estimated.
     generator: draws where the copies of the hole lie.
     also_hidden: `[T, H, W, 1]` float32, above 0 where nothing is carried from or to.
-    on_progress: called with 1 after each of `GUESS_STEPS` steps.
+    on_progress: called with 1 after each of `guess_steps(T)` steps.
 
   Returns:
     The guess.
@@ -116,7 +125,7 @@ def make_guess(
   unseen = hole if also_hidden is None else hole | (also_hidden[..., 0] > 0)
   real = _fill(filled, unseen, hole.astype(int), pairs, on_progress)
   proofs = []
-  for _ in range(_PASSES):
+  for _ in range(_passes(len(filled))):
     copies = place_copies(hole, count=_COPIES, generator=generator)
     copies[unseen] = 0
     masks = (copies > 0)[..., None].astype(np.float32)

@@ -189,7 +189,8 @@ def test_a_cut_is_named(tmp_path, monkeypatch, capsys):
   write_images(tmp_path / "clip", frames)
   write_images(tmp_path / "masks", masks.repeat(3, axis=-1))
   files = ("--video", str(tmp_path / "clip"), "--mask", str(tmp_path / "masks"))
-  settings = [f"--config.{key}={value}" for key, value in _SMALL.items()]
+  small = {**_SMALL, "carry_side": 24}
+  settings = [f"--config.{key}={value}" for key, value in small.items()]
   output = ("--output", str(tmp_path / "out"))
   assert inpaint.main(["--config=fast.py", *files, *output, *settings]) == 0
   assert "cut before frame 5 (the first one is 0)" in capsys.readouterr().out

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dipvid_jax.propagation.carrying import carry_known_pixels
-from dipvid_jax.propagation.guess import GUESS_STEPS, make_guess
+from dipvid_jax.propagation.guess import guess_steps, make_guess
 from dipvid_jax.propagation.telea import telea
 from flow import PairFlow, complete_video_flow
 from tests.support.synthetic import translating_clip
@@ -141,4 +141,4 @@ def test_progress_counts_every_step():
     generator=np.random.default_rng(0),
     on_progress=steps.append,
   )
-  assert sum(steps) == GUESS_STEPS
+  assert sum(steps) == guess_steps(len(FILLED))
