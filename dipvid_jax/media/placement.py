@@ -6,6 +6,8 @@ Sizes are (H, W), boxes (top, left, height, width), all in pixels.
 import dataclasses
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from dipvid_jax.errors import InputError
 
 Fit = Literal["crop", "pad"]
@@ -46,6 +48,13 @@ class Placement:
   size: tuple[int, int]
   source: Box
   target: Box
+
+  @property
+  def scale(self) -> np.ndarray:
+    """`[2]` float32: input pixels for each working pixel, across and down."""
+    source, target = self.source, self.target
+    sides = [source.width / target.width, source.height / target.height]
+    return np.array(sides, np.float32)
 
 
 def check_size(size: tuple[int, int], levels: int) -> None:

@@ -1,5 +1,7 @@
 """Brings clips and holes to the working size, and results back to the input's."""
 
+from typing import Literal
+
 import cv2
 import numpy as np
 
@@ -8,6 +10,8 @@ from dipvid_jax.media import images
 from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.placement import Fit, Placement, place
 from dipvid_jax.media.seam import border_correction
+
+Around = Literal["reflect", "edge", "constant"]
 
 
 def prepare(
@@ -64,7 +68,7 @@ def prepare_frames(frames: np.ndarray, placement: Placement) -> np.ndarray:
   """
   prepared = np.empty((len(frames), *placement.size, 3), np.float32)
   for target, frame in zip(prepared, frames, strict=True):
-    target[:] = _fit_image(frame, placement)
+    target[:] = fit_image(frame, placement)
   prepared /= 255
   return prepared
 
@@ -89,10 +93,10 @@ def prepare_holes(
   holes = np.empty((len(masks), *placement.size, 1), bool)
   for target, mask in zip(holes[..., 0], masks[..., 0], strict=True):
     if hide_hole:
-      touched = _fit_image((mask > HOLE_ABOVE).astype(np.float32), placement)
+      touched = fit_image((mask > HOLE_ABOVE).astype(np.float32), placement)
       target[:] = touched > 0
     else:
-      target[:] = _fit_image(mask, placement) > HOLE_ABOVE
+      target[:] = fit_image(mask, placement) > HOLE_ABOVE
   size = images.format_size(placement.size)
   if not holes.any() and (masks > HOLE_ABOVE).any():
     raise InputError(
@@ -145,12 +149,12 @@ def put_back(
   for t, frame in enumerate(filled):
     content = frame[placement.source.slices]
     hole = masks[t, ..., 0][placement.source.slices] > HOLE_ABOVE
-    shown = _enlarge(result[t], placement)
+    shown = enlarge_image(result[t], placement)
     if feather and generated is not None:
-      around = _enlarge(generated[t], placement)
+      around = enlarge_image(generated[t], placement)
       correction = border_correction(content, around, hole, pixels=feather)
       if share is not None:
-        correction *= _enlarge(share[t], placement).clip(0, 1)[..., None]
+        correction *= enlarge_image(share[t], placement).clip(0, 1)[..., None]
       shown = np.rint((shown + correction).clip(0, 255)).astype(np.uint8)
     fill = shown[hole]
     if detail is not None:
@@ -159,15 +163,26 @@ def put_back(
   return filled
 
 
-def _enlarge(image: np.ndarray, placement: Placement) -> np.ndarray:
+def enlarge_image(image: np.ndarray, placement: Placement) -> np.ndarray:
   """Brings the content of a working frame to the input's size."""
   width_height = placement.source.width, placement.source.height
   shown = image[placement.target.slices]
   return cv2.resize(shown, width_height, interpolation=cv2.INTER_CUBIC)
 
 
-def _fit_image(image: np.ndarray, placement: Placement) -> np.ndarray:
-  """Crops, resizes and pads one image, `[H, W]` or `[H, W, 3]`."""
+def fit_image(
+  image: np.ndarray, placement: Placement, *, around: Around = "reflect"
+) -> np.ndarray:
+  """Crops, resizes and pads one image.
+
+  Args:
+    image: `[H, W]` or `[H, W, C]`.
+    placement: of the image in the working frame.
+    around: what surrounds it there: its reflection, its edge, or zeros ("constant").
+
+  Returns:
+    `[h, w]` or `[h, w, C]`; OpenCV drops the axis of a single channel.
+  """
   target, (height, width) = placement.target, placement.size
   shown = cv2.resize(
     image[placement.source.slices],
@@ -177,7 +192,7 @@ def _fit_image(image: np.ndarray, placement: Placement) -> np.ndarray:
   bottom = height - target.top - target.height
   right = width - target.left - target.width
   border = ((target.top, bottom), (target.left, right), (0, 0))
-  return np.pad(shown, border[: shown.ndim], mode="reflect")
+  return np.pad(shown, border[: shown.ndim], mode=around)
 
 
 def _check_crop(masks: np.ndarray, placement: Placement) -> None:

@@ -3,10 +3,10 @@
 import dataclasses
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from dipvid_jax.media.placement import Box, Placement, place_in_network
+from dipvid_jax.media.placement import Placement, place, place_in_network
+from dipvid_jax.media.preparation import Around, enlarge_image, fit_image
 from dipvid_jax.method.config import Config
 from flow import PairFlow
 
@@ -23,14 +23,11 @@ class NetworkFrames(NamedTuple):
   @property
   def same(self) -> bool:
     """Whether the network's frames are the clip's."""
-    whole = Box(0, 0, *self.placement.input_size)
-    return self.placement.source == self.placement.target == whole and (
-      self.placement.size == self.placement.input_size
-    )
+    return self.placement == _unchanged(self.placement.input_size)
 
   def reduce(self, images: np.ndarray) -> np.ndarray:
     """`[T, H, W, C]` of the clip to `[T, h, w, C]` of the network, reflected around."""
-    return self._reduce(images, mode="reflect")
+    return self._reduce(images, around="reflect")
 
   def reduce_flow(self, pairs: PairFlow) -> PairFlow:
     """Flow of the clip to flow of the network, in its pixels; unseen in the border."""
@@ -38,10 +35,10 @@ class NetworkFrames(NamedTuple):
       return pairs
 
     def flow(flows: np.ndarray) -> np.ndarray:
-      return self._reduce(flows, mode="edge") / self._scale()
+      return self._reduce(flows, around="edge") / self.placement.scale
 
     def visible(seen: np.ndarray) -> np.ndarray:
-      return self._reduce(seen.astype(np.float32), mode="constant") > 1 - 1e-3
+      return self._reduce(seen.astype(np.float32), around="constant") > 1 - 1e-3
 
     return dataclasses.replace(
       pairs,
@@ -55,34 +52,18 @@ class NetworkFrames(NamedTuple):
     """`[T, h, w, C]` of the network to `[T, H, W, C]` of the clip."""
     if self.same:
       return images
-    height, width = self.placement.input_size
-    shown = images[:, *self.placement.target.slices]
-    larger = [
-      cv2.resize(x, (width, height), interpolation=cv2.INTER_CUBIC) for x in shown
-    ]
-    return np.stack(larger).reshape(len(images), height, width, -1)
+    larger = np.stack([enlarge_image(x, self.placement) for x in images])
+    return larger.reshape(*larger.shape[:3], -1)
 
   def enlarge_flow(self, flows: np.ndarray) -> np.ndarray:
     """`[T, h, w, 2]` of the network to `[T, H, W, 2]` of the clip, in its pixels."""
-    return flows if self.same else self.enlarge(flows) * self._scale()
+    return flows if self.same else self.enlarge(flows) * self.placement.scale
 
-  def _scale(self) -> np.ndarray:
-    """`[2]` pixels of the clip for each of the network's, across and down."""
-    source, target = self.placement.source, self.placement.target
-    sides = [source.width / target.width, source.height / target.height]
-    return np.array(sides, np.float32)
-
-  def _reduce(self, images: np.ndarray, *, mode: str) -> np.ndarray:
+  def _reduce(self, images: np.ndarray, *, around: Around) -> np.ndarray:
     if self.same:
       return images
-    target, (height, width) = self.placement.target, self.placement.size
-    size = target.width, target.height
-    smaller = [cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in images]
-    content = np.stack(smaller).reshape(len(images), target.height, target.width, -1)
-    bottom = height - target.top - target.height
-    right = width - target.left - target.width
-    border = ((0, 0), (target.top, bottom), (target.left, right), (0, 0))
-    return np.pad(content, border, mode=mode)  # type: ignore[call-overload]
+    smaller = np.stack([fit_image(x, self.placement, around=around) for x in images])
+    return smaller.reshape(*smaller.shape[:3], -1)
 
 
 def network_frames(size: tuple[int, int], *, config: Config) -> NetworkFrames:
@@ -97,10 +78,13 @@ def network_frames(size: tuple[int, int], *, config: Config) -> NetworkFrames:
     Where the clip's frames lie in the network's.
   """
   if not config.propagation.carry:
-    whole = Box(0, 0, *size)
-    return NetworkFrames(Placement(size, size, whole, whole))
+    return NetworkFrames(_unchanged(size))
   return NetworkFrames(
     place_in_network(
       size, size=config.placement.content_size, levels=config.network.levels
     )
   )
+
+
+def _unchanged(size: tuple[int, int]) -> Placement:
+  return place(size, size=None, fit="pad")

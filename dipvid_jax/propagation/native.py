@@ -133,7 +133,7 @@ def _pull(
   placement: Placement,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Samples the input's pixels of a source, and tells which of them are known."""
-  where = points + _scale(placement) * sample_points(shown.flow, at)
+  where = points + placement.scale * sample_points(shown.flow, at)
   limits = np.array(near_hole.shape[::-1]) - 1
   x, y = np.rint(where.clip(0, limits)).astype(int).T
   known = in_frame(where, near_hole.shape) & ~near_hole[y, x]
@@ -151,11 +151,4 @@ def _to_working(points: np.ndarray, placement: Placement) -> np.ndarray:
   source, target = placement.source, placement.target
   corner = np.array([source.left, source.top], np.float32)
   shown = np.array([target.left, target.top], np.float32)
-  return (points - corner + 0.5) / _scale(placement) - 0.5 + shown
-
-
-def _scale(placement: Placement) -> np.ndarray:
-  """`[2]`: pixels of the input for each working pixel, across and down."""
-  source, target = placement.source, placement.target
-  sides = [source.width / target.width, source.height / target.height]
-  return np.array(sides, np.float32)
+  return (points - corner + 0.5) / placement.scale - 0.5 + shown
