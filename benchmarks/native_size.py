@@ -71,15 +71,12 @@ def measure(
   lap("flow")
   guess = make_guess(filled, holes, pairs, generator=np.random.default_rng(0))
   lap("carry")
-  share = np.zeros(holes.shape, np.float32)
-  share[(*guess.hole.where.T, 0)] = guess.hole.weights[0]
   detail = carried_detail(
     guess.carried,
-    share,
+    guess.carried_share,
     frames=hidden,
     masks=masks,
     placement=placement,
-    length=int((masks > HOLE_ABOVE).sum(axis=(1, 2, 3)).max()),
   )
   lap("detail")
   levels = to_levels(guess.frames)
@@ -89,18 +86,18 @@ def measure(
   lap("put_back")
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
   row: dict[str, Any] = times | {"peak_mib": peak}
-  network = load_lpips("vgg16")
+  network, boxes = load_lpips("vgg16"), _boxes(hole)
   for name, fill in (("enlarged", enlarged), ("result", result)):
     row[name] = round(
       float(hole_psnr(as_float(fill), as_float(frames), masks > HOLE_ABOVE)), 2
     )
     distances = [
       lpips_distance(network, fill[t][box], frames[t][box], network="vgg16")
-      for t, box in _boxes(hole)
+      for t, box in boxes
     ]
     row[f"lpips_{name}"] = round(float(np.mean(distances)), 4)
   if crop is not None:
-    t, box = _boxes(hole)[len(_boxes(hole)) // 2]
+    t, box = boxes[len(boxes) // 2]
     beside = [x[t][box][0] for x in (frames, enlarged, result)]
     write_images(crop, np.concatenate(beside, axis=1)[None])
   return row

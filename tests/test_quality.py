@@ -39,15 +39,12 @@ def fills(clip):
   filled = telea(prepare_frames(shown, placement), holes)
   (pairs,) = estimate_video_flow(filled, strides=(1,))
   guess = make_guess(filled, holes, pairs, generator=np.random.default_rng(0))
-  share = np.zeros_like(holes)
-  share[(*guess.hole.where.T, 0)] = guess.hole.weights[0]
   detail = carried_detail(
     guess.carried,
-    share,
+    guess.carried_share,
     frames=shown,
     masks=masks,
     placement=placement,
-    length=int((masks > 127).sum(axis=(1, 2, 3)).max()),
   )
   levels = to_levels(guess.frames)
   return tuple(

@@ -111,10 +111,7 @@ class TrainingClip(NamedTuple):
     """What the network leaves of the carried pixels' weight in the guess."""
     if self.guess is None:
       return None
-    carried = np.zeros_like(share)
-    inside = tuple(self.guess.hole.where.T)
-    carried[(*inside, 0)] = self.guess.hole.weights[0]
-    return carried * (1 - share)
+    return self.guess.carried_share * (1 - share)
 
 
 def _mix_with_network(

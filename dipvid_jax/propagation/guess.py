@@ -80,6 +80,13 @@ class Guess(NamedTuple):
   proof: Pixels
   carried: Propagated
 
+  @property
+  def carried_share(self) -> Float32[np.ndarray, "T H W 1"]:
+    """The carried pixels' weight in `frames`: `[T, H, W, 1]`, 0 outside the hole."""
+    share = np.zeros(self.trust.shape, np.float32)
+    share[(*self.hole.where.T, 0)] = self.hole.weights[0]
+    return share
+
 
 class _Pass(NamedTuple):
   """One propagation: into the hole, or into copies of it; P pixels were filled.

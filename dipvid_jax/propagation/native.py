@@ -35,7 +35,7 @@ def carried_detail(
   frames: UInt8[np.ndarray, "T H W 3"],
   masks: UInt8[np.ndarray, "T H W 1"],
   placement: Placement,
-  length: int,
+  length: int | None = None,
 ) -> Float32[np.ndarray, "T P 3"]:
   """What to add to a result that is enlarged from the working size.
 
@@ -45,12 +45,14 @@ def carried_detail(
     frames: `[T, H, W, 3]` uint8 RGB, the input.
     masks: `[T, H, W, 1]` uint8, above 127 = hole.
     placement: of the input in the working frames.
-    length: P, at least the most hole pixels of a frame inside `placement.source`.
+    length: P, at least `most_hole_pixels` of these masks; None: as many.
 
   Returns:
     `[T, P, 3]` float32, levels of 256, for the hole's pixels inside `placement.source`
     in the order of `np.nonzero`; 0 after them and where nothing was carried.
   """
+  if length is None:
+    length = most_hole_pixels(masks, placement)
   detail = np.zeros((len(frames), length, 3), np.float32)
   near_hole = np.stack([_near_hole(mask[..., 0] > HOLE_ABOVE) for mask in masks])
   for scene in find_scenes(carried.pairs):
@@ -66,6 +68,12 @@ def carried_detail(
     for t, rows in enumerate(map_frames(render, scene.stop - scene.start)):
       detail[scene.start + t, : len(rows)] = rows
   return detail
+
+
+def most_hole_pixels(masks: UInt8[np.ndarray, "T H W 1"], placement: Placement) -> int:
+  """How many pixels the hole of a frame has at most inside the placement's source."""
+  inside = masks[:, *placement.source.slices, 0] > HOLE_ABOVE
+  return int(inside.sum(axis=(1, 2)).max())
 
 
 def _part(carried: Propagated, scene: slice) -> Propagated:

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.media.preparation import prepare_frames, put_back
 from dipvid_jax.method.pipeline import Inpainted
 from dipvid_jax.propagation.guess import Guess
-from dipvid_jax.propagation.native import carried_detail
+from dipvid_jax.propagation.native import carried_detail, most_hole_pixels
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.plan import RunPlan
 from dipvid_jax.runs.run_report import RunReport
@@ -73,14 +72,13 @@ def _detail(
 ) -> np.ndarray:
   """What the input's own size adds to the carried pixels, see `carried_detail`."""
   source, rows = plan.source, slice(window.start, window.stop)
-  inside = source.masks[:, *source.placement.source.slices, 0] > HOLE_ABOVE
   return carried_detail(
     guess.carried,
     carried_share,
     frames=source.video.frames[rows],
     masks=source.masks[rows],
     placement=source.placement,
-    length=int(inside.sum(axis=(1, 2)).max()),
+    length=most_hole_pixels(source.masks, source.placement),
   )
 
 
