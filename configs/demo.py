@@ -7,7 +7,7 @@ own frames are far too blurred for a share in it.
 Command:
   make demo
 
-Time: 86 s for 24 frames of 360x640, without the installation.
+Time: 166 s for 24 frames of 360x640, installation included.
 Quality: hole PSNR 28.9 dB, Telea's 17.2 (BENCHMARKS.md, "Whole runs").
 Machine: 2 cores of an AMD EPYC. On a GPU: not measured.
 """
