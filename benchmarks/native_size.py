@@ -25,7 +25,7 @@ from dipvid_jax.evaluation.lpips import load_lpips, lpips_distance
 from dipvid_jax.media.images import write_images
 from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.pixels import to_levels
-from dipvid_jax.media.placement import place_unpadded
+from dipvid_jax.media.placement import place
 from dipvid_jax.media.preparation import prepare_frames, prepare_holes, put_back
 from dipvid_jax.metrics import hole_psnr
 from dipvid_jax.propagation.guess import make_guess
@@ -55,7 +55,7 @@ def measure(
   masks = hole[..., None].astype(np.uint8) * 255
   hidden = np.where(masks > 0, np.uint8(0), frames)
   size = frames.shape[1:3]
-  placement = place_unpadded(size, size=None, fit="pad", side=side)
+  placement = place(size, size=None, fit="pad", side=side)
   began = time.perf_counter()
   times = {}
 

@@ -11,7 +11,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.clip_files import ClipFiles, full_path, is_run
 from dipvid_jax.media.images import format_size
 from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
-from dipvid_jax.media.placement import Placement, place, place_unpadded
+from dipvid_jax.media.placement import Placement, place
 from dipvid_jax.media.preparation import prepare_frames, prepare_holes
 from dipvid_jax.media.video_reading import read_video
 
@@ -121,15 +121,14 @@ def _read_placement(config: Path, input_size: Size) -> Placement:
     height, width = map(int, content["size"])
     size, fit = ((height, width) if height or width else None), content["fit"]
     # Runs of versions before `carry_side` carried at the working size.
-    side = int(content.get("carry_side", 0)) if content.get("carry") else 0
+    carried_at = content.get("carry_side") if content.get("carry") else None
+    side = None if carried_at is None else int(carried_at)
   except (OSError, ValueError, TypeError, KeyError) as error:
     raise InputError(
       f"{config}: does not give the run's size and fit; leave out the measure paper,"
       " or give its full frames at the truth's size with --full"
     ) from error
-  if side:
-    return place_unpadded(input_size, size=size, fit=fit, side=side)
-  return place(input_size, size=size, fit=fit)
+  return place(input_size, size=size, fit=fit, side=side)
 
 
 def _read_counted(path: Path, count: int) -> np.ndarray:

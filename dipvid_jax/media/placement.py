@@ -114,6 +114,7 @@ def place(
   size: tuple[int, int] | None,
   fit: Fit,
   levels: int | None = None,
+  side: int | None = None,
 ) -> Placement:
   """Decides which part of the input is shown where.
 
@@ -124,6 +125,9 @@ def place(
       it and its aspect, centred.
     levels: levels of the network; the working frames become larger than `size` if it
       does not suit them; None: they are `size`.
+    side: pixels that the shorter side has at most in frames that no network has to
+      suit: they show the used part of the input alone, in its aspect and never
+      enlarged, and `size` and `fit` only decide which part that is. None: as above.
 
   Returns:
     The placement. If the aspects are equal, both fits give the same.
@@ -139,36 +143,14 @@ def place(
     target = _centred(size, within=input_size)
   else:
     raise InputError(f'fit="{fit}" is not known; use fit="crop" or fit="pad"')
+  if side is not None:
+    scale = min(1, side / min(source.height, source.width))
+    height, width = (max(1, round(n * scale)) for n in (source.height, source.width))
+    return Placement(input_size, (height, width), source, Box(0, 0, height, width))
   working = size if levels is None else _suiting(size, levels)
   top, left = ((w - s) // 2 for w, s in zip(working, size, strict=True))
   target = target._replace(top=target.top + top, left=target.left + left)
   return Placement(input_size, working, source, target)
-
-
-def place_unpadded(
-  input_size: tuple[int, int],
-  *,
-  size: tuple[int, int] | None,
-  fit: Fit,
-  side: int,
-) -> Placement:
-  """Decides where the input is shown in frames that no network has to suit.
-
-  Args:
-    input_size: (H, W) of the input's frames.
-    size, fit: see `place`; they decide which part of the input is used.
-    side: pixels that the shorter side of the frames has at most.
-
-  Returns:
-    The placement: that part of the input in its aspect, at most as large as it is.
-
-  Raises:
-    InputError: as `place`.
-  """
-  source = place(input_size, size=size, fit=fit).source
-  scale = min(1, side / min(source.height, source.width))
-  height, width = (max(1, round(n * scale)) for n in (source.height, source.width))
-  return Placement(input_size, (height, width), source, Box(0, 0, height, width))
 
 
 def place_in_network(

@@ -125,6 +125,11 @@ class PropagationConfig:
     ),
   ]
 
+  @property
+  def side(self) -> int | None:
+    """`carry_side` with `carry`; None: the working size is the network's."""
+    return self.carry_side if self.carry else None
+
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig:

@@ -9,7 +9,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.media.frame_times import DEFAULT_FRAME_RATE
 from dipvid_jax.media.masks import check_hole, dilate, read_mask
-from dipvid_jax.media.placement import Placement, place, place_unpadded
+from dipvid_jax.media.placement import Placement, place
 from dipvid_jax.media.preparation import prepare_holes
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.method.config import Config
@@ -75,19 +75,17 @@ def read_source(config: Config) -> Source:
     video, masks = read_clip(config.source)
     masks = dilate(masks, config.source.dilate)
     progress(1)
-    placement = _place(video.frames.shape[1:3], config)
+    placement = place(
+      video.frames.shape[1:3],
+      size=config.placement.content_size,
+      fit=config.placement.fit,
+      levels=config.network.levels,
+      side=config.propagation.side,
+    )
     hide_hole = config.propagation.hide_hole
     holes = prepare_holes(masks, placement, hide_hole=hide_hole)
     progress(1)
   return Source(video, masks, placement, holes)
-
-
-def _place(input_size: tuple[int, int], config: Config) -> Placement:
-  size, fit = config.placement.content_size, config.placement.fit
-  if config.propagation.carry:
-    side = config.propagation.carry_side
-    return place_unpadded(input_size, size=size, fit=fit, side=side)
-  return place(input_size, size=size, fit=fit, levels=config.network.levels)
 
 
 def read_clip(source: SourceConfig) -> tuple[Video, np.ndarray]:

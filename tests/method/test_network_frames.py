@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dipvid_jax.media.placement import place_in_network, place_unpadded
+from dipvid_jax.media.placement import place, place_in_network
 from dipvid_jax.method.network_frames import network_frames
 from dipvid_jax.method.recipes import load_config
 from flow import PairFlow
@@ -70,6 +70,6 @@ def test_flow_is_in_the_pixels_of_its_frames():
   ],
 )
 def test_pixels_are_carried_at_a_size_of_their_own(input_size, fit, size, source):
-  placement = place_unpadded(input_size, size=(192, 384), fit=fit, side=360)
+  placement = place(input_size, size=(192, 384), fit=fit, side=360)
   assert placement.size == size and placement.source == source
   assert placement.target == (0, 0, *placement.size)
