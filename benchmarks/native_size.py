@@ -27,6 +27,7 @@ from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.media.placement import place
 from dipvid_jax.media.preparation import prepare_frames, prepare_holes, put_back
+from dipvid_jax.media.stacking import stack
 from dipvid_jax.metrics import hole_psnr
 from dipvid_jax.propagation.guess import make_guess
 from dipvid_jax.propagation.native import carried_detail
@@ -80,9 +81,10 @@ def measure(
   )
   lap("detail")
   levels = to_levels(guess.frames)
-  enlarged = put_back(hidden, masks, levels, placement=placement)
+  enlarged = stack(put_back(hidden, masks, levels, placement=placement))
   began = time.perf_counter()
-  result = put_back(hidden, masks, levels, placement=placement, detail=detail)
+  fills = put_back(hidden, masks, levels, placement=placement, detail=detail)
+  result = stack(fills)
   lap("put_back")
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
   row: dict[str, Any] = times | {"peak_mib": peak}

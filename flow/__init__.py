@@ -1,5 +1,6 @@
 """Optical flow: warping, visibility, PWC-Net and DIS, the flow of a whole clip."""
 
+from flow.chains import offsets_to
 from flow.completion import complete_video_flow
 from flow.consistency import visible_mask
 from flow.errors import InputError
@@ -31,6 +32,7 @@ __all__ = [
   "load_pwcnet",
   "make_estimator",
   "neighbour_flow",
+  "offsets_to",
   "read_flo",
   "scene_flow",
   "stored_video_flow",

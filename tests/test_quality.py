@@ -12,6 +12,7 @@ from dipvid_jax.evaluation import warping_error
 from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.media.placement import place
 from dipvid_jax.media.preparation import prepare_frames, prepare_holes, put_back
+from dipvid_jax.media.stacking import stack
 from dipvid_jax.metrics import hole_psnr
 from dipvid_jax.propagation.guess import make_guess
 from dipvid_jax.propagation.native import carried_detail
@@ -48,7 +49,7 @@ def fills(clip):
   )
   levels = to_levels(guess.frames)
   return tuple(
-    put_back(shown, masks, levels, placement=placement, detail=d)
+    stack(put_back(shown, masks, levels, placement=placement, detail=d))
     for d in (None, detail)
   )
 

@@ -1,7 +1,7 @@
-"""Long clips without a second copy in memory."""
+"""The frames that were written, each read on access."""
 
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -37,31 +37,3 @@ class ImageSequence:
   def __iter__(self) -> Iterator[np.ndarray]:
     """Reads the frames one by one."""
     return (self[number] for number in range(len(self)))
-
-
-def stack(images: Iterable[np.ndarray], *, expected: int) -> np.ndarray:
-  """Copies images of one shape into one array as they arrive.
-
-  Args:
-    images: at least one.
-    expected: how many there will be; a wrong guess only costs time.
-
-  Returns:
-    `[T, ..]`.
-
-  Raises:
-    ValueError: there are no images, or they differ in shape.
-  """
-  stacked, count = np.empty(0), 0
-  for image in images:
-    if not count:
-      stacked = np.empty((max(1, expected), *image.shape), image.dtype)
-    elif image.shape != stacked.shape[1:]:
-      raise ValueError(f"images of shapes {stacked.shape[1:]} and {image.shape}")
-    if count == len(stacked):
-      stacked.resize((count + count // 4 + 1, *image.shape), refcheck=False)
-    stacked[count] = image
-    count += 1
-  if not count:
-    raise ValueError("there are no images to stack")
-  return stacked[:count]

@@ -9,7 +9,7 @@ import io
 import pathlib
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import cv2
@@ -158,7 +158,7 @@ def frame_path(folder: pathlib.Path, number: int) -> pathlib.Path:
 
 
 def write_images(
-  folder: pathlib.Path | str, frames: np.ndarray, *, first: int = 0
+  folder: pathlib.Path | str, frames: Iterable[np.ndarray], *, first: int = 0
 ) -> None:
   """Writes frames as 00000.png, 00001.png, ...
 
@@ -167,18 +167,22 @@ def write_images(
 
   Args:
     folder: created if it is missing.
-    frames: `[T, H, W, 3]` uint8 RGB.
+    frames: `[H, W, 3]` uint8 RGB, at least one; written as they come.
     first: number of the first frame.
 
   Raises:
-    ValueError: the frames have another type or shape.
+    ValueError: a frame has another type or shape, or there is none.
     OSError: the folder cannot be written to.
   """
-  check_frames(frames)
   folder = pathlib.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
-  for number, frame in enumerate(frames, start=first):
-    write_image(frame_path(folder, number), frame)
+  count = 0
+  for frame in frames:
+    check_frames(frame[None])
+    write_image(frame_path(folder, first + count), frame)
+    count += 1
+  if not count:
+    raise ValueError("there are no frames to write")
 
 
 def write_image(path: pathlib.Path, image: np.ndarray) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.media import images, sources, video_reading
-from dipvid_jax.media.image_sequence import stack
+from dipvid_jax.media.stacking import stack
 
 HOLE_ABOVE = 127
 # A grey image without a value above this holds object numbers. Video annotations have
@@ -61,7 +61,7 @@ def read_mask(
         f"{path}: is a video; --object {object_id} needs images that hold object"
         " numbers (leave it out for a black and white mask)"
       )
-    masks = _read_video(path, size, frame_count)
+    masks = _read_video(path, size)
     _check_count(path, len(masks), frame_count, kind)
   else:
     files = images.list_images(path) if kind == "folder" else [path]
@@ -69,10 +69,10 @@ def read_mask(
       _check_count(path, len(files), frame_count, kind)
     masks = _read_images(path, files, size, object_id)
   if invert:
-    masks = 255 - masks
+    masks = stack(255 - mask for mask in masks)
   check_hole(path, masks, invert=invert)
   if kind == "image":
-    masks = np.repeat(masks, frame_count, axis=0)
+    masks = np.broadcast_to(masks, (frame_count, *masks.shape[1:]))
   return masks[..., None]
 
 
@@ -97,13 +97,13 @@ def dilate(mask: np.ndarray, pixels: int) -> np.ndarray:
     return mask
   # A cross is a row and a column, and each of them is fast at any length.
   row = np.ones((1, 2 * pixels + 1), np.uint8)
-  grown = np.empty_like(mask)
-  for source, target in zip(mask[..., 0], grown[..., 0], strict=True):
-    target[:] = np.maximum(cv2.dilate(source, row), cv2.dilate(source, row.T))
-  return grown
+  return stack(
+    np.maximum(cv2.dilate(image, row), cv2.dilate(image, row.T))[..., None]
+    for image in mask[..., 0]
+  )
 
 
-def _read_video(path: pathlib.Path, size: tuple[int, int], expected: int) -> np.ndarray:
+def _read_video(path: pathlib.Path, size: tuple[int, int]) -> np.ndarray:
   """Reads `[T, H, W]` grey values of a mask video of any length."""
 
   def grey_frames() -> Iterator[np.ndarray]:
@@ -111,7 +111,7 @@ def _read_video(path: pathlib.Path, size: tuple[int, int], expected: int) -> np.
       _check_size(path, frame.shape, size)
       yield cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
 
-  return stack(grey_frames(), expected=expected)
+  return stack(grey_frames())
 
 
 def _read_images(
@@ -122,7 +122,7 @@ def _read_images(
 ) -> np.ndarray:
   """Reads `[len(files), H, W]` grey values, or 255 where `object_id` is."""
   if object_id is None:
-    return stack(_each(files, size, _read_grey), expected=len(files))
+    return stack(_each(files, size, _read_grey))
   present: set[int] = set()
 
   def chosen() -> Iterator[np.ndarray]:
@@ -130,7 +130,7 @@ def _read_images(
       present.update(np.flatnonzero(np.bincount(labels.ravel())).tolist())
       yield np.where(labels == object_id, np.uint8(255), np.uint8(0))
 
-  masks = stack(chosen(), expected=len(files))
+  masks = stack(chosen())
   if object_id not in present:
     numbers = ", ".join(str(number) for number in sorted(present - {0}))
     raise InputError(
@@ -217,8 +217,8 @@ def check_hole(path: pathlib.Path | str, masks: np.ndarray, *, invert: bool) -> 
   Raises:
     InputError: no pixel of any frame is hole, or all pixels of all frames are.
   """
-  hole = masks > HOLE_ABOVE
-  if hole.all():
+  lowest, highest = (int(limit(masks)) for limit in (np.min, np.max))
+  if lowest > HOLE_ABOVE:
     remedy = (
       "leave out --invert-mask" if invert else "if black is the hole, add --invert-mask"
     )
@@ -226,15 +226,14 @@ def check_hole(path: pathlib.Path | str, masks: np.ndarray, *, invert: bool) -> 
       f"{path}: the hole covers the whole of every frame, which leaves nothing to"
       f" learn from; {remedy}"
     )
-  if hole.any():
+  if highest > HOLE_ABOVE:
     return
-  brightest = int(masks.max())
   if invert:
     reason = "no frame has one after inversion; leave out --invert-mask"
-  elif not brightest:
+  elif not highest:
     reason = "every frame is black; the hole must be white (255)"
   else:
-    reason = f"values only up to {brightest}; expected 255 in the hole"
-    if brightest <= MAX_GREY_LABEL:
+    reason = f"values only up to {highest}; expected 255 in the hole"
+    if highest <= MAX_GREY_LABEL:
       reason += " (if these are object numbers, choose one with --object)"
   raise InputError(f"{path}: no hole: {reason}")

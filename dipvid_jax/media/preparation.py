@@ -1,5 +1,6 @@
 """Brings clips and holes to the working size, and results back to the input's."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import cv2
@@ -121,7 +122,7 @@ def put_back(
   generated: np.ndarray | None = None,
   share: np.ndarray | None = None,
   detail: np.ndarray | None = None,
-) -> np.ndarray:
+) -> Iterator[np.ndarray]:
   """Puts the filled hole back into the input, at the input's own size.
 
   Args:
@@ -136,8 +137,8 @@ def put_back(
     detail: `[T, P, 3]` float, levels to add to the hole's pixels inside the placement's
       source, in the order of `np.nonzero`; None: nothing.
 
-  Returns:
-    `[T, H, W, 3]` uint8 RGB: the input's own pixels outside the hole, the result
+  Yields:
+    T frames, `[H, W, 3]` uint8 RGB: the input's own pixels outside the hole, the result
     inside, enlarged by cubic interpolation.
 
   Raises:
@@ -145,8 +146,8 @@ def put_back(
   """
   if feather and generated is None:
     raise ValueError("feather needs the network's own frames: generated")
-  filled = inputs.copy()
-  for t, frame in enumerate(filled):
+  for t, input_frame in enumerate(inputs):
+    frame = input_frame.copy()
     content = frame[placement.source.slices]
     hole = masks[t, ..., 0][placement.source.slices] > HOLE_ABOVE
     shown = enlarge_image(result[t], placement)
@@ -160,7 +161,7 @@ def put_back(
     if detail is not None:
       fill = np.rint((fill + detail[t, : len(fill)]).clip(0, 255)).astype(np.uint8)
     content[hole] = fill
-  return filled
+    yield frame
 
 
 def enlarge_image(image: np.ndarray, placement: Placement) -> np.ndarray:

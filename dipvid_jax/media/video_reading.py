@@ -17,7 +17,7 @@ from av.sidedata.sidedata import Type as SideDataType
 from dipvid_jax.errors import InputError
 from dipvid_jax.media import images, sources
 from dipvid_jax.media.frame_times import DEFAULT_FRAME_RATE, frame_times
-from dipvid_jax.media.image_sequence import stack
+from dipvid_jax.media.stacking import stack
 from dipvid_jax.media.video_writing import PRECISE, conventional_matrix
 from dipvid_jax.types import Video
 
@@ -73,13 +73,12 @@ def read_video(
       f"{path}: is one image; a video file or a folder of images is needed"
     )
   if kind == "folder":
-    count = len(images.list_images(path))
-    frames = stack(_counted(images.iter_folder(path), on_progress), expected=count)
+    frames = stack(_counted(images.iter_folder(path), on_progress))
     return Video(frames, fractions.Fraction(folder_frame_rate))
   with _open_stream(path) as (container, stream):
     said: list[_Decoded] = []
     decoded = _counted(_decode(path, container, stream), on_progress)
-    frames = stack(_images(decoded, said), expected=stream.frames)
+    frames = stack(_images(decoded, said))
     rate, timestamps = frame_times(
       [frame.start for frame in said],
       last_duration=said[-1].duration,

@@ -15,6 +15,7 @@ from dipvid_jax.propagation.mixing import (
   mix,
   squared_error,
 )
+from dipvid_jax.propagation.steady import fill_steadily
 from dipvid_jax.propagation.telea import telea
 from flow import PairFlow
 
@@ -185,6 +186,10 @@ def _fill(
     wanted=inside,
     on_progress=on_progress,
   )
+  alone = inside & ~done.arrived
+  steady = fill_steadily(done.frames, alone, hidden, done.pairs)
+  done = done._replace(frames=steady)
+  filled = np.where(alone[..., None], steady, filled)
   depth = np.log(1 + hole_depth(hidden)[inside])
   evidence = np.concatenate([done.evidence, depth[:, None]], axis=-1)
   blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), _BLUR) for frame in done.frames])

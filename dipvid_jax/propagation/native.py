@@ -72,8 +72,8 @@ def carried_detail(
 
 def most_hole_pixels(masks: UInt8[np.ndarray, "T H W 1"], placement: Placement) -> int:
   """How many pixels the hole of a frame has at most inside the placement's source."""
-  inside = masks[:, *placement.source.slices, 0] > HOLE_ABOVE
-  return int(inside.sum(axis=(1, 2)).max())
+  part = placement.source.slices
+  return max(int((mask[..., 0][part] > HOLE_ABOVE).sum()) for mask in masks)
 
 
 def _part(carried: Propagated, scene: slice) -> Propagated:

@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -209,12 +209,14 @@ class RunFolder:
     """Writes `preview.png`, `[H, W, 3]` uint8 RGB."""
     write_image(self.path / "preview.png", image)
 
-  def write_frames(self, stitched: np.ndarray, full: np.ndarray, *, first: int) -> None:
+  def write_frames(
+    self, stitched: Iterable[np.ndarray], full: Iterable[np.ndarray], *, first: int
+  ) -> None:
     """Writes some of `frames/` and `full/`.
 
     Args:
-      stitched: `[T, H, W, 3]` uint8 RGB, of the input's size.
-      full: `[T, h, w, 3]` uint8 RGB.
+      stitched: `[H, W, 3]` uint8 RGB each, of the input's size.
+      full: `[h, w, 3]` uint8 RGB each.
       first: the number of the first one in the clip.
     """
     write_images(self.frames, stitched, first=first)

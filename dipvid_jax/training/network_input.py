@@ -4,14 +4,15 @@ What the network learns about a scene point where it is visible then appears whe
 is hidden, because its input there is the same.
 """
 
-import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Float32, PRNGKeyArray
 
+from dipvid_jax.media.placement import Box
+from dipvid_jax.propagation.regions import positions
 from dipvid_jax.training.batching import NOISE_AMPLITUDE
-from flow import PairFlow
+from flow import PairFlow, offsets_to
 
 _CANVAS = 2  # times the frame's height and width; the noise repeats beyond it
 
@@ -29,26 +30,9 @@ def scene_coordinates(pairs: PairFlow) -> Float32[np.ndarray, "T H W 2"]:
   Raises:
     ValueError: the flow is not of stride 1.
   """
-  if pairs.stride != 1:
-    raise ValueError(f"chaining needs flow at stride 1, got stride {pairs.stride}")
-  count, (height, width) = len(pairs.forward) + 1, pairs.forward.shape[1:3]
-  grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(
-    np.float32
-  )
-  middle = count // 2
-  moved = {middle: np.zeros_like(grid)}  # offsets from a frame to the middle one
-  for t in range(middle - 1, -1, -1):
-    moved[t] = _chain(pairs.forward[t], moved[t + 1], grid)
-  for t in range(middle + 1, count):
-    moved[t] = _chain(pairs.backward[t - 1], moved[t - 1], grid)
-  return np.stack([grid + moved[t] for t in range(count)])
-
-
-def _chain(step: np.ndarray, rest: np.ndarray, grid: np.ndarray) -> np.ndarray:
-  """One step's offset plus the rest of the way, sampled where the step ends."""
-  x, y = np.moveaxis(grid + step, -1, 0)
-  border = cv2.BORDER_REPLICATE
-  return step + cv2.remap(rest, x, y, cv2.INTER_LINEAR, borderMode=border)
+  offsets = offsets_to(pairs, (len(pairs.forward) + 1) // 2)
+  height, width = offsets.shape[1:3]
+  return positions(Box(0, 0, height, width)) + offsets
 
 
 def moving_noise(

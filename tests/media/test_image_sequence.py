@@ -1,10 +1,10 @@
-"""Frames are read from files on access and stacked as they arrive."""
+"""Frames are read from files on access."""
 
 import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.media.image_sequence import ImageSequence, stack
+from dipvid_jax.media.image_sequence import ImageSequence
 from dipvid_jax.media.images import write_images
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 7, 9, 3), np.uint8)
@@ -31,16 +31,3 @@ def test_a_frame_is_read_only_on_access(tmp_path):
   np.testing.assert_array_equal(sequence[2], FRAMES[2])
   with pytest.raises(InputError, match=r"00003\.png"):
     sequence[3]
-
-
-@pytest.mark.parametrize("expected", [0, 1, 3, 5, 100])
-def test_a_wrong_count_gives_the_same_array(expected):
-  stacked = stack(iter(FRAMES), expected=expected)
-  np.testing.assert_array_equal(stacked, FRAMES)
-  assert stacked.dtype == np.uint8 and stacked.flags.c_contiguous
-
-
-@pytest.mark.parametrize("images", [[], [FRAMES[0], FRAMES[1, :1]]])
-def test_no_images_or_mixed_shapes_are_refused(images):
-  with pytest.raises(ValueError, match="images"):
-    stack(images, expected=2)

@@ -7,6 +7,7 @@ import pytest
 from dipvid_jax.errors import InputError
 from dipvid_jax.media.placement import place
 from dipvid_jax.media.preparation import prepare, put_back
+from dipvid_jax.media.stacking import stack
 from tests.support import media_files
 
 
@@ -169,14 +170,16 @@ def test_padding_is_cropped_from_the_result(size, fit):
   prepared, _ = prepare(FRAMES, MIDDLE, **way)
   placement = place((60, 80), **way)
   levels = np.rint(prepared * 255).astype(np.uint8)
-  filled = put_back(FRAMES, MIDDLE, levels, placement=placement)
+  filled = stack(put_back(FRAMES, MIDDLE, levels, placement=placement))
   assert np.abs(filled.astype(int) - FRAMES).max() <= (0 if size is None else 6)
 
 
 def put_back_feathered(frames, result, generated, **changes):
   placement = place((60, 80), size=(60, 80), fit="pad")
-  return put_back(
-    frames, MIDDLE, result, placement=placement, generated=generated, **changes
+  return stack(
+    put_back(
+      frames, MIDDLE, result, placement=placement, generated=generated, **changes
+    )
   )
 
 

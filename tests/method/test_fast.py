@@ -10,6 +10,7 @@ from dipvid_jax.cli import inpaint
 from dipvid_jax.media.images import write_images
 from dipvid_jax.media.placement import place
 from dipvid_jax.media.preparation import prepare, put_back
+from dipvid_jax.media.stacking import stack
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.method.pipeline import inpaint_video
 from dipvid_jax.method.recipes import load_config
@@ -138,7 +139,7 @@ def test_results_are_put_back_at_the_inputs_own_size(fit):
   frames, masks = _clip()
   placement = place((_H, _W), size=(24, 48), fit=fit)
   result = np.full((_T, 24, 48, 3), 77, np.uint8)
-  filled = put_back(frames, masks, result, placement=placement)
+  filled = stack(put_back(frames, masks, result, placement=placement))
   hole = masks[..., 0] > 0
   np.testing.assert_array_equal(filled[~hole], frames[~hole])
   np.testing.assert_array_equal(filled[hole], 77)
@@ -153,7 +154,7 @@ def test_what_is_put_back_stands_where_it_was(fit):
   working, _ = prepare(frames, masks, size=(24, 48), fit=fit)
   levels = np.rint(working * 255).astype(np.uint8)
   placement = place((_H, _W), size=(24, 48), fit=fit)
-  filled = put_back(frames, masks, levels, placement=placement)
+  filled = stack(put_back(frames, masks, levels, placement=placement))
   assert np.abs(filled.astype(int) - frames).max() <= 4
 
 

@@ -7,6 +7,7 @@ import pytest
 from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.media.placement import place
 from dipvid_jax.media.preparation import prepare_frames, prepare_holes, put_back
+from dipvid_jax.media.stacking import stack
 from dipvid_jax.propagation.alternation import propagate
 from dipvid_jax.propagation.native import carried_detail
 from dipvid_jax.propagation.regions import sample_points
@@ -57,13 +58,11 @@ def test_the_inputs_own_texture_comes_back():
   carried, detail, placement = _detail(frames, masks)
   levels = to_levels(carried.frames)
   hole = masks[..., 0] > 0
-  errors = [
-    np.square(
-      put_back(frames, masks, levels, placement=placement, detail=d)[hole].astype(float)
-      - frames[hole]
-    ).mean()
+  fills = [
+    stack(put_back(frames, masks, levels, placement=placement, detail=d))
     for d in (None, detail)
   ]
+  errors = [np.square(fill[hole].astype(float) - frames[hole]).mean() for fill in fills]
   assert errors[1] < 0.35 * errors[0]
   assert detail.shape == (_COUNT, 700, 3) and not detail[:, 24 * 24 :].any()
 
