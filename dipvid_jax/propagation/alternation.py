@@ -15,7 +15,9 @@ from flow import PairFlow, complete_video_flow
 from flow.per_frame import map_frames
 from flow.refinement import grey_levels, refine_flow
 
-_MARGIN = 4  # pixels around the hole where its content disturbs the flow
+# Around the hole its content disturbs the flow: pixels, and as a share of the frame's
+# shorter side.
+_MARGIN, _MARGIN_SHARE = 4, 1 / 45
 _ROUNDS = 2
 STEPS = 2 + _ROUNDS
 _STILL = 0.02  # pixels: a mean change of the flow that ends the rounds
@@ -73,17 +75,18 @@ def propagate(
   Reference: Huang et al., Temporally Coherent Completion of Dynamic Video, 2016.
   """
   hidden = hole_masks[..., 0] > 0
+  margin = max(_MARGIN, round(_MARGIN_SHARE * min(hidden.shape[1:])))
   goal = hidden if wanted is None else wanted
   inside = goal[..., None]
   carry = functools.partial(carry_known_pixels, filled, hole_masks, wanted=goal)
-  (pairs,) = complete_video_flow((pairs,), hole_masks, margin=_MARGIN)
+  (pairs,) = complete_video_flow((pairs,), hole_masks, margin=margin)
   first = carried = carry(pairs)
   on_progress(1)
   looks = grey_levels(np.where(inside, carried.frames, filled))
   still = False
   for _ in range(_ROUNDS):
     if not still:
-      pairs, change = _search_again(looks, goal, pairs)
+      pairs, change = _search_again(looks, goal, pairs, margin)
       still = change < _STILL
       carried = carry(pairs)
       looks = grey_levels(np.where(inside, carried.frames, filled))
@@ -104,10 +107,10 @@ def propagate(
 
 
 def _search_again(
-  looks: np.ndarray, hole: np.ndarray, pairs: PairFlow
+  looks: np.ndarray, hole: np.ndarray, pairs: PairFlow, margin: int
 ) -> tuple[PairFlow, float]:
   """Flow searched on grey frames, near the hole; and its mean change in pixels."""
-  unknown = np.stack([grow(mask, _MARGIN) for mask in hole])
+  unknown = np.stack([grow(mask, margin) for mask in hole])
   forward, backward = pairs.forward.copy(), pairs.backward.copy()
 
   def search(t: int) -> tuple[float, int]:

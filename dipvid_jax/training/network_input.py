@@ -53,8 +53,9 @@ def moving_noise(
   canvas = jax.random.uniform(key, shape, maxval=NOISE_AMPLITUDE)
   x, y = (jnp.asarray(coordinates[..., axis]) for axis in (0, 1))
 
-  @jax.jit
-  def sample(layer: jax.Array) -> jax.Array:
-    return jax.scipy.ndimage.map_coordinates(layer, [y, x], order=1, mode="wrap")
+  return jnp.stack([_sample_wrapped(layer, y, x) for layer in canvas], axis=-1)
 
-  return jnp.stack([sample(layer) for layer in canvas], axis=-1)
+
+@jax.jit
+def _sample_wrapped(layer: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
+  return jax.scipy.ndimage.map_coordinates(layer, [y, x], order=1, mode="wrap")
