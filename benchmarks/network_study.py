@@ -1,8 +1,8 @@
 """Ways to train the network on what the clip shows of its hole, at equal time.
 
-  python -m benchmarks.network_study --bmx BMX_TREES --seconds 20 --rows rows.jsonl
+  python -m benchmarks.network_study --bmx BMX_TREES --seconds 10 --rows rows.jsonl
 
-Pixels are carried at twice the network's size. Each way then trains for as many updates
+Pixels are carried at twice the network's size, 192 x 384. Each way then trains for as many updates
 as `seconds` allow, by its own time for an update on this machine, which is measured
 first and kept in the rows' file. *Full* trains on whole frames at the network's size. A
 *crop* of half the frame each way follows the hole, and another one of its copies, at
@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.composed_clips import CLIPS, compose
 from dipvid_jax.jax_setup import set_up_jax
-from dipvid_jax.media.placement import Box
+from dipvid_jax.media.placement import Box, size_suits
 from dipvid_jax.method.config import Config
 from dipvid_jax.method.program import NOISE_KEY, build_program
 from dipvid_jax.method.recipes import load_config
@@ -38,6 +38,7 @@ from dipvid_jax.training.network_input import moving_noise, scene_coordinates
 from flow import estimate_video_flow, find_scenes, scene_flow
 
 _CLIPS = ("bikes1", "bikes3", "bikes5", "bunny0", "bmx")
+_SIZE = (192, 384)  # of the clips
 _CALL = 4  # updates in a call; one is timed
 
 
@@ -47,11 +48,13 @@ class Way(NamedTuple):
   Attributes:
     region: `full`, `crop` at the network's size, or `crop2` at twice it.
     all_frames: each batch holds all frames; else 5.
+    fewer_levels: one level less than the deepest network that suits the size.
     keys: of the config, other than those of `fast.py`.
   """
 
   region: str = "full"
   all_frames: bool = False
+  fewer_levels: bool = False
   keys: tuple[tuple[str, Any], ...] = ()
 
 
@@ -59,10 +62,10 @@ WAYS = {
   "full": Way(),
   "full, constant rate": Way(keys=(("learning_rate_schedule", "constant"),)),
   "full, rate 0.003": Way(keys=(("learning_rate", 0.003),)),
-  "full, four levels": Way(keys=(("levels", 4),)),
+  "full, a level less": Way(fewer_levels=True),
   "full, all frames": Way(all_frames=True),
   "crop": Way("crop"),
-  "crop, four levels": Way("crop", keys=(("levels", 4),)),
+  "crop, a level less": Way("crop", fewer_levels=True),
   "crop, all frames": Way("crop", all_frames=True),
   "crop at twice": Way("crop2"),
 }
@@ -145,8 +148,8 @@ class Shown(NamedTuple):
 
 
 def prepare(name: str, *, bmx: Path, frame_count: int, seed: int) -> Shown:
-  """Guesses a clip's hole at 384 x 768, and draws the network's moving input."""
-  frames, hole = compose(name, bmx=bmx, frame_count=frame_count, size=(384, 768))
+  """Guesses a clip's hole, and draws the network's moving input."""
+  frames, hole = compose(name, bmx=bmx, frame_count=frame_count, size=_SIZE)
   truth = frames.astype(np.float32) / 255
   masks = hole[..., None].astype(np.float32)
   filled = telea(truth, masks)
@@ -180,7 +183,7 @@ def train(
     hole_mask=jnp.asarray(regions.cut(1 - shown.guess.trust)),
     strides=jnp.ones(1, jnp.int32),
   )
-  config = _config(way, len(clip.frames), updates=updates, seed=seed)
+  config = _config(way, clip.frames.shape, updates=updates, seed=seed)
   program = build_program(len(clip.frames), config=config)
   calls = {"visits": program.visits, "fit_visits": program.fit_visits}
 
@@ -195,15 +198,17 @@ def train(
   return regions.paste(image, shown.truth.shape).clip(0, 1), seconds
 
 
-def _config(way: Way, count: int, *, updates: int, seed: int) -> Config:
-  keys = {"levels": 5} | dict(way.keys)
+def _config(way: Way, shape: tuple[int, ...], *, updates: int, seed: int) -> Config:
+  count, size = shape[0], (shape[1], shape[2])
+  levels = max(n for n in range(1, 7) if size_suits(size, n)) - way.fewer_levels
   return load_config(
     "fast",
     seed=seed,
     batch_size=count if way.all_frames else 5,
     max_updates=updates,
     batches_per_round=updates,
-    **keys,
+    levels=levels,
+    **dict(way.keys),
   )
 
 
@@ -243,7 +248,7 @@ def main() -> None:
   parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
   parser.add_argument("--frames", type=int, default=20)
   parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-  parser.add_argument("--seconds", type=float, default=20, help="of training")
+  parser.add_argument("--seconds", type=float, default=10, help="of training")
   parser.add_argument("--rows", type=Path, required=True, help="file of rows, extended")
   arguments = parser.parse_args()
   set_up_jax()

@@ -35,6 +35,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.feather = 2
   config.hide_hole = True
   config.carry = True
+  config.least_uncarried = 0.01
   config.network_input = "moving_noise"
   config.noise_channels = 8
 

@@ -52,6 +52,7 @@ def get_config() -> ml_collections.ConfigDict:
   config.hide_hole = False  # True hides the hole's content from every stage
   config.carry = False  # True carries known pixels into the hole along the flow
   config.carry_side = 360  # pixels: with carry, the shorter side of the frames for it
+  config.least_uncarried = 0.0  # share of the hole left to a network, else none trains
   config.network_input = "noise"  # "moving_noise" moves with the scene
   config.noise_channels = 1
 

@@ -72,7 +72,7 @@ def check_size(size: tuple[int, int], levels: int) -> None:
     )
   step = 2**levels
   smallest = (DEEPEST_PADDING + 1) * step
-  if _suits(size, levels):
+  if size_suits(size, levels):
     return
   near = tuple(max(smallest, round(side / step) * step) for side in size)
   line = (
@@ -80,13 +80,14 @@ def check_size(size: tuple[int, int], levels: int) -> None:
     f" sides must be multiples of {step} and at least {smallest}, such as"
     f" {near[0]}x{near[1]}"
   )
-  fewer = next((n for n in range(levels - 1, 0, -1) if _suits(size, n)), None)
+  fewer = next((n for n in range(levels - 1, 0, -1) if size_suits(size, n)), None)
   if fewer is not None:
     line += f"; or use levels={fewer}"
   raise InputError(line)
 
 
-def _suits(size: tuple[int, int], levels: int) -> bool:
+def size_suits(size: tuple[int, int], levels: int) -> bool:
+  """Whether `check_size` takes a size."""
   step = 2**levels
   return all(side % step == 0 and side // step > DEEPEST_PADDING for side in size)
 

@@ -75,17 +75,17 @@ def inpaint_video(
   clip = make_training_clip(
     frames, hole_masks, known_flow, config=config, on_carry=callbacks.on_carry
   )
-  state = callbacks.on_start(program.start(clip.device))
   stopping = stopping or Stopping(
     patience=config.stopping.stop_patience, minutes=config.stopping.max_minutes
   )
+  state = callbacks.on_start(program.start(clip.device))
   return _run(
     program,
     state,
     clip,
     stopping=stopping,
     callbacks=callbacks,
-    batches_per_call=config.training.batches_per_call,
+    config=config,
   )
 
 
@@ -108,13 +108,18 @@ def _run(
   *,
   stopping: Stopping,
   callbacks: Callbacks,
-  batches_per_call: int,
+  config: Config,
 ) -> Inpainted:
-  """Fits what is left of the schedule; each round renders, the last is the result."""
+  """Fits what is left of the schedule; each round renders, the last is the result.
+
+  Where carried pixels leave too little to fill, that is a round without any updates.
+  """
   latest: Inpainted | None = None
   last_update = sum(visit.updates for visit in program.visits)
 
   def render(state: HasStep) -> Inpainted:
+    if not int(state.step):
+      return clip.compose(None)
     return clip.compose(program.render(state, clip.device, callbacks.on_window))
 
   def finish_round(visit: Visit, state: HasStep) -> None:
@@ -124,12 +129,18 @@ def _run(
       stopping.check_quality(latest.holdout_psnr)
     callbacks.on_round(visit, state, latest)
 
+  fresh = not int(state.step) and not stopping.reason
+  if fresh and clip.guess is not None:
+    least = config.propagation.least_uncarried
+    stopping.check_need(clip.guess.uncarried, least=least)
+    if stopping.reason:
+      finish_round(program.visits[0]._replace(updates=0, ends_round=True), state)
   state = fit(
     state,
     clip.device,
     visits=[] if stopping.reason else visits_left(program.visits, int(state.step)),
     fit_visits=program.fit_visits,
-    batches_per_call=batches_per_call,
+    batches_per_call=config.training.batches_per_call,
     on_visit=callbacks.on_visit,
     on_round=finish_round,
     stopping=stopping,

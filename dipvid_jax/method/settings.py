@@ -124,6 +124,15 @@ class PropagationConfig:
       least=16,
     ),
   ]
+  least_uncarried: Annotated[
+    float,
+    Key(
+      "With carry: a network is trained where nothing is carried to at least this "
+      "share of the hole's pixels; with 0 always.",
+      least=0,
+      most=1,
+    ),
+  ]
 
   @property
   def side(self) -> int | None:

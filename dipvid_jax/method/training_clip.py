@@ -32,7 +32,7 @@ class Inpainted(NamedTuple):
 
   Attributes:
     full: `[T, H, W, 3]` float32 RGB in [0, 1], the network's frames everywhere,
-      brought to the clip's size.
+      brought to the clip's size; where no network was needed, `stitched`.
     stitched: `[T, H, W, 3]` float32, the input outside the hole, `full` inside; with
       `carry` the carried pixels inside as far as they are trusted, `full` for the rest.
     flow: `[T, H, W, 2]` float32, generated forward flow at the first stride, pixels;
@@ -75,15 +75,21 @@ class TrainingClip(NamedTuple):
   network: NetworkFrames
   device: DeviceClip
 
-  def compose(self, outputs: Outputs) -> Inpainted:
+  def compose(self, outputs: Outputs | None) -> Inpainted:
     """Puts the network's frames into the hole.
 
     Args:
-      outputs: of the whole clip, as `Program.render` gives them.
+      outputs: of the whole clip, as `Program.render` gives them; None: no network was
+        trained, and the guess is the result.
 
     Returns:
       The result, exactly the input outside the hole.
+
+    Raises:
+      ValueError: neither a network nor a guess.
     """
+    if outputs is None:
+      return self._compose_guess()
     image = self.network.enlarge(np.asarray(outputs.image)).clip(0, 1)
     flow = None
     if self.device.flow is not None:
@@ -104,6 +110,23 @@ class TrainingClip(NamedTuple):
       share=np.where(kept, 0, share),
       holdout_psnr=under_copies if held_out is None else held_out,
       carried_share=self._carried_share(share),
+      guess=self.guess,
+    )
+
+  def _compose_guess(self) -> Inpainted:
+    if self.guess is None:
+      raise ValueError("nothing was carried and no network trained")
+    frames = np.where(self.holdout > 0, self.frames, self.guess.frames)
+    proof = self.guess.proof
+    truth = self.frames[tuple(proof.where.T)]
+    nothing = np.zeros_like(self.hidden)
+    return Inpainted(
+      full=frames,
+      stitched=frames,
+      flow=None,
+      share=nothing,
+      holdout_psnr=float(psnr(proof.colours, truth)) if len(truth) else None,
+      carried_share=self._carried_share(nothing),
       guess=self.guess,
     )
 

@@ -88,6 +88,12 @@ class Guess(NamedTuple):
     share[(*self.hole.where.T, 0)] = self.hole.weights[0]
     return share
 
+  @property
+  def uncarried(self) -> float:
+    """The share of the hole's pixels that nothing was carried to; 0 without a hole."""
+    alone = np.isinf(self.hole.score)
+    return float(alone.mean()) if len(alone) else 0.0
+
 
 class _Pass(NamedTuple):
   """One propagation: into the hole, or into copies of it; P pixels were filled.

@@ -53,6 +53,19 @@ class Stopping:
       self._count(psnr)
     self.reason = reason
 
+  def check_need(self, uncarried: float, *, least: float) -> None:
+    """Ends the run before its first update if there is too little left to fill.
+
+    Args:
+      uncarried: share of the hole that nothing was carried to.
+      least: what it must be for a training.
+    """
+    if uncarried < least:
+      self.reason = (
+        f"pixels are carried to {1 - uncarried:.1%} of the hole, and no network is"
+        " needed (least_uncarried=0 trains one)"
+      )
+
   def check_time(self) -> None:
     """Ends the run if its time is used up."""
     if self.minutes is not None and self.seconds >= 60 * self.minutes:

@@ -8,13 +8,17 @@ import pytest
 
 from dipvid_jax.cli import inpaint
 from dipvid_jax.media.images import write_images
+from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.media.placement import place
 from dipvid_jax.media.preparation import prepare, put_back
 from dipvid_jax.media.stacking import stack
 from dipvid_jax.media.video_reading import read_video
+from dipvid_jax.method.callbacks import Callbacks
 from dipvid_jax.method.pipeline import inpaint_video
 from dipvid_jax.method.recipes import load_config
+from dipvid_jax.storage.rows import read_rows
 from tests.support import untrained
+from tests.support.synthetic import translating_clip
 
 _SMALL = {
   "size": (24, 48),
@@ -22,6 +26,7 @@ _SMALL = {
   "rounds": 1,
   "batches_per_round": 4,
   "batches_per_call": 2,
+  "least_uncarried": 0.0,
 }
 _T, _H, _W = 8, 50, 90
 
@@ -194,3 +199,60 @@ def test_a_cut_is_named(tmp_path, monkeypatch, capsys):
   output = ("--output", str(tmp_path / "out"))
   assert inpaint.main(["--config=fast.py", *files, *output, *settings]) == 0
   assert "cut before frame 5 (the first one is 0)" in capsys.readouterr().out
+
+
+@pytest.fixture
+def carried_everywhere(tmp_path):
+  """A pan that uncovers all of the hole, as files; and its arguments."""
+  count, size = 8, (48, 64)
+  frames = translating_clip(count, size, step=(6, 0))
+  masks = np.zeros((count, *size, 3), np.uint8)
+  masks[:, 18:30, 26:36] = 255
+  write_images(tmp_path / "clip", to_levels(frames))
+  write_images(tmp_path / "masks", masks)
+  return [
+    *("--config=fast.py", "--size=48x64", "--config.levels=2"),
+    *("--video", str(tmp_path / "clip"), "--mask", str(tmp_path / "masks")),
+    *("--output", str(tmp_path / "out"), "--config.max_updates=2"),
+  ]
+
+
+def test_no_network_is_trained_where_pixels_are_carried_everywhere(
+  carried_everywhere, tmp_path, capsys
+):
+  assert inpaint.main(carried_everywhere) == 0
+  said = capsys.readouterr().out
+  assert "stopped after 0 updates: pixels are carried to 100.0% of the hole" in said
+  out = tmp_path / "out"
+  assert not (out / "metrics.jsonl").exists()
+  (row,) = read_rows(out / "rounds.jsonl")
+  assert row["update"] == 0 and row["network_share"] == 0
+  page = (out / "report.html").read_text()
+  assert "no network is needed" in page
+  frames = read_video(out / "frames").frames
+  full = read_video(out / "full").frames.astype(int)
+  np.testing.assert_allclose(full, frames, atol=3)  # but for the sampled detail
+  assert inpaint.main([*carried_everywhere, "--resume"]) == 0
+  assert len(read_rows(out / "rounds.jsonl")) == 1
+  np.testing.assert_array_equal(read_video(out / "frames").frames, frames)
+
+
+def test_a_network_is_trained_where_it_is_asked_for(carried_everywhere, tmp_path):
+  assert inpaint.main([*carried_everywhere, "--config.least_uncarried=0"]) == 0
+  (row,) = read_rows(tmp_path / "out/rounds.jsonl")
+  assert row["update"] == 2 and "stopped" not in row
+
+
+def test_a_network_is_trained_where_the_hole_is_never_uncovered():
+  """A still camera and a still hole: no frame shows what is hidden."""
+  frames, masks = _clip()
+  frames, holes = prepare(frames[:1].repeat(_T, 0), masks, size=(24, 48), fit="pad")
+  visits = []
+
+  class Seen(Callbacks):
+    def on_visit(self, visit, metrics, state):
+      visits.append(visit)
+
+  config = _config(least_uncarried=0.01, max_updates=2)
+  result = inpaint_video(frames, holes, config=config, callbacks=Seen())
+  assert visits and result.guess.uncarried == 1

@@ -36,7 +36,8 @@ def arguments(tmp_path_factory):
     *("--video", str(folder / "clip.mkv"), "--mask", str(folder / "mask.png")),
     *("--config=fast.py", "--size=24x32", "--config.levels=1", "--config.rounds=3"),
     *("--config.batches_per_round=6", "--config.batches_per_call=2"),
-    *("--config.checkpoint_minutes=0", "--window=8", "--overlap=2"),
+    *("--config.checkpoint_minutes=0", "--config.least_uncarried=0"),
+    *("--window=8", "--overlap=2"),
   ]
 
 
