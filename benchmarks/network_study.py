@@ -4,11 +4,11 @@
 
 Pixels are carried at twice the network's size, 192 x 384. Each way then trains for as
 many updates as `seconds` allow, by its own time for an update on this machine, which is
-measured first and kept in the rows' file. *Full* trains on whole frames at the network's
-size. A *crop* of half the frame each way follows the hole, and another one of its
-copies, at the network's size or at twice it. A row holds the hole PSNR of the network's
-frames and of the mixture with them, with and without the rule that the network must
-help under every copy; *alone* is of the hole's pixels that nothing was carried to.
+measured first and kept in the rows' file. *Full* trains on whole frames. A *crop* of
+half the frame each way follows the hole, and another one of its copies, at the
+network's size or at twice it. A row holds the hole PSNR of the network's frames and of
+the mixture with them, with and without the rule that the network must help under every
+copy; *alone* is of the hole's pixels that nothing was carried to.
 """
 
 import argparse
