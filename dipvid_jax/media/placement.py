@@ -50,6 +50,11 @@ class Placement:
   target: Box
 
   @property
+  def unchanged(self) -> bool:
+    """Whether a working frame is the input's, pixel by pixel."""
+    return self.source == self.target == Box(0, 0, *self.size)
+
+  @property
   def scale(self) -> np.ndarray:
     """`[2]` float32: input pixels for each working pixel, across and down."""
     source, target = self.source, self.target

@@ -23,7 +23,7 @@ class NetworkFrames(NamedTuple):
   @property
   def same(self) -> bool:
     """Whether the network's frames are the clip's."""
-    return self.placement == _unchanged(self.placement.input_size)
+    return self.placement.unchanged
 
   def reduce(self, images: np.ndarray) -> np.ndarray:
     """`[T, H, W, C]` of the clip to `[T, h, w, C]` of the network, reflected around."""
@@ -78,13 +78,9 @@ def network_frames(size: tuple[int, int], *, config: Config) -> NetworkFrames:
     Where the clip's frames lie in the network's.
   """
   if not config.propagation.carry:
-    return NetworkFrames(_unchanged(size))
+    return NetworkFrames(place(size, size=None, fit="pad"))
   return NetworkFrames(
     place_in_network(
       size, size=config.placement.content_size, levels=config.network.levels
     )
   )
-
-
-def _unchanged(size: tuple[int, int]) -> Placement:
-  return place(size, size=None, fit="pad")

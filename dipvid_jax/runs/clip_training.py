@@ -5,7 +5,6 @@ import numpy as np
 from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.media.preparation import prepare_frames, put_back
 from dipvid_jax.method.pipeline import Inpainted
-from dipvid_jax.propagation.guess import Guess
 from dipvid_jax.propagation.native import carried_detail, most_hole_pixels
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.plan import RunPlan
@@ -53,8 +52,8 @@ def inpaint_windows(
     else:
       result = Inpainted(frames, frames, None, hole_masks)
     arrays = {name: getattr(result, name) for name in ("full", "stitched", "share")}
-    if result.guess is not None and result.carried_share is not None:
-      arrays["detail"] = _detail(plan, window, result.guess, result.carried_share)
+    if (detail := _detail(plan, window, result)) is not None:
+      arrays["detail"] = detail
     done, tail = join(window, arrays, tail, overlap=plan.config.windows.overlap)
     _write(plan, window, done, folder)
     if several:
@@ -67,14 +66,16 @@ def _working_arrays(plan: RunPlan, window: Window) -> tuple[np.ndarray, np.ndarr
   return frames, source.holes[rows].astype(np.float32)
 
 
-def _detail(
-  plan: RunPlan, window: Window, guess: Guess, carried_share: np.ndarray
-) -> np.ndarray:
+def _detail(plan: RunPlan, window: Window, result: Inpainted) -> np.ndarray | None:
   """What the input's own size adds to the carried pixels, see `carried_detail`."""
   source, rows = plan.source, slice(window.start, window.stop)
+  if result.guess is None or result.carried_share is None:
+    return None
+  if source.placement.unchanged:  # carried pixels are the input's own
+    return None
   return carried_detail(
-    guess.carried,
-    carried_share,
+    result.guess.carried,
+    result.carried_share,
     frames=source.video.frames[rows],
     masks=source.masks[rows],
     placement=source.placement,
