@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.media import images, sources, video_reading, video_writing
+from dipvid_jax.media import colours, images, sources, video_reading, video_writing
 from tests.support import media_files
 
 FRAMES = media_files.moving_frames()
@@ -230,14 +230,17 @@ def test_frames_may_be_views(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
   path = tmp_path / "out.mp4"
   path.write_bytes(b"before")
-  to_yuv = video_writing._to_yuv
+  to_yuv = colours.to_yuv
 
-  def fail_at_three(frame, number):
-    if number == 3:
+  done = []
+
+  def fail_at_three(frame, tags):
+    if len(done) == 3:
       raise KeyboardInterrupt
-    return to_yuv(frame, number)
+    done.append(frame)
+    return to_yuv(frame, tags)
 
-  monkeypatch.setattr(video_writing, "_to_yuv", fail_at_three)
+  monkeypatch.setattr(colours, "to_yuv", fail_at_three)
   with pytest.raises(KeyboardInterrupt):
     video_writing.write_video(path, FRAMES, media_files.NTSC)
   assert path.read_bytes() == b"before"
