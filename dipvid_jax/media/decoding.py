@@ -190,7 +190,9 @@ def _is_see_through(frame: av.VideoFrame) -> bool:
   has_alpha = any(component.is_alpha for component in frame.format.components)
   if not has_alpha and frame.format.name != "pal8":
     return False
-  return bool(frame.reformat(format="rgba").to_ndarray()[..., 3].min() < 255)
+  rgba = frame.reformat(format="rgba")
+  lines = np.frombuffer(memoryview(rgba.planes[0]), np.uint8).reshape(rgba.height, -1)
+  return bool(lines[:, 3 : 4 * rgba.width : 4].min() < 255)
 
 
 def _alpha(path: pathlib.Path) -> InputError:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 
 
@@ -29,7 +30,9 @@ class DisplayMatrix(NamedTuple):
 
 def display_matrix(frame: av.VideoFrame) -> DisplayMatrix:
   """Reads a decoded frame's display matrix; that of an upright frame if it has none."""
-  side_data: Any = frame.side_data  # PyAV's stubs name only two of its kinds
+  # `frame.side_data` refers to the frame that holds it, so frames would pile up.
+  container: Any = SideDataContainer  # PyAV's stubs name only two kinds of side data
+  side_data = container(frame)
   try:
     matrix = side_data[SideDataType.DISPLAYMATRIX]
   except KeyError:

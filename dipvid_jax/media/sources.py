@@ -18,9 +18,10 @@ _MP4_BOXES = frozenset(
 )
 _RIFF_SIZES_UNKNOWN = (0, 0xFFFFFFFF)
 
-# Even a flat picture of more than 4096x4096 takes a byte for each 1,024 pixels.
-_ALWAYS_BELIEVED = 2**24
-_PIXELS_A_BYTE = 1024
+# Pictures of up to 8K are always believed. A larger one takes a byte for 8,192 pixels
+# even if it is flat: PNG shrinks bytes to a 1,032nd at most.
+_ALWAYS_BELIEVED = 2**25
+_PIXELS_A_BYTE = 2**13
 _MOST_PIXELS = 2**30  # OpenCV's own limit
 
 

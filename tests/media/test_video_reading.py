@@ -1,6 +1,7 @@
 """Reading and writing clips, with files of every supported kind."""
 
 import fractions
+import gc
 
 import av
 import cv2
@@ -51,6 +52,18 @@ def test_iter_frames_agrees_with_read_video(tmp_path):
   path = media_files.encode(tmp_path / "clip.mkv", FRAMES)
   for frame, expected in zip(video_reading.iter_frames(path), FRAMES, strict=True):
     np.testing.assert_array_equal(frame, expected)
+
+
+def test_decoded_frames_do_not_pile_up(tmp_path):
+  path = media_files.encode(tmp_path / "clip.mkv", media_files.moving_frames(20))
+  gc.collect()
+  gc.disable()
+  try:
+    for _ in video_reading.iter_frames(path):
+      held = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+      assert held < 10
+  finally:
+    gc.enable()
 
 
 @pytest.mark.parametrize(
