@@ -7,11 +7,14 @@ working size.
 import dataclasses
 import fractions
 import pathlib
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int, Int64, UInt8
+
+# The field of an interlaced frame that is shown first: its even lines or its odd ones.
+FieldOrder = Literal["top", "bottom"]
 
 
 class Timestamps(NamedTuple):
@@ -26,6 +29,22 @@ class Timestamps(NamedTuple):
   time_base: fractions.Fraction
 
 
+class Colour(NamedTuple):
+  """What a video says of its colours, in FFmpeg's numbers.
+
+  Attributes:
+    primaries: AVCOL_PRI_*; 2 if the file does not say.
+    transfer: AVCOL_TRC_*; 2 if it does not say.
+    matrix: AVCOL_SPC_*; 2 if it does not say, 0 if its samples are RGB.
+    range: AVCOL_RANGE_*: 1 limited, 2 full; 0 if it does not say.
+  """
+
+  primaries: int = 2
+  transfer: int = 2
+  matrix: int = 2
+  range: int = 0
+
+
 @dataclasses.dataclass(frozen=True)
 class Video:
   """A decoded video.
@@ -37,6 +56,9 @@ class Video:
     pixel_aspect: width of a pixel over its height, as the frames are shown.
     bit_depth: bits per sample of the source, which were rounded to 8.
     audio: the file that holds the clip's sound; None if the clip is silent.
+    colour: the tags of its colours; None for a source without tags.
+    field_order: of interlaced video whose frames can be written with that tag.
+    remarks: what the file says that a result will not say, one line each.
   """
 
   frames: UInt8[np.ndarray, "T H W 3"]
@@ -45,6 +67,9 @@ class Video:
   pixel_aspect: fractions.Fraction = fractions.Fraction(1)
   bit_depth: int = 8
   audio: pathlib.Path | None = None
+  colour: Colour | None = None
+  field_order: FieldOrder | None = None
+  remarks: tuple[str, ...] = ()
 
 
 class Outputs(NamedTuple):

@@ -9,13 +9,17 @@ import io
 import pathlib
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import cv2
 import numpy as np
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import ChunkStream, PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.media import sources
@@ -23,7 +27,14 @@ from dipvid_jax.storage import atomic
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8"
-_MOST_PIXELS = 2**30  # OpenCV's own limit
+_FORMATS: dict[bytes, Callable[[io.BytesIO], ImageFile]] = {
+  _PNG_MAGIC: PngImageFile,
+  _JPEG_MAGIC: JpegImageFile,
+  b"BM": BmpImageFile,
+  b"RIFF": WebPImageFile,
+  b"II*\0": TiffImageFile,
+  b"MM\0*": TiffImageFile,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,20 +92,23 @@ def _natural_key(path: pathlib.Path) -> tuple[list[str | int], str]:
 def read_image(path: pathlib.Path) -> np.ndarray:
   """Reads an 8-bit image.
 
-  A JPEG is turned upright according to its EXIF orientation.
+  A JPEG is turned upright according to its EXIF orientation. An alpha channel that is
+  opaque everywhere is left out.
 
   Returns:
     `[H, W]` uint8 grey or `[H, W, 3]` uint8 RGB.
 
   Raises:
-    InputError: the file cannot be read, is damaged or not an image, has an alpha
-      channel, or has more than 8 bits per sample.
+    InputError: the file cannot be read, is damaged or not an image, has pixels that
+      are not opaque, or has more than 8 bits per sample.
   """
   image = _decode(path, _read_bytes(path))
   if image.dtype != np.uint8:
     raise InputError(
       f"{path}: has samples of type {image.dtype}; convert it to 8 bits per channel"
     )
+  if image.ndim == 3 and image.shape[2] == 4 and image[..., 3].min() == 255:
+    image = image[..., :3]
   if image.ndim == 3 and image.shape[2] != 3:
     raise InputError(
       f"{path}: has an alpha channel; save it without one (a mask belongs in a"
@@ -120,8 +134,7 @@ def read_indexed_png(path: pathlib.Path) -> IndexedImage | None:
     image = PngImageFile(io.BytesIO(data))
     if image.mode != "P":  # its palette is only a suggestion
       return None
-    if image.width * image.height > _MOST_PIXELS:
-      raise _damaged(path)
+    sources.check_size(path, (image.height, image.width), len(data))
     indices = np.array(image)
   palette = np.zeros((256, 3), np.uint8)
   colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
@@ -228,6 +241,7 @@ def _read_bytes(path: pathlib.Path) -> bytes:
 
 def _decode(path: pathlib.Path, data: bytes) -> np.ndarray:
   """Decodes to OpenCV's layouts: grey, BGR or BGRA of any sample type."""
+  _check_size(path, data)
   if data.startswith(_PNG_MAGIC):
     _check_png(path, data)
   # IMREAD_UNCHANGED is the one flag that keeps alpha, and that ignores orientation.
@@ -248,6 +262,18 @@ def _decode(path: pathlib.Path, data: bytes) -> np.ndarray:
 
 def _damaged(path: pathlib.Path) -> InputError:
   return InputError(f"{path}: cannot be read as an image; it is damaged or not one")
+
+
+def _check_size(path: pathlib.Path, data: bytes) -> None:
+  """Checks the size in a header before memory is taken for it."""
+  kinds = [kind for magic, kind in _FORMATS.items() if data.startswith(magic)]
+  try:
+    with _damage_in_one_line(path):
+      sizes = [kind(io.BytesIO(data)).size for kind in kinds]
+  except InputError:
+    return  # OpenCV says what is wrong, or knows this kind of TIFF
+  for width, height in sizes:
+    sources.check_size(path, (height, width), len(data))
 
 
 def _check_png(path: pathlib.Path, data: bytes) -> list[bytes]:

@@ -18,6 +18,12 @@ _MP4_BOXES = frozenset(
 )
 _RIFF_SIZES_UNKNOWN = (0, 0xFFFFFFFF)
 
+# Pictures of up to 8K are always believed. A larger one takes a byte for 8,192 pixels
+# even if it is flat: PNG shrinks bytes to a 1,032nd at most.
+_ALWAYS_BELIEVED = 2**25
+_PIXELS_A_BYTE = 2**13
+_MOST_PIXELS = 2**30  # OpenCV's own limit
+
 
 def source_kind(path: pathlib.Path) -> Literal["folder", "image", "video"]:
   """Tells a folder, an image file (by its suffix) and any other file apart.
@@ -47,6 +53,32 @@ def ffmpeg_url(path: pathlib.Path) -> str:
 def os_reason(error: Exception) -> str:
   """The operating system's message, without the path that it repeats."""
   return getattr(error, "strerror", None) or str(error)
+
+
+def most_pixels(file_bytes: int) -> int:
+  """How many pixels a picture in a file of this many bytes can have.
+
+  A header may claim any size; memory is not taken on its word.
+  """
+  return min(_MOST_PIXELS, max(_ALWAYS_BELIEVED, _PIXELS_A_BYTE * file_bytes))
+
+
+def check_size(path: pathlib.Path, size: tuple[int, int], file_bytes: int) -> None:
+  """Checks a picture's size before it is decoded.
+
+  Args:
+    path: the file that the line names.
+    size: (H, W) as a header states it.
+    file_bytes: the file's length.
+
+  Raises:
+    InputError: a file of this length cannot hold such a picture.
+  """
+  if size[0] * size[1] > most_pixels(file_bytes):
+    raise InputError(
+      f"{path}: claims pictures of {size[0]}x{size[1]} (height x width), too large for"
+      f" a file of {file_bytes:,} bytes; it is damaged"
+    )
 
 
 def missing_bytes(path: pathlib.Path) -> int:

@@ -9,13 +9,13 @@ from typing import IO
 
 import numpy as np
 
-_MOST_IN_MEMORY = 2**30  # bytes
+_MOST_IN_MEMORY = 2**28  # bytes
 
 
 def stack(images: Iterable[np.ndarray]) -> np.ndarray:
   """Copies images of one shape into one array as they arrive.
 
-  What is larger than 1 GiB goes to a temporary file, whose pages the system keeps in
+  What is larger than 256 MiB goes to a temporary file, whose pages the system keeps in
   memory while there is room. No space is taken before an image is there: a file may
   claim to hold any number of them.
 

@@ -3,40 +3,26 @@
 In memory a clip is `[T, H, W, 3]` uint8 RGB, upright, with every frame of the file.
 """
 
-import contextlib
 import fractions
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
 import av
 import numpy as np
-from av.container import InputContainer
-from av.sidedata.sidedata import Type as SideDataType
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.media import images, sources
-from dipvid_jax.media.frame_times import DEFAULT_FRAME_RATE, frame_times
+from dipvid_jax.media.decoding import Decoded, decode, open_stream
+from dipvid_jax.media.fields import LINES, stated_order
+from dipvid_jax.media.frame_times import DEFAULT_FRAME_RATE, frame_times, likely_rate
+from dipvid_jax.media.orientation import DisplayMatrix
 from dipvid_jax.media.stacking import stack
-from dipvid_jax.media.video_writing import PRECISE, conventional_matrix
-from dipvid_jax.types import Video
+from dipvid_jax.types import FieldOrder, Video
 
-# FFmpeg's numbers of a matrix (AVCOL_SPC_*) and of a transfer curve.
-_RGB, _UNSPECIFIED, _RESERVED = 0, 2, 3
-_HDR_CURVES = {16: "PQ", 18: "HLG"}
-
+_MOST_ASPECT = 16  # of a pixel; DV's is 1.46, anamorphic 2
 _NO_IMAGE = np.empty((0, 0, 3), np.uint8)
 _T = TypeVar("_T")
-
-
-class _Decoded(NamedTuple):
-  """A frame, `[H, W, 3]` uint8 RGB, upright, and its metadata."""
-
-  image: np.ndarray
-  start: int | None
-  duration: int | None
-  bit_depth: int
-  quarter_turn: bool
 
 
 def read_video(
@@ -75,26 +61,34 @@ def read_video(
   if kind == "folder":
     frames = stack(_counted(images.iter_folder(path), on_progress))
     return Video(frames, fractions.Fraction(folder_frame_rate))
-  with _open_stream(path) as (container, stream):
-    said: list[_Decoded] = []
-    decoded = _counted(_decode(path, container, stream), on_progress)
+  with open_stream(path) as (container, stream):
+    said: list[Decoded] = []
+    decoded = _counted(decode(path, container, stream), on_progress)
     frames = stack(_images(decoded, said))
     rate, timestamps = frame_times(
       [frame.start for frame in said],
       last_duration=said[-1].duration,
       time_base=stream.time_base,
-      stated_rate=stream.average_rate or stream.guessed_rate,
+      stated_rate=_stated_rate(stream),
     )
-    pixel_aspect = stream.sample_aspect_ratio or fractions.Fraction(1)
+    stated_aspect = stream.sample_aspect_ratio or fractions.Fraction(1)
+    order = stated_order(
+      stream.codec_context.field_order,
+      interlaced=any(frame.interlaced for frame in said),
+    )
     has_audio = bool(container.streams.audio)
-  if not rate:
-    raise InputError(f"{path}: the file does not say its frame rate")
+  first = said[0]
+  lost = _lost_fields(first.matrix, frames.shape[1])
+  pixel_aspect = stated_aspect if _is_likely(stated_aspect) else fractions.Fraction(1)
   return Video(
     frames=frames,
-    frame_rate=rate,
+    frame_rate=_needed(path, rate),
     timestamps=timestamps,
-    pixel_aspect=1 / pixel_aspect if said[0].quarter_turn else pixel_aspect,
-    bit_depth=said[0].bit_depth,
+    pixel_aspect=1 / pixel_aspect if first.matrix.is_quarter_turn else pixel_aspect,
+    bit_depth=first.bit_depth,
+    colour=first.colour,
+    field_order=None if lost else order,
+    remarks=(*_remarks(first, stated_aspect, order, lost),),
     audio=path if has_audio else None,
   )
 
@@ -108,7 +102,7 @@ def _counted(
       on_progress(1)
 
 
-def _images(decoded: Iterable[_Decoded], said: list[_Decoded]) -> Iterator[np.ndarray]:
+def _images(decoded: Iterable[Decoded], said: list[Decoded]) -> Iterator[np.ndarray]:
   """Yields the images and collects the rest in `said`."""
   for frame in decoded:
     said.append(frame._replace(image=_NO_IMAGE))
@@ -124,8 +118,8 @@ def iter_frames(path: pathlib.Path) -> Iterator[np.ndarray]:
   Raises:
     InputError: see `read_video`.
   """
-  with _open_stream(path) as (container, stream):
-    for frame in _decode(path, container, stream):
+  with open_stream(path) as (container, stream):
+    for frame in decode(path, container, stream):
       yield frame.image
 
 
@@ -135,127 +129,52 @@ def read_frame_rate(path: pathlib.Path) -> fractions.Fraction:
   Raises:
     InputError: the file cannot be opened or states no frame rate.
   """
-  with _open_stream(path) as (_, stream):
-    rate = stream.average_rate or stream.guessed_rate
+  with open_stream(path) as (_, stream):
+    return _needed(path, likely_rate(_stated_rate(stream)))
+
+
+def _stated_rate(stream: av.VideoStream) -> fractions.Fraction | None:
+  return likely_rate(stream.average_rate) or stream.guessed_rate
+
+
+def _needed(path: pathlib.Path, rate: fractions.Fraction | None) -> fractions.Fraction:
   if not rate:
-    raise InputError(f"{path}: the file does not say its frame rate")
-  return fractions.Fraction(rate)
-
-
-@contextlib.contextmanager
-def _open_stream(
-  path: pathlib.Path,
-) -> Iterator[tuple[InputContainer, av.VideoStream]]:
-  """Opens a file and its first video stream; FFmpeg's errors become one line."""
-  try:
-    if missing := sources.missing_bytes(path):
-      raise InputError(
-        f"{path}: the file is cut off, {missing:,} bytes are missing at its end;"
-        " copy it again"
-      )
-    with av.open(
-      sources.ffmpeg_url(path),
-      # A playlist under a video's name must not reach for the network.
-      container_options={"protocol_whitelist": "file"},
-      metadata_errors="replace",
-    ) as container:
-      cover = av.stream.Disposition.attached_pic
-      streams = [s for s in container.streams.video if not s.disposition & cover]
-      if not streams:
-        raise InputError(f"{path}: holds no video stream")
-      streams[0].thread_type = "AUTO"
-      yield container, streams[0]
-  except av.EOFError as error:
-    raise InputError(f"{path}: holds no frames") from error
-  except (av.FFmpegError, OSError) as error:
     raise InputError(
-      f"{path}: cannot be read as a video ({sources.os_reason(error)}); it is damaged"
-      " or not a video"
-    ) from error
-
-
-def _decode(
-  path: pathlib.Path, container: InputContainer, stream: av.VideoStream
-) -> Iterator[_Decoded]:
-  """Yields every frame of a stream."""
-  size = None
-  for packet in container.demux(stream):
-    if packet.is_corrupt:
-      raise InputError(f"{path}: the file is damaged or cut off; copy it again")
-    for frame in packet.decode():
-      if size is None:
-        _check_stream(path, stream, frame)
-        size = (frame.height, frame.width)
-      elif size != (frame.height, frame.width):
-        raise InputError(
-          f"{path}: the frame size changes from {images.format_size(size)} to"
-          f" {images.format_size((frame.height, frame.width))} (height x width) within"
-          " the video"
-        )
-      yield _describe(frame)
-  if size is None:
-    raise InputError(f"{path}: holds no frames")
-
-
-def _describe(frame: av.VideoFrame) -> _Decoded:
-  bit_depth = max(component.bits for component in frame.format.components)
-  matrix = _display_matrix(frame)
-  return _Decoded(
-    image=_upright(_to_rgb(frame), matrix),
-    start=frame.pts,
-    duration=frame.duration,
-    bit_depth=bit_depth,
-    quarter_turn=_is_quarter_turn(matrix),
-  )
-
-
-def _check_stream(
-  path: pathlib.Path, stream: av.VideoStream, frame: av.VideoFrame
-) -> None:
-  alpha = any(component.is_alpha for component in frame.format.components)
-  # VP8 and VP9 store their alpha beside the stream, and the decoder drops it.
-  if alpha or stream.metadata.get("alpha_mode") == "1":
-    raise InputError(
-      f"{path}: has an alpha channel; write it without one (a mask belongs in a"
-      " separate grey file, 255 in the hole)"
+      f"{path}: the file does not say its frame rate; convert it to a file that does,"
+      " or give its frames as a folder of images"
     )
-  if curve := _HDR_CURVES.get(frame.color_trc):
-    raise InputError(
-      f"{path}: is HDR video ({curve}); convert it to ordinary BT.709 video first"
+  return rate
+
+
+def _lost_fields(matrix: DisplayMatrix, height: int) -> str:
+  """Why interlaced frames cannot be written with their field order, if so."""
+  if matrix.changes:
+    return "its frames are turned"
+  if height % LINES:
+    return f"its height is no multiple of {LINES}"
+  return ""
+
+
+def _is_likely(pixel_aspect: fractions.Fraction) -> bool:
+  return 1 <= _MOST_ASPECT * pixel_aspect <= _MOST_ASPECT**2
+
+
+def _remarks(
+  frame: Decoded,
+  pixel_aspect: fractions.Fraction,
+  order: FieldOrder | None,
+  lost: str,
+) -> Iterator[str]:
+  """Says what is not kept as the file has it, a line each."""
+  if frame.bit_depth > 8:
+    yield f"{frame.bit_depth} bits a sample are rounded to 8"
+  if frame.matrix.changes:
+    yield "its frames are turned upright, as players show them, and written so"
+  if not _is_likely(pixel_aspect):
+    yield f"says that pixels are {pixel_aspect} times as wide as high; taken as square"
+  if order is not None:
+    tagged = f"as progressive, because {lost}" if lost else "with the same tag"
+    yield (
+      f"is interlaced ({order} field first); its lines are kept as they are and written"
+      f" {tagged}; deinterlace it first for a better fill"
     )
-
-
-def _to_rgb(frame: av.VideoFrame) -> np.ndarray:
-  untagged = frame.colorspace in (_RGB, _UNSPECIFIED, _RESERVED)
-  if untagged and not frame.format.is_rgb:
-    frame.colorspace = conventional_matrix(frame.height)
-  return frame.reformat(format="rgb24", interpolation=PRECISE).to_ndarray()
-
-
-def _upright(image: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
-  """Turns and mirrors an image according to a display matrix."""
-  a, b, c, d = matrix
-  if _is_quarter_turn(matrix):
-    image = np.swapaxes(image, 0, 1)
-    flip_x, flip_y = c < 0, b < 0
-  elif not b and not c and a and d:
-    flip_x, flip_y = a < 0, d < 0
-  else:
-    return image  # players also ignore other angles
-  return image[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
-
-
-def _is_quarter_turn(matrix: tuple[int, int, int, int]) -> bool:
-  a, b, c, d = matrix
-  return not a and not d and bool(b and c)
-
-
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
-  """The four numbers of the frame's display matrix that turn and mirror."""
-  side_data: Any = frame.side_data  # PyAV's stubs name only two of its kinds
-  try:
-    matrix = side_data[SideDataType.DISPLAYMATRIX]
-  except KeyError:
-    return 1, 0, 0, 1
-  a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
-  return a, b, c, d

@@ -1,33 +1,21 @@
 """Writes clips as H.264 in an MP4."""
 
 import fractions
-import itertools
 import pathlib
+from collections.abc import Callable, Iterable, Iterator
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
+from av.codec.context import Flags
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.media import images, sources
+from dipvid_jax.media import colours, fields, images, sources
 from dipvid_jax.media.image_sequence import ImageSequence
 from dipvid_jax.storage import atomic
-from dipvid_jax.types import Timestamps
-
-# libswscale's flags: bicubic, full chroma, exact rounding. Its default drops half of
-# the chroma and costs about 9 dB in a round trip of a natural image.
-PRECISE = 0x4 | 0x2000 | 0x4000 | 0x40000
+from dipvid_jax.types import Colour, FieldOrder, Timestamps
 
 _LONGEST_SIDE = 16384  # of libx264
-# FFmpeg's numbers: the matrix (AVCOL_SPC_*), the primaries and the transfer curve.
-_BT709, _BT601 = 1, 6
-
 _MOST_BITS = 2e9  # per second: FFmpeg's numbers have 32 bits
-
-
-def conventional_matrix(height: int) -> int:
-  """FFmpeg's number of the conventional matrix for video of this height."""
-  return _BT709 if height >= 720 else _BT601
 
 
 def check_largest(path: pathlib.Path | str, size: tuple[int, int]) -> None:
@@ -54,13 +42,15 @@ def write_video(
   *,
   timestamps: Timestamps | None = None,
   pixel_aspect: fractions.Fraction | int = 1,
+  colour: Colour | None = None,
+  field_order: FieldOrder | None = None,
   max_bytes: int | None = None,
 ) -> None:
   """Writes an H.264 MP4 that browsers play.
 
-  The matrix is BT.601 below 720 lines and BT.709 from 720 on, limited range, and
-  tagged: readers that ignore the tags then guess right. The file appears under its
-  name only once it is complete.
+  Unless `colour` says otherwise, the matrix is BT.601 below 720 lines and BT.709 from
+  720 on, limited range, and tagged: readers that ignore the tags then guess right. The
+  file appears under its name only once it is complete.
 
   Args:
     path: the file; replaced if it exists.
@@ -68,16 +58,20 @@ def write_video(
     frame_rate: frames per second.
     timestamps: when each frame is shown; None: the rate is constant.
     pixel_aspect: width of a pixel over its height, as shown.
+    colour: the tags to write, those of the video that the frames come from; the
+      frames' values are never converted to other primaries.
+    field_order: of interlaced frames, whose height is a multiple of 4; None:
+      progressive.
     max_bytes: quality is reduced until the file fits; None: nearly lossless.
 
   Raises:
     InputError: the height or width is odd, which 4:2:0 video does not allow, or too
       large.
-    ValueError: the frames have another type or shape, the times another count, or the
-      rate or the aspect is not positive.
+    ValueError: the frames have another type or shape, the times another count, the
+      rate or the aspect is not positive, or interlaced frames have another height.
     OSError: the file cannot be written.
   """
-  size = _check(path, frames, frame_rate, timestamps, pixel_aspect)
+  size = _check(path, frames, frame_rate, timestamps, pixel_aspect, field_order)
   rate = fractions.Fraction(frame_rate).limit_denominator(1_000_000)
   if timestamps is None:
     timestamps = Timestamps(np.arange(len(frames) + 1), 1 / rate)
@@ -95,23 +89,40 @@ def write_video(
     options = {"crf": "14", "preset": "medium"}
     if max_bytes is not None:
       options = _bounded(max_bytes, timestamps)
+    if field_order is not None:
+      options["x264-params"] = fields.x264_parameters(field_order)
     stream = container.add_stream("libx264", rate=rate, options=options)
     stream.height, stream.width = size
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.time_base = timestamps.time_base
     context.sample_aspect_ratio = fractions.Fraction(pixel_aspect)
-    context.colorspace = conventional_matrix(stream.height)
-    context.color_primaries = context.color_trc = _BT709
-    context.color_range = ColorRange.MPEG
-    ended: tuple[np.ndarray | None, ...] = (None,)
-    for frame, start in zip(
-      itertools.chain(frames, ended), (*starts, None), strict=True
-    ):
-      # At the end, None flushes the encoder.
-      for packet in stream.encode(None if frame is None else _to_yuv(frame, start)):
+    tags = colours.written_tags(colour, stream.height)
+    context.color_primaries, context.color_trc = tags.primaries, tags.transfer
+    context.colorspace, context.color_range = tags.matrix, tags.range
+    if field_order is not None:
+      context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+    mark = fields.make_marker(field_order, size)
+    for picture in _pictures(frames, timestamps, mark, tags):
+      for packet in stream.encode(picture):
         packet.duration = shown_for[packet.pts]
         container.mux(packet)
+
+
+def _pictures(
+  frames: Iterable[np.ndarray],
+  timestamps: Timestamps,
+  mark: Callable[[av.VideoFrame], av.VideoFrame],
+  tags: Colour,
+) -> Iterator[av.VideoFrame | None]:
+  """Yields the frames as the encoder takes them, and None, which flushes it."""
+  starts = timestamps.ticks[:-1].tolist()
+  for frame, start in zip(frames, starts, strict=True):
+    rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+    picture = colours.to_yuv(mark(rgb), tags)
+    picture.pts, picture.time_base = start, timestamps.time_base
+    yield picture
+  yield None
 
 
 def _bounded(max_bytes: int, timestamps: Timestamps) -> dict[str, str]:
@@ -134,6 +145,7 @@ def _check(
   frame_rate: fractions.Fraction,
   timestamps: Timestamps | None,
   pixel_aspect: fractions.Fraction | int,
+  field_order: FieldOrder | None,
 ) -> tuple[int, int]:
   """Checks the arguments; returns the frames' (H, W)."""
   if isinstance(frames, np.ndarray):
@@ -147,6 +159,11 @@ def _check(
       f" {len(timestamps.ticks)}"
     )
   height, width = frames[0].shape[:2]
+  if field_order is not None and height % fields.LINES:
+    raise ValueError(
+      f"interlaced frames need a height that is a multiple of {fields.LINES}, got"
+      f" {height}"
+    )
   check_largest(path, (height, width))
   if height % 2 or width % 2:
     raise InputError(
@@ -154,17 +171,3 @@ def _check(
       f" {images.format_size((height, width))} (height x width)"
     )
   return height, width
-
-
-def _to_yuv(frame: np.ndarray, start: int) -> av.VideoFrame:
-  rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-  bt709 = conventional_matrix(rgb.height) == _BT709
-  yuv = rgb.reformat(
-    format="yuv420p",
-    dst_colorspace=Colorspace.ITU709 if bt709 else Colorspace.ITU601,
-    src_color_range=ColorRange.JPEG,
-    dst_color_range=ColorRange.MPEG,
-    interpolation=PRECISE,
-  )
-  yuv.pts = start
-  return yuv

@@ -237,7 +237,7 @@ class RunFolder:
     of an odd side.
 
     Args:
-      like: the input, for its count, times, pixel aspect and sound.
+      like: the input, for its count, times, sound, and how its frames are shown.
 
     Returns:
       What part of the sound was left out, in one line; empty if none was.
@@ -250,6 +250,9 @@ class RunFolder:
         like.frame_rate,
         timestamps=like.timestamps,
         pixel_aspect=like.pixel_aspect,
+        colour=like.colour,
+        # The network's own frames are not made of fields.
+        field_order=like.field_order if folder is self.frames else None,
       )
       if folder is self.frames and like.audio:
         left_out = add_audio(self.path / name, like.audio)

@@ -73,8 +73,8 @@ def plan_run(config: Config) -> RunPlan:
   source = read_source(config)
   name = source_name(config.source)
   check_largest(name, source.video.frames.shape[1:3])
-  if source.video.bit_depth > 8:
-    say(f"{name}: {source.video.bit_depth} bits a sample are rounded to 8")
+  for remark in source.video.remarks:
+    say(f"{name}: {remark}")
   windows = plan_windows(
     len(source.holes), length=config.windows.window, overlap=config.windows.overlap
   )

@@ -127,6 +127,25 @@ def make_hdr(folder):
   )
 
 
+def make_strange_matrix(folder):
+  return media_files.encode(
+    folder / "strange.mkv",
+    FRAMES,
+    pix_fmt="yuv444p",
+    source_format="yuv444p",
+    tags={"colorspace": 8},
+  )
+
+
+def make_unknown_codec(folder):
+  path = encode_yuv(folder / "clip.mp4")
+  data = path.read_bytes()
+  entry = data.index(b"stsd")
+  renamed = data[entry:].replace(b"avc1", b"zqx7").replace(b"avcC", b"zqxC")
+  path.write_bytes(data[:entry] + renamed)
+  return path
+
+
 def make_single_image(folder):
   return media_files.write_png(folder / "one.png", FRAMES[0])
 
@@ -172,6 +191,8 @@ BAD_VIDEOS = {
   make_alpha: "alpha channel",
   make_vp9_alpha: "alpha channel",
   make_hdr: "HDR video .PQ.",
+  make_strange_matrix: "colour matrix .YCgCo.; convert it to BT.709",
+  make_unknown_codec: "no decoder for codec zqx7; convert the video",
   make_single_image: "one image; a video file or a folder",
   make_loop: "symbolic links",
   make_pipe: "neither a file nor a folder",

@@ -165,7 +165,6 @@ def break_png(byte):
 BAD_IMAGES = {
   "other size": (lambda d: png(d, "7.png", FRAMES[0, :40]), "7.png", "40x64.* 48x64"),
   "alpha": (lambda d: png(d, "7.png", rgba(100)), "7.png", "alpha channel"),
-  "opaque alpha": (lambda d: png(d, "7.png", rgba(255)), "7.png", "alpha channel"),
   "alpha webp": (lambda d: png(d, "7.webp", rgba(100)), "7.webp", "alpha channel"),
   "alpha palette": (see_through_palette, "7.png", "alpha channel"),
   "16 bits": (

@@ -1,6 +1,7 @@
 """Reading and writing clips, with files of every supported kind."""
 
 import fractions
+import gc
 
 import av
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.media import images, sources, video_reading, video_writing
+from dipvid_jax.media import colours, images, sources, video_reading, video_writing
 from tests.support import media_files
 
 FRAMES = media_files.moving_frames()
@@ -51,6 +52,18 @@ def test_iter_frames_agrees_with_read_video(tmp_path):
   path = media_files.encode(tmp_path / "clip.mkv", FRAMES)
   for frame, expected in zip(video_reading.iter_frames(path), FRAMES, strict=True):
     np.testing.assert_array_equal(frame, expected)
+
+
+def test_decoded_frames_do_not_pile_up(tmp_path):
+  path = media_files.encode(tmp_path / "clip.mkv", media_files.moving_frames(20))
+  gc.collect()
+  gc.disable()
+  try:
+    for _ in video_reading.iter_frames(path):
+      held = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+      assert held < 10
+  finally:
+    gc.enable()
 
 
 @pytest.mark.parametrize(
@@ -230,14 +243,17 @@ def test_frames_may_be_views(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
   path = tmp_path / "out.mp4"
   path.write_bytes(b"before")
-  to_yuv = video_writing._to_yuv
+  to_yuv = colours.to_yuv
 
-  def fail_at_three(frame, number):
-    if number == 3:
+  done = []
+
+  def fail_at_three(frame, tags):
+    if len(done) == 3:
       raise KeyboardInterrupt
-    return to_yuv(frame, number)
+    done.append(frame)
+    return to_yuv(frame, tags)
 
-  monkeypatch.setattr(video_writing, "_to_yuv", fail_at_three)
+  monkeypatch.setattr(colours, "to_yuv", fail_at_three)
   with pytest.raises(KeyboardInterrupt):
     video_writing.write_video(path, FRAMES, media_files.NTSC)
   assert path.read_bytes() == b"before"

@@ -156,7 +156,9 @@ def test_a_whole_run_is_shown_and_heard_as_its_input(tmp_path, monkeypatch, capf
   )
   assert code == 0
   said = capfd.readouterr()
-  assert "10 bits a sample are rounded to 8" in said.out and not said.err
+  for remark in ("10 bits a sample are rounded to 8", "frames are turned upright"):
+    assert f"{phone}: " in said.out and remark in said.out
+  assert not said.err
   for name, size in (("inpainted.mp4", (64, 48)), ("full.mp4", (32, 24))):
     video = read_video(tmp_path / "out" / name)
     assert video.frames.shape == (6, *size, 3)
