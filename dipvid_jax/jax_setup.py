@@ -1,4 +1,4 @@
-"""What a command sets up before JAX starts: XLA's flags, the compilation cache."""
+"""What a command sets up before JAX starts, and whether JAX has a device then."""
 
 import importlib.metadata
 import os
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import jax
 import jaxlib
+
+from flow.errors import InputError
 
 # This fusion library makes the convolutions of this program 1.5 to 1.8 times slower
 # on the CPU and has open reports of wrong results (jax-ml/jax 39103, 39257).
@@ -19,6 +21,9 @@ _GPU_PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin")
 def set_up_jax(*, deterministic: bool = False) -> None:
   """Sets XLA's flags and caches compiled programs on disk for later runs.
 
+  A command computes in 32 bits with JAX's usual promotion of types, whatever the
+  environment says (`JAX_ENABLE_X64`), so that its results do not depend on it.
+
   The cache is in `$XDG_CACHE_HOME/dipvid_jax` or `~/.cache/dipvid_jax`;
   `JAX_COMPILATION_CACHE_DIR` names another folder, or turns it off if it is empty.
 
@@ -30,6 +35,26 @@ def set_up_jax(*, deterministic: bool = False) -> None:
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     jax.config.update("jax_compilation_cache_dir", str(caches / "dipvid_jax"))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+  jax.config.update("jax_enable_x64", False)
+  jax.config.update("jax_numpy_dtype_promotion", "standard")
+
+
+def check_device() -> None:
+  """Starts JAX, so that a platform which it cannot start on is one line.
+
+  Raises:
+    InputError: JAX has no device.
+  """
+  try:
+    jax.devices()
+  except (RuntimeError, AssertionError) as error:  # the latter without any words
+    asked = os.environ.get("JAX_PLATFORMS", "")
+    reason = " ".join(str(error).split("(set JAX_PLATFORMS")[0].split())
+    raise InputError(
+      f"JAX_PLATFORMS={asked}: JAX cannot start there"
+      f" ({reason or 'it has no plugin for it'}); for a GPU install dipvid_jax[cuda12]"
+      " or [cuda13], or set JAX_PLATFORMS=cpu"
+    ) from error
 
 
 def set_xla_flags(*, deterministic: bool = False) -> None:
