@@ -4,10 +4,12 @@ import importlib.metadata
 import os
 from pathlib import Path
 
+import cv2
 import jax
 import jaxlib
 
 from flow.errors import InputError
+from flow.machine import cpu_count
 
 # This fusion library makes the convolutions of this program 1.5 to 1.8 times slower
 # on the CPU and has open reports of wrong results (jax-ml/jax 39103, 39257).
@@ -31,12 +33,28 @@ def set_up_jax(*, deterministic: bool = False) -> None:
     deterministic: see `set_xla_flags`.
   """
   set_xla_flags(deterministic=deterministic)
+  limit_threads(cpu_count())
   if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     jax.config.update("jax_compilation_cache_dir", str(caches / "dipvid_jax"))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
   jax.config.update("jax_enable_x64", False)
   jax.config.update("jax_numpy_dtype_promotion", "standard")
+
+
+def limit_threads(cpus: int) -> None:
+  """Gives OpenCV and XLA no more threads than CPUs that the process may use.
+
+  Both count the machine's CPUs, whatever a container may use of them; threads beyond
+  its quota only wait for each other. What the user set (`NPROC`) is kept.
+
+  Args:
+    cpus: from `flow.machine.cpu_count`.
+  """
+  if cpus < cv2.getNumThreads():
+    cv2.setNumThreads(cpus)
+  if cpus < (os.cpu_count() or 1) and "NPROC" not in os.environ:
+    os.environ.setdefault("PJRT_NPROC", str(cpus))
 
 
 def check_device() -> None:

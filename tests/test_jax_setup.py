@@ -1,5 +1,7 @@
 """JAX as the commands set it up, and what they say where it cannot start."""
 
+import os
+
 import jax
 import pytest
 
@@ -36,3 +38,19 @@ def test_commands_compute_in_32_bits_whatever_the_environment_says():
     jax_setup.set_up_jax()
   assert not jax.config.jax_enable_x64
   assert jax.config.jax_numpy_dtype_promotion == "standard"
+
+
+def test_threads_are_no_more_than_cpus(monkeypatch):
+  set_to = []
+  monkeypatch.setattr(jax_setup.cv2, "getNumThreads", lambda: 8)
+  monkeypatch.setattr(jax_setup.cv2, "setNumThreads", set_to.append)
+  monkeypatch.setattr(jax_setup.os, "cpu_count", lambda: 8)
+  monkeypatch.setenv("PJRT_NPROC", "")  # so that it is put back
+  for given, cpus, threads in ((None, 8, None), (None, 3, "3"), ("2", 3, None)):
+    monkeypatch.delenv("PJRT_NPROC", raising=False)
+    monkeypatch.delenv("NPROC", raising=False)
+    if given:
+      monkeypatch.setenv("NPROC", given)
+    jax_setup.limit_threads(cpus)
+    assert os.environ.get("PJRT_NPROC") == threads
+  assert set_to == [3, 3]
