@@ -1,11 +1,15 @@
-"""What a command sets up before JAX starts: XLA's flags, the compilation cache."""
+"""What a command sets up before JAX starts, and whether JAX has a device then."""
 
 import importlib.metadata
 import os
 from pathlib import Path
 
+import cv2
 import jax
 import jaxlib
+
+from flow.errors import InputError
+from flow.machine import cpu_count
 
 # This fusion library makes the convolutions of this program 1.5 to 1.8 times slower
 # on the CPU and has open reports of wrong results (jax-ml/jax 39103, 39257).
@@ -19,6 +23,9 @@ _GPU_PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin")
 def set_up_jax(*, deterministic: bool = False) -> None:
   """Sets XLA's flags and caches compiled programs on disk for later runs.
 
+  A command computes in 32 bits with JAX's usual promotion of types, whatever the
+  environment says (`JAX_ENABLE_X64`), so that its results do not depend on it.
+
   The cache is in `$XDG_CACHE_HOME/dipvid_jax` or `~/.cache/dipvid_jax`;
   `JAX_COMPILATION_CACHE_DIR` names another folder, or turns it off if it is empty.
 
@@ -26,10 +33,46 @@ def set_up_jax(*, deterministic: bool = False) -> None:
     deterministic: see `set_xla_flags`.
   """
   set_xla_flags(deterministic=deterministic)
+  limit_threads(cpu_count())
   if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     jax.config.update("jax_compilation_cache_dir", str(caches / "dipvid_jax"))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+  jax.config.update("jax_enable_x64", False)
+  jax.config.update("jax_numpy_dtype_promotion", "standard")
+
+
+def limit_threads(cpus: int) -> None:
+  """Gives OpenCV and XLA no more threads than CPUs that the process may use.
+
+  Both count the machine's CPUs, whatever a container may use of them; threads beyond
+  its quota only wait for each other. What the user set (`NPROC`) is kept.
+
+  Args:
+    cpus: from `flow.machine.cpu_count`.
+  """
+  if cpus < cv2.getNumThreads():
+    cv2.setNumThreads(cpus)
+  if cpus < (os.cpu_count() or 1) and "NPROC" not in os.environ:
+    os.environ.setdefault("PJRT_NPROC", str(cpus))
+
+
+def check_device() -> None:
+  """Starts JAX, so that a platform which it cannot start on is one line.
+
+  Raises:
+    InputError: JAX has no device.
+  """
+  try:
+    jax.devices()
+  except (RuntimeError, AssertionError) as error:  # the latter without any words
+    asked = os.environ.get("JAX_PLATFORMS", "")
+    reason = " ".join(str(error).split("(set JAX_PLATFORMS")[0].split())
+    raise InputError(
+      f"JAX_PLATFORMS={asked}: JAX cannot start there"
+      f" ({reason or 'it has no plugin for it'}); for a GPU install dipvid_jax[cuda12]"
+      " or [cuda13], or set JAX_PLATFORMS=cpu"
+    ) from error
 
 
 def set_xla_flags(*, deterministic: bool = False) -> None:

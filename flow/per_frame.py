@@ -1,9 +1,10 @@
-"""Work on every frame of a clip, on all cores."""
+"""Work on every frame of a clip, on all CPUs that the process may use."""
 
 import concurrent.futures
-import os
 from collections.abc import Callable
 from typing import TypeVar
+
+from flow.machine import cpu_count
 
 Result = TypeVar("Result")
 
@@ -18,5 +19,5 @@ def map_frames(function: Callable[[int], Result], count: int) -> list[Result]:
   Returns:
     The results, in order.
   """
-  with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+  with concurrent.futures.ThreadPoolExecutor(cpu_count()) as pool:
     return list(pool.map(function, range(count)))

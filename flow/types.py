@@ -3,6 +3,7 @@
 from typing import NamedTuple, TypeAlias
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import PyTree
@@ -29,3 +30,8 @@ class TrainState(NamedTuple):
   params: Params
   opt_state: optax.OptState
   step: jax.Array
+
+
+def at_least_float32(dtype: jnp.dtype) -> jnp.dtype:
+  """A floating-point type, or float32 in place of a narrower one."""
+  return jnp.dtype(jnp.float32) if jnp.finfo(dtype).bits < 32 else jnp.dtype(dtype)

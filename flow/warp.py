@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from flow.types import AnyArray
+from flow.types import AnyArray, at_least_float32
 
 _IN_BOUNDS_THRESHOLD = 0.999
 
@@ -35,6 +35,7 @@ def backward_warp(
       f"got {image.shape} and {flow.shape}"
     )
   batch, height, width, channels = image.shape
+  flow = jnp.asarray(flow, at_least_float32(flow.dtype))  # bfloat16 ends at 256 pixels
   x = jnp.arange(width, dtype=flow.dtype)[None, None, :] + flow[..., 0]
   y = jnp.arange(height, dtype=flow.dtype)[None, :, None] + flow[..., 1]
   left, top = jnp.floor(x), jnp.floor(y)

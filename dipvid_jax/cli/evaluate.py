@@ -16,7 +16,7 @@ from dipvid_jax.evaluation.tables import (
   write_markdown,
 )
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch
-from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.jax_setup import check_device, set_up_jax
 from dipvid_jax.terminal import stage
 from flow import make_estimator
 from flow.estimators import ESTIMATORS
@@ -158,6 +158,7 @@ def run(arguments: argparse.Namespace) -> None:
   Raises:
     InputError: bad input.
   """
+  check_device()
   outputs = {kind: getattr(arguments, kind) for kind in _WRITERS}
   outputs = {kind: path for kind, path in outputs.items() if path}
   check_writable(outputs.values(), overwrite=arguments.overwrite)

@@ -7,7 +7,7 @@ import numpy as np
 
 from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.flow_weights.known_pair import read_known_pair
-from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.jax_setup import check_device, set_up_jax
 from flow import end_point_error, make_estimator
 from flow.estimators import ESTIMATORS
 
@@ -53,6 +53,7 @@ def measure(arguments: argparse.Namespace) -> str:
   Raises:
     InputError: a file that cannot be read, or sizes that differ.
   """
+  check_device()
   pair = read_known_pair(arguments.first, arguments.second, arguments.reference)
   estimator = make_estimator(arguments.estimator, weights=arguments.weights)
   error = pair.error(estimator)

@@ -8,7 +8,7 @@ from dipvid_jax.cli import inpaint_many
 from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.cli.sizes import parse_size_or_input
 from dipvid_jax.errors import InputError
-from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.jax_setup import check_device, set_up_jax
 from dipvid_jax.method.config import CONFIG_KEYS
 from dipvid_jax.method.key_table import keys_text
 from dipvid_jax.method.overrides import read_config
@@ -143,6 +143,7 @@ def main(argv: list[str] | None = None) -> int:
   def work() -> None:
     if arguments.resume and arguments.overwrite:
       raise InputError("--resume and --overwrite exclude each other")
+    check_device()
     config = read_config(arguments.config, rest, values=given)
     folder = run(config, overwrite=arguments.overwrite, resume=arguments.resume)
     print(f"done: {folder / 'inpainted.mp4'} (what was done: {folder / 'report.html'})")

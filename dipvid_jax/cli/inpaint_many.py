@@ -21,6 +21,7 @@ from dipvid_jax.clip_lists.worker import (
   write_outcomes,
 )
 from dipvid_jax.errors import InputError
+from dipvid_jax.jax_setup import check_device
 from dipvid_jax.method.config import CONFIG_KEYS, Config
 from dipvid_jax.method.overrides import read_config
 from dipvid_jax.runs.source import check_source
@@ -82,6 +83,7 @@ def main(
     _check_flags(arguments, given)
     if arguments.distributed:
       place = take_place()
+    check_device()
     jobs.extend(read_jobs(arguments, given=given, overrides=overrides))
 
   if run_command("inpaint", read) != DONE:

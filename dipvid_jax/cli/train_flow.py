@@ -8,7 +8,7 @@ from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.errors import InputError
 from dipvid_jax.flow_weights.known_pair import read_known_pair
 from dipvid_jax.flow_weights.trainer import DTYPES, FlowSettings, FlowTrainer
-from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.jax_setup import check_device, set_up_jax
 from flow.pwcnet.network import VARIANTS
 from flow.training import DECAYS
 
@@ -126,6 +126,7 @@ def train(arguments: argparse.Namespace) -> None:
     InputError: a flag, file or folder that does not fit.
     DivergedError: a loss is not finite.
   """
+  check_device()
   for flag in ("evaluate_every", "evaluation_pairs", "updates_per_call"):
     if getattr(arguments, flag) < 1:
       raise InputError(

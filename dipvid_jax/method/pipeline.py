@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import jax.numpy as jnp
 import numpy as np
 
 from dipvid_jax.errors import InputError
@@ -155,12 +156,13 @@ def _check_clip(
   hole_masks = np.asarray(hole_masks)
   if frames.ndim != 4 or frames.shape[-1] != 3:
     raise InputError(f"frames must be [T, H, W, 3], got {frames.shape}")
-  if not np.issubdtype(frames.dtype, np.floating):
+  if not jnp.issubdtype(frames.dtype, jnp.floating):  # bfloat16 as well
     raise InputError(
       f"frames must be float in [0, 1], got {frames.dtype}; divide by 255"
     )
   if not frames.size:
     raise InputError(f"frames are empty: {frames.shape}")
+  frames = frames.astype(np.float32)
   if not (np.isfinite(frames).all() and frames.min() >= 0 and frames.max() <= 1):
     raise InputError("frames must be finite and in [0, 1], in the hole too")
   if hole_masks.shape != (*frames.shape[:3], 1):
@@ -172,7 +174,7 @@ def _check_clip(
     raise InputError("hole_masks must be 0 (observed) or 1 (fill)")
   if hole_masks.all():
     raise InputError("hole_masks mark the whole of every frame; nothing is left to fit")
-  return frames.astype(np.float32), hole_masks.astype(np.float32)
+  return frames, hole_masks.astype(np.float32)
 
 
 def _check_flow(

@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
-import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 
 from dipvid_jax.errors import InputError
+from flow import machine
 
 # Bytes that an update holds for each pixel of its batch, by levels, at the peak;
 # from XLA's memory analysis on a CPU (jax 0.10.2), which a test repeats.
@@ -124,11 +124,13 @@ class Memory(NamedTuple):
 
   Attributes:
     device: on the device; None on a CPU, whose memory is the computer's.
-    host: in the computer.
+    host: in the computer, or in the container that the process runs in.
+    limit: whose limit `host` is what is left of, for the user; empty: not said.
   """
 
   device: int | None
   host: int | None
+  limit: str = ""
 
 
 def free_memory() -> Memory:
@@ -137,16 +139,10 @@ def free_memory() -> Memory:
   device = None
   if statistics and "bytes_limit" in statistics:
     device = statistics["bytes_limit"] - statistics.get("bytes_in_use", 0)
-  return Memory(device, _available())
-
-
-def _available() -> int | None:
-  try:
-    lines = pathlib.Path("/proc/meminfo").read_text().splitlines()
-    kib = dict(line.split(":") for line in lines)["MemAvailable"].split()[0]
-    return 1024 * int(kib)
-  except (OSError, ValueError, KeyError, IndexError):
-    return None
+  host = machine.free_memory()
+  if host is None:
+    return Memory(device, None)
+  return Memory(device, host.free, f"of the {host.holder}'s {_size(host.total)}")
 
 
 def fits(work: Work, free: Memory) -> bool:
@@ -232,17 +228,18 @@ def describe_memory(work: Work, free: Memory) -> str:
   """The memory that a run needs and what is free of it, in words."""
   wanted = needs(work)
   if free.device is None:
-    return _of("memory", wanted.host + wanted.device, free.host)
+    return _of("memory", wanted.host + wanted.device, free.host, free.limit)
   return (
     f"{_of('device memory', wanted.device, free.device)},"
-    f" {_of('memory', wanted.host, free.host)}"
+    f" {_of('memory', wanted.host, free.host, free.limit)}"
   )
 
 
-def _of(what: str, wanted: float, free: int | None) -> str:
-  return f"about {_size(wanted)} of {what}" + (
-    "" if free is None else f" ({_size(free)} free)"
-  )
+def _of(what: str, wanted: float, free: int | None, limit: str = "") -> str:
+  words = f"about {_size(wanted)} of {what}"
+  if free is None:
+    return words
+  return f"{words} ({_size(free)} free{f' {limit}' if limit else ''})"
 
 
 def _size(count: float) -> str:

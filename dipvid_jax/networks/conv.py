@@ -54,10 +54,26 @@ def convolve(
   if all(size == 1 for size in (*kernel.shape[:spatial], *strides)):
     return x @ kernel.reshape(kernel.shape[-2:])
   if jax.default_backend() == "cpu":
+    x, kernel = _varying_alike(x, kernel)
     if spatial == 3 and strides[0] == 1:
       return _time_in_channels(x, kernel, strides, zero_padding)
     return _canonical(x, kernel, strides, zero_padding)
   return _forward(x, kernel, strides, zero_padding)
+
+
+def _varying_alike(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """The same arrays, and in `jax.shard_map` both vary over the axes of either.
+
+  A custom gradient must vary over the axes of its argument, and that of a kernel which
+  all devices share does so only after a sum over them. JAX adds the sum where an
+  operation meets the two: here a padding by no pixels, which XLA removes.
+  """
+
+  def meet(array: jax.Array, other: jax.Array) -> jax.Array:
+    value = lax.stop_gradient(other[(0,) * other.ndim])
+    return lax.pad(array, value, [(0, 0, 0)] * array.ndim)
+
+  return meet(x, kernel), meet(kernel, x)
 
 
 def _forward(

@@ -13,6 +13,7 @@ from jaxtyping import Float, PRNGKeyArray
 from dipvid_jax.networks.conv import convolve
 from dipvid_jax.networks.upsample_conv import upsample_convolve
 from dipvid_jax.types import Outputs
+from flow.types import at_least_float32
 
 CHANNELS = (16, 32, 64, 128, 128, 128)
 _SKIP_CHANNELS = 4
@@ -24,7 +25,7 @@ class BatchNorm(nn.Module):
   """Normalises each channel by the batch's own statistics, always.
 
   There are no running averages: the method uses the batch's mean and biased
-  variance in inference too.
+  variance in inference too. Statistics are computed in float32 at least.
 
   Attributes:
     random_scale: draw the initial scale from U[0, 1], as PyTorch 1.0.0 did, instead
@@ -49,22 +50,25 @@ class BatchNorm(nn.Module):
       nn.initializers.uniform(1.0) if self.random_scale else nn.initializers.ones
     )
     channels = [x.shape[-1] for x in maps]
-    scale = self.param("scale", scale_init, (sum(channels),))
-    offset = self.param("bias", nn.initializers.zeros, (sum(channels),))
+    form = (sum(channels),), at_least_float32(maps[0].dtype)
+    scale = self.param("scale", scale_init, *form)
+    offset = self.param("bias", nn.initializers.zeros, *form)
     ends = list(itertools.accumulate(channels))[:-1]
     parts = zip(maps, jnp.split(scale, ends), jnp.split(offset, ends), strict=True)
     return tuple(_normalise(*part) for part in parts)
 
 
 def _normalise(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
-  axes = tuple(range(x.ndim - 1))
+  axes, given = tuple(range(x.ndim - 1)), x.dtype
+  x, scale, offset = (a.astype(at_least_float32(given)) for a in (x, scale, offset))
   mean = jnp.mean(x, axis=axes)
   # Centred first: a mean folded into the offset loses precision where it is many times
   # the deviation, as after the first convolutions.
   centred = x - mean.reshape(_broadcast(x))
   variance = jnp.mean(jnp.square(centred), axis=axes)
   factor = scale * jax.lax.rsqrt(variance + _BATCH_NORM_EPSILON)
-  return centred * factor.reshape(_broadcast(x)) + offset.reshape(_broadcast(x))
+  y = centred * factor.reshape(_broadcast(x)) + offset.reshape(_broadcast(x))
+  return y.astype(given)
 
 
 def _broadcast(x: jax.Array) -> tuple[int, ...]:
@@ -117,8 +121,10 @@ class Conv(nn.Module):
     own = x.shape[-1]
     channels = own + (0 if upsampled is None else upsampled.shape[-1])
     init = _uniform_fan_in(math.prod(sizes) * channels)
-    kernel = self.param("kernel", init, (*sizes, channels, self.features))
-    bias = self.param("bias", init, (self.features,))
+    kept = at_least_float32(x.dtype)
+    kernel = self.param("kernel", init, (*sizes, channels, self.features), kept)
+    bias = self.param("bias", init, (self.features,), kept)
+    kernel, bias = kernel.astype(x.dtype), bias.astype(x.dtype)
     strides = tuple(self.strides or (1,) * len(sizes))
     y = convolve(_pad(x, sizes), kernel[..., :own, :], strides=strides)
     if upsampled is not None:
@@ -164,6 +170,8 @@ class EncoderDecoder(nn.Module):
   2), nearest upsampling, and a 3x3 and a 1x1 convolution up. With `temporal=True`
   the kernels are (3, 5, 5), (3, 3, 3) and (1, 1, 1) and the N frames of a batch are
   one volume (DIP-Vid-3DCN).
+
+  It computes in the type of the noise; its parameters are float32 at least.
 
   Attributes:
     flow_channels: 2 for each stride and direction, in the order f1 b1 f3 b3 f5 b5;

@@ -7,7 +7,6 @@ file.
 
 import fractions
 import json
-import os
 import platform
 import time
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from dipvid_jax.report.stage_times import StageTimes
 from dipvid_jax.report.time_slice import enlarge, fullest_row, time_slice
 from dipvid_jax.storage.atomic import replacing
 from dipvid_jax.types import Video
+from flow.machine import cpu_count
 
 # Three videos and about fifteen pictures stay below 25 MB in base64.
 VIDEO_BYTES = 4_500_000
@@ -292,5 +292,5 @@ def _versions() -> dict[str, str]:
 def _device() -> str:
   device = jax.devices()[0]
   if device.platform == "cpu":
-    return f"CPU, {os.cpu_count()} cores"
+    return f"CPU, {cpu_count()} cores"
   return f"{device.platform.upper()}, {device.device_kind}"

@@ -65,7 +65,7 @@ def draw_noise(
   Returns:
     Float32 of that shape.
   """
-  return jax.random.uniform(key, shape, maxval=NOISE_AMPLITUDE)
+  return jax.random.uniform(key, shape, jnp.float32, maxval=NOISE_AMPLITUDE)
 
 
 def put_flow(
@@ -165,9 +165,9 @@ def take_batch(
   Returns:
     The batch, in reverse order if it runs backward in time.
   """
-  order = jnp.arange(batch_size)
+  order = jnp.arange(batch_size, dtype=clip.strides.dtype)
   order = jnp.where(direction == 0, order, batch_size - 1 - order)
-  index = start + clip.strides[stride_index] * order
+  index = jnp.asarray(start, order.dtype) + clip.strides[stride_index] * order
   batch = Batch(
     noise=clip.noise[index], frames=clip.frames[index], hole_mask=clip.hole_mask[index]
   )

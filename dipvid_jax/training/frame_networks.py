@@ -48,7 +48,7 @@ def create_frame_networks(
     network=_draw(key, clip, 0, create_state),
     step=jnp.zeros((), jnp.int32),
     image=jnp.zeros_like(clip.frames),
-    image_loss=jnp.full(len(clip.frames), jnp.inf),
+    image_loss=jnp.full(len(clip.frames), jnp.inf, clip.frames.dtype),
   )
 
 

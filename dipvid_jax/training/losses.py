@@ -126,7 +126,7 @@ def perceptual_loss(
       f"{len(prediction_features)}, {len(target_features)} and {len(hole_masks)}"
     )
   layers = zip(prediction_features, target_features, hole_masks, strict=True)
-  return sum((masked_l2_loss(*layer) for layer in layers), start=jnp.zeros(()))
+  return jnp.asarray(sum((masked_l2_loss(*layer) for layer in layers), start=0.0))
 
 
 def _check_shapes(

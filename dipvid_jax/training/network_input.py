@@ -50,7 +50,7 @@ def moving_noise(
   """
   height, width = coordinates.shape[1:3]
   shape = (channels, _CANVAS * height, _CANVAS * width)
-  canvas = jax.random.uniform(key, shape, maxval=NOISE_AMPLITUDE)
+  canvas = jax.random.uniform(key, shape, jnp.float32, maxval=NOISE_AMPLITUDE)
   x, y = (jnp.asarray(coordinates[..., axis]) for axis in (0, 1))
 
   return jnp.stack([_sample_wrapped(layer, y, x) for layer in canvas], axis=-1)

@@ -105,8 +105,9 @@ def make_update(
       return total, (values | {"loss": total}, outputs)
 
     grads, (metrics, outputs) = jax.grad(loss_fn, has_aux=True)(state.params)
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
+    with jax.numpy_dtype_promotion("standard"):  # optax mixes counts and floats
+      updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+      params = optax.apply_updates(state.params, updates)
     return TrainState(params, opt_state, state.step + 1), metrics, outputs
 
   return update

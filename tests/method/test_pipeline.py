@@ -1,11 +1,14 @@
 """`inpaint_video` on a tiny clip: what it returns, reports, resumes and refuses."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.method import pipeline
 from dipvid_jax.method.pipeline import inpaint_video
 from dipvid_jax.method.program import build_program
 from dipvid_jax.method.recipes import load_config
@@ -304,3 +307,34 @@ def test_any_state_that_is_offered_leads_to_the_same_end(values):
     again, later = run_from(state)
     assert_equal_results(again, result)
     jax.tree.map(np.testing.assert_array_equal, later[-1], offered[-1])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_frames_of_other_floating_types(monkeypatch, dtype):
+  """They are float32 from the door on, as their mask."""
+  seen = []
+
+  def stop(frames, hole_masks, *_, **__):
+    seen.extend([frames.dtype, hole_masks.dtype])
+    raise InterruptedError
+
+  monkeypatch.setattr(pipeline, "make_training_clip", stop)
+  with pytest.raises(InterruptedError):
+    run(FRAMES.astype(jnp.dtype(dtype)), HOLES.astype(jnp.dtype(dtype)))
+  assert seen == [np.float32, np.float32]
+
+
+@pytest.mark.parametrize("recipe", ["flow", "fast"])
+def test_a_run_in_a_program_of_64_bits_and_strict_promotion(recipe):
+  """The clip on the device, and the types of its updates."""
+  config = load_config(recipe, levels=1, perceptual_weight=0.0)
+  known = KNOWN if recipe == "flow" else KNOWN[:1]
+  with jax.enable_x64(), jax.numpy_dtype_promotion("strict"):
+    program = build_program(COUNT, config=config)
+    clip = make_training_clip(FRAMES, HOLES, known, config=config).device
+    key, batches = jax.random.key(0), np.zeros((1, 3), np.int32)
+    state = jax.eval_shape(program.create_state, key, clip.noise[:1])
+    visit = functools.partial(program.fit_visits, inner_steps=2)
+    after, metrics = jax.eval_shape(visit, state, clip, batches)
+  types = {str(x.dtype) for x in jax.tree.leaves((clip, after, metrics))}
+  assert types <= {"float32", "int32", "bool"}

@@ -1,7 +1,6 @@
 """What a run needs: against the arrays themselves, and against XLA's own figure."""
 
 import dataclasses
-import pathlib
 import re
 
 import jax
@@ -23,6 +22,7 @@ from dipvid_jax.method.requirements import (
 )
 from dipvid_jax.method.training_clip import make_training_clip
 from dipvid_jax.runs import plan
+from flow.machine import FreeMemory
 from tests.support import media_files, untrained
 from tests.support.synthetic import moving_hole, random_video_flow, translating_clip
 
@@ -209,14 +209,18 @@ def test_the_device_is_asked_what_is_free(monkeypatch, statistics, expected):
   assert requirements.free_memory().device == expected
 
 
-def test_the_system_is_asked_what_is_free():
+@pytest.mark.parametrize("holder", ["machine", "container"])
+def test_the_line_says_which_limit_was_used(monkeypatch, holder):
+  found = FreeMemory(3_000_000_000, 4_100_000_000, holder)
+  monkeypatch.setattr(requirements.machine, "free_memory", lambda: found)
   free = requirements.free_memory()
-  total = next(
-    1024 * int(line.split()[1])
-    for line in pathlib.Path("/proc/meminfo").read_text().splitlines()
-    if line.startswith("MemTotal")
-  )
-  assert free.device is None and 0 < free.host <= total
+  assert free.host == 3_000_000_000
+  assert f"of memory (3.0 GB free of the {holder}'s 4.1 GB)" in describe(PAPER, free)
+
+
+def test_a_system_that_does_not_say_what_is_free(monkeypatch):
+  monkeypatch.setattr(requirements.machine, "free_memory", lambda: None)
+  assert requirements.free_memory() == Memory(None, None)
 
 
 @pytest.fixture
