@@ -87,6 +87,12 @@ def written_tags(colour: Colour | None, height: int) -> Colour:
   )
 
 
+def x264_parameters(tags: Colour) -> list[str]:
+  """What makes x264 write these tags."""
+  # It leaves out the tag of limited range where no other one is given.
+  return ["videoformat=component"] if tags == Colour(range=_LIMITED) else []
+
+
 def to_rgb(frame: av.VideoFrame) -> np.ndarray:
   """Converts a decoded frame to `[H, W, 3]` uint8 RGB.
 

@@ -28,9 +28,9 @@ def stated_order(number: int, *, interlaced: bool) -> FieldOrder | None:
   return _ORDERS.get(number, "top" if interlaced else None)
 
 
-def x264_parameters(order: FieldOrder) -> str:
+def x264_parameters(order: FieldOrder | None) -> list[str]:
   """What makes x264 write this order."""
-  return f"{_FILTER_MODES[order]}=1"
+  return [] if order is None else [f"{_FILTER_MODES[order]}=1"]
 
 
 def make_marker(

@@ -89,15 +89,16 @@ def write_video(
     options = {"crf": "14", "preset": "medium"}
     if max_bytes is not None:
       options = _bounded(max_bytes, timestamps)
-    if field_order is not None:
-      options["x264-params"] = fields.x264_parameters(field_order)
+    tags = colours.written_tags(colour, size[0])
+    options["x264-params"] = ":".join(
+      [*colours.x264_parameters(tags), *fields.x264_parameters(field_order)]
+    )
     stream = container.add_stream("libx264", rate=rate, options=options)
     stream.height, stream.width = size
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.time_base = timestamps.time_base
     context.sample_aspect_ratio = fractions.Fraction(pixel_aspect)
-    tags = colours.written_tags(colour, stream.height)
     context.color_primaries, context.color_trc = tags.primaries, tags.transfer
     context.colorspace, context.color_range = tags.matrix, tags.range
     if field_order is not None:

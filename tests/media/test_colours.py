@@ -29,6 +29,7 @@ TAGS = {
   "FCC": Colour(4, 4, 4, 1),
   "SMPTE 240M": Colour(7, 7, 7, 1),
   "matrix alone": Colour(2, 2, 1, 1),
+  "range alone": Colour(2, 2, 2, 1),
   "nothing": Colour(2, 2, 2, 0),
 }
 

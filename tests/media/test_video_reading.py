@@ -59,9 +59,10 @@ def test_decoded_frames_do_not_pile_up(tmp_path):
   gc.collect()
   gc.disable()
   try:
-    for _ in video_reading.iter_frames(path):
-      held = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
-      assert held < 10
+    frames = video_reading.iter_frames(path)
+    assert len([next(frames) for _ in range(20)]) == 20
+    held = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    assert held < 10
   finally:
     gc.enable()
 
