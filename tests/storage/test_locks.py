@@ -134,7 +134,7 @@ def test_a_run_that_started_meanwhile_is_not_overwritten(tmp_path, monkeypatch, 
 
   monkeypatch.setattr(run, "plan_run", slow_read)
   assert inpaint.main(arguments(tmp_path, output)) == 2
-  assert "holds another run" in capsys.readouterr().err
+  assert "holds config.json, which no run wrote" in capsys.readouterr().err
   assert (output / "config.json").read_text() == "of the other run"
   assert not seen
 
