@@ -10,7 +10,6 @@ import numpy as np
 from dipvid_jax.errors import InputError, UnfinishedError
 from dipvid_jax.media.audio import add_audio
 from dipvid_jax.media.images import format_size
-from dipvid_jax.media.sources import os_reason
 from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.plan import RunPlan
@@ -63,7 +62,7 @@ def _encode(path: Path, size: tuple[int, int], plan: RunPlan) -> None:
       raise
     raise InputError(
       f"{source_name(plan.config.source)}: its result cannot be encoded as H.264 of"
-      f" {format_size(size)} ({os_reason(error)})"
+      f" {format_size(size)} ({one_line(error)})"
     ) from error
 
 
