@@ -75,11 +75,11 @@ def run_command(
 
 
 def _take_any_name() -> None:
-  """Lets the terminal show names that are no text: their bytes, as `ls` does."""
-  for stream in (sys.stdout, sys.stderr):
+  """Lets names be printed that are no text: their bytes, or escaped in messages."""
+  for stream, is_message in ((sys.stdout, False), (sys.stderr, True)):
     if isinstance(stream, io.TextIOWrapper):
-      is_utf8 = codecs.lookup(stream.encoding).name == "utf-8"
-      stream.reconfigure(errors="surrogateescape" if is_utf8 else "backslashreplace")
+      escaped = is_message or codecs.lookup(stream.encoding).name != "utf-8"
+      stream.reconfigure(errors="backslashreplace" if escaped else "surrogateescape")
 
 
 def _join(*parts: str) -> str:

@@ -34,6 +34,7 @@ Row = Mapping[str, Any]  # of `metrics.jsonl` or `rounds.jsonl`
 Facts = Mapping[str, Any]  # from `read_facts`
 
 _PREVIEW_BYTES = 800_000
+_SIGN = b", inpainted</title>"  # in the reports of every version
 _NOT_LOSSES = ("update", "round", "start", "updates_per_second", "seconds", "stride")
 _CLIPS = {
   "before": ("Before", "The input."),
@@ -106,6 +107,14 @@ def write_report(folder: Path, *, recipes: Recipes) -> Path:
   with replacing(path) as partial:
     partial.write_text(_as_text(page), encoding="utf-8")
   return path
+
+
+def is_report(path: Path) -> bool:
+  """Whether a file is a report: only such a file may be written over."""
+  try:
+    return _SIGN in path.read_bytes()
+  except OSError:
+    return False
 
 
 @functools.cache
