@@ -118,18 +118,19 @@ def check_occupancy(
 
 def _check_nothing_held(folder: Path) -> None:
   """Refuses a folder without a list in which a run's names are taken."""
-  held = [name for name in (*_FILES, *_FOLDERS) if _is_taken(folder / name)]
+  names = (*_FILES, *_FOLDERS, LIST_NAME)
+  held = [name for name in names if _is_taken(folder / name)]
   if not held:
     return
-  names = ", ".join(held)
+  shown = ", ".join(held)
   if is_of_a_run(folder / CONFIG_NAME):
     raise InputError(
-      f"--output {folder}: holds another run ({names}), of a version that kept no list"
+      f"--output {folder}: holds another run ({shown}), of a version that kept no list"
       f" of its files, so nothing is removed; name another folder, add --resume to"
       f" continue it, or remove these yourself"
     )
   raise InputError(
-    f"--output {folder}: holds {names}, which no run wrote, and nothing of it is"
+    f"--output {folder}: holds {shown}, which no run wrote, and nothing of it is"
     " touched; name another folder"
   )
 

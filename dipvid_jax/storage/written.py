@@ -35,6 +35,7 @@ class WrittenFiles:
     self._folder = folder
     self._path = folder / LIST_NAME
     self._sizes: dict[str, str] = {}
+    self._is_kept: bool | None = None  # not known before it is read
 
   def read(self) -> bool:
     """Reads the list again.
@@ -42,7 +43,7 @@ class WrittenFiles:
     Returns:
       Whether there is one.
     """
-    self._sizes = {}
+    self._sizes, self._is_kept = {}, False
     try:
       text = self._path.read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -53,6 +54,7 @@ class WrittenFiles:
     for line in lines:
       if match := _LINE.fullmatch(line):
         self._sizes[match[2]] = match[1]
+    self._is_kept = True
     return True
 
   def begin(self) -> None:
@@ -151,8 +153,10 @@ class WrittenFiles:
     return [name for name in self._sizes if name.endswith("/") and name not in sealed]
 
   def _add(self, sizes: dict[str, str]) -> None:
+    if self._is_kept is None:
+      self.read()
     new = {name: size for name, size in sizes.items() if self._sizes.get(name) != size}
-    if not new or not self._path.exists():
+    if not new or not self._is_kept:
       return
     lines = "".join(f"{size}  {name}\n" for name, size in new.items()).encode("ascii")
     with naming(self._path), self._path.open("rb+") as file:

@@ -75,7 +75,7 @@ def test_a_folder_with_other_files_is_free_and_they_stay(folder):
 
 RESULTS = (
   *("config.json", "inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl"),
-  *("rounds.jsonl", "report.html", "report"),
+  *("rounds.jsonl", "report.html"),
 )
 
 
@@ -83,7 +83,7 @@ FOLDERS = ("frames", "full", "report", "checkpoints", "flow")
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize("held", [*RESULTS, "full", "frames", "checkpoints", "flow"])
+@pytest.mark.parametrize("held", [*RESULTS, "written.txt", *FOLDERS])
 def test_what_no_run_wrote_is_never_touched(folder, held, overwrite):
   folder.path.mkdir(parents=True)
   if held in FOLDERS:
@@ -108,6 +108,15 @@ def test_a_run_of_a_version_without_a_list_is_left_to_the_user(begun, overwrite)
   begun.create(CONFIG, resume=True)
   begun.write_frames(STITCHED, STITCHED, first=0)
   assert contents(begun.path).keys() == before.keys()  # a list begun now would lie
+
+
+def test_a_list_that_is_not_a_runs_is_not_written_to(begun):
+  (begun.path / "written.txt").write_text("mine\n-  frames/00000.png\n")
+  begun.check(overwrite=False, resume=True)
+  begun.append_metrics({"update": 200})
+  assert (begun.path / "written.txt").read_text() == "mine\n-  frames/00000.png\n"
+  with pytest.raises(InputError, match="kept no list"):
+    begun.check(overwrite=True, resume=False)
 
 
 def test_another_run_is_refused_and_the_line_says_what_would_go(begun):
