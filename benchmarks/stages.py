@@ -78,5 +78,6 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
     output = RunFolder(folder / "out")
     output.create(config.to_dict(), resume=False)
     output.write_frames(levels, levels, first=0)
-    output.write_videos(video)
+    output.write_inpainted(video)
+    output.write_full(video)
     yield lap("write")

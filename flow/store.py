@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import shutil
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +15,9 @@ from flow.video_flow import PairFlow, VideoFlow, estimate_video_flow
 
 _FORMAT = 2
 _CHECKSUMS = "checksums.json"
+_MADE_FROM = "made_from.json"
 _ARRAYS = ("forward", "backward", "forward_visible", "backward_visible")
+_ARRAY_NAME = re.compile(rf"stride_\d+_(?:{'|'.join(_ARRAYS)})\.npy")
 
 
 def stored_video_flow(
@@ -31,7 +33,8 @@ def stored_video_flow(
   The folder holds `made_from.json` (estimator, size, strides, SHA-256 of the frames),
   flow and visibility arrays for each stride and direction, and `checksums.json`
   (SHA-256 of each array). If the clip, size or estimator differs, or a file is
-  damaged, the flow is estimated again and replaces the old one in one rename.
+  damaged, the flow is estimated again and replaces the old one. Other files in the
+  folder stay. An interruption leaves a whole flow or none.
 
   Args:
     folder: of the arrays; it is created if missing.
@@ -55,6 +58,21 @@ def stored_video_flow(
   )
   _save(folder, made_from, video_flow)
   return video_flow
+
+
+def stored_files(folder: str | Path, strides: Sequence[int]) -> list[Path]:
+  """The files that `stored_video_flow` writes.
+
+  Args:
+    folder: of the arrays.
+    strides: as there.
+
+  Returns:
+    Their paths; `made_from.json`, without which the others do not count, is the last.
+  """
+  folder = Path(folder)
+  arrays = [_path(folder, stride, name) for stride in strides for name in _ARRAYS]
+  return [*arrays, folder / _CHECKSUMS, folder / _MADE_FROM]
 
 
 def _describe(
@@ -90,7 +108,7 @@ def _load(folder: Path, made_from: dict[str, Any]) -> VideoFlow | None:
   """The stored flow; None if it is missing, damaged or of other inputs."""
   count, height, width = made_from["frames"][:3]
   try:
-    if json.loads((folder / "made_from.json").read_text()) != made_from:
+    if json.loads((folder / _MADE_FROM).read_text()) != made_from:
       return None
     checksums = json.loads((folder / _CHECKSUMS).read_text())
     video_flow = []
@@ -115,10 +133,37 @@ def _save(folder: Path, made_from: dict[str, Any], video_flow: VideoFlow) -> Non
     for pairs in video_flow:
       for name in _ARRAYS:
         path, array = _path(complete, pairs.stride, name), getattr(pairs, name)
-        np.save(path, array)
+        _write(path, array)
         checksums[path.name] = _sha256(array)
     (complete / _CHECKSUMS).write_text(json.dumps(checksums, indent=2) + "\n")
-    (complete / "made_from.json").write_text(json.dumps(made_from, indent=2) + "\n")
-    if folder.exists():
-      shutil.rmtree(folder)
-    complete.rename(folder)
+    (complete / _MADE_FROM).write_text(json.dumps(made_from, indent=2) + "\n")
+    _move(complete, folder, strides=[pairs.stride for pairs in video_flow])
+
+
+def _move(complete: Path, folder: Path, *, strides: Sequence[int]) -> None:
+  """Moves stored flow to where an older one may be, of which nothing stays."""
+  folder.mkdir(exist_ok=True)
+  older = [name for name in _read_checksums(folder) if _ARRAY_NAME.fullmatch(name)]
+  (folder / _MADE_FROM).unlink(missing_ok=True)
+  for name in older:
+    (folder / name).unlink(missing_ok=True)
+  for path in stored_files(complete, strides):
+    path.replace(folder / path.name)
+
+
+def _read_checksums(folder: Path) -> dict[str, str]:
+  """The checksums of a folder; empty if there are none that can be read."""
+  try:
+    checksums = json.loads((folder / _CHECKSUMS).read_text())
+  except (OSError, ValueError):
+    return {}
+  return checksums if isinstance(checksums, dict) else {}
+
+
+def _write(path: Path, array: np.ndarray) -> None:
+  """Writes as `np.save`, which does not tell why the disk takes no more."""
+  array = np.ascontiguousarray(array)
+  header = np.lib.format.header_data_from_array_1_0(array)
+  with path.open("wb") as file:
+    np.lib.format.write_array_header_1_0(file, header)
+    file.write(array.data)

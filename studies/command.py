@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dipvid_jax.cli.command import Parser, run_command
+from dipvid_jax.errors import InputError
 from dipvid_jax.jax_setup import set_up_jax
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.media.images import write_image
 from dipvid_jax.method.keys import Value
 from dipvid_jax.method.overrides import read_config
 from dipvid_jax.method.recipes import load_config
+from dipvid_jax.runs.config_file import is_of_a_run
+from dipvid_jax.storage import disk
 from studies.complexity import study_complexity
 from studies.features import study_features
 from studies.method_runs import METHODS, run_method
@@ -19,6 +22,7 @@ from studies.time_slice import compare_slices
 from studies.training import study_training
 from studies.windows import LENGTHS, study_windows
 
+_MARKER = ".study"  # in the folder of a study
 STUDIES = ("table", "complexity", "slice", "windows", "training", "features")
 _EXAMPLES = """\
 studies:
@@ -38,8 +42,8 @@ examples:
       500 updates of every network, for a small set
 
 The same command continues an interrupted study. --config.KEY=VALUE sets a key of all
-methods. Exit code: 0 done, 1 the training diverged or the disk is full, 2 bad input,
-130 Ctrl-C.
+methods. Exit code: 0 done, 1 the training diverged, 2 bad input or a full disk, 130
+Ctrl-C.
 """
 
 
@@ -102,6 +106,7 @@ def main(argv: list[str] | None = None) -> int:
 
   def work() -> None:
     settings = read_settings(rest)
+    claim_folder(arguments.output)
     if arguments.max_updates is not None:
       settings["max_updates"] = arguments.max_updates
     videos = arguments.videos or sorted(VideoSet(arguments.set_folder).places)
@@ -109,6 +114,28 @@ def main(argv: list[str] | None = None) -> int:
       _run_study(study, arguments, videos, settings)
 
   return run_command("ablation", work, resume="the same command continues")
+
+
+def claim_folder(output: Path) -> None:
+  """Makes a study's folder, or checks that it is one: nothing else is written over.
+
+  Args:
+    output: a new or empty folder, or that of a study.
+
+  Raises:
+    InputError: it is another folder or a file, or cannot be made.
+  """
+  try:
+    output.mkdir(parents=True, exist_ok=True)
+    held = [path for path in output.iterdir() if path.name != _MARKER]
+    older = any(map(is_of_a_run, output.glob("runs/*/*/config.json")))
+    if held and not older and not (output / _MARKER).exists():
+      raise InputError(
+        f"--output {output}: holds files that no study wrote; name a new folder"
+      )
+    (output / _MARKER).touch()
+  except OSError as error:
+    raise InputError(f"--output {output}: {disk.reason(error)}") from error
 
 
 def read_settings(overrides: Sequence[str]) -> dict[str, Value]:

@@ -1,11 +1,14 @@
 """What all commands share: a parser, and errors as one line with an exit code."""
 
 import argparse
+import codecs
+import io
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from dipvid_jax.errors import DivergedError, InputError
+from dipvid_jax.errors import DivergedError, InputError, UnfinishedError
+from dipvid_jax.storage import disk
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -46,8 +49,10 @@ def run_command(
     resume: how to continue, as "the same command continues".
 
   Returns:
-    0 done, 1 diverged or the disk is full, 2 bad input, 130 Ctrl-C.
+    0 done, 1 diverged or a result could not be made, 2 bad input or a full disk, 130
+    Ctrl-C.
   """
+  _take_any_name()
   try:
     work()
     return DONE
@@ -55,16 +60,26 @@ def run_command(
     code, line = BAD_INPUT, str(error)
   except DivergedError as error:
     code, line = FAILED, _join(str(error), kept)
+  except UnfinishedError as error:
+    code, line = FAILED, _join(str(error), kept, resume)
   except MemoryError as error:
     code, line = BAD_INPUT, f"{error or 'no memory left'}; use a smaller --size"
   except OSError as error:  # most often a full disk
     place = f"{error.filename}: " if error.filename else ""
-    reason = f"{place}cannot be written ({error.strerror or error})"
-    code, line = FAILED, _join(reason, kept, resume)
+    code = BAD_INPUT if disk.is_full(error) else FAILED
+    line = _join(f"{place}{disk.reason(error)}", kept, resume)
   except KeyboardInterrupt:
     code, line = INTERRUPTED, _join("interrupted", resume)
   print(f"{prog}: {line}", file=sys.stderr)
   return code
+
+
+def _take_any_name() -> None:
+  """Lets names be printed that are no text: their bytes, or escaped in messages."""
+  for stream, is_message in ((sys.stdout, False), (sys.stderr, True)):
+    if isinstance(stream, io.TextIOWrapper):
+      escaped = is_message or codecs.lookup(stream.encoding).name != "utf-8"
+      stream.reconfigure(errors="backslashreplace" if escaped else "surrogateescape")
 
 
 def _join(*parts: str) -> str:

@@ -42,7 +42,8 @@ results in the output folder:
   rounds.jsonl             PSNR on held-out known pixels, one line per round
   config.json, checkpoints/, flow/
 
-exit code: 0 done, 1 the training diverged or the disk is full, 2 bad input, 130 Ctrl-C
+exit code: 0 done, 1 the training diverged or a result could not be made, 2 bad input
+or a full disk, 130 Ctrl-C
 
 keys of a config, set by --config.KEY=VALUE:
 """
@@ -101,7 +102,9 @@ def make_parser() -> argparse.ArgumentParser:
     "--resume", action="store_true", help="continue the run in the output folder"
   )
   parser.add_argument(
-    "--overwrite", action="store_true", help="replace the run in the output folder"
+    "--overwrite",
+    action="store_true",
+    help="remove what a run wrote into the output folder, and nothing else, then begin",
   )
   parser.add_argument(
     "--deterministic",
@@ -145,7 +148,12 @@ def main(argv: list[str] | None = None) -> int:
       raise InputError("--resume and --overwrite exclude each other")
     check_device()
     config = read_config(arguments.config, rest, values=given)
-    folder = run(config, overwrite=arguments.overwrite, resume=arguments.resume)
+    folder = run(
+      config,
+      overwrite=arguments.overwrite,
+      resume=arguments.resume,
+      recipe=arguments.config,
+    )
     print(f"done: {folder / 'inpainted.mp4'} (what was done: {folder / 'report.html'})")
 
   return run_command(

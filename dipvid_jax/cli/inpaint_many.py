@@ -17,6 +17,7 @@ from dipvid_jax.clip_lists.worker import (
   Job,
   Outcome,
   Worker,
+  check_summary,
   outcome_table,
   write_outcomes,
 )
@@ -24,7 +25,8 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.jax_setup import check_device
 from dipvid_jax.method.config import CONFIG_KEYS, Config
 from dipvid_jax.method.overrides import read_config
-from dipvid_jax.runs.source import check_source
+from dipvid_jax.runs.occupancy import check_inputs
+from dipvid_jax.runs.source import check_source, read_by
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +83,8 @@ def main(
   def read() -> None:
     nonlocal place
     _check_flags(arguments, given)
+    if arguments.summary:
+      check_summary(Path(arguments.summary))
     if arguments.distributed:
       place = take_place()
     check_device()
@@ -142,6 +146,8 @@ def read_jobs(
     try:
       config = _row_config(row, arguments.config, given, overrides)
       check_source(config.source)
+      inputs = read_by(config, recipe=row.config or arguments.config)
+      check_inputs(row.output, {**inputs, "--manifest": path})
     except InputError as error:
       raise InputError(f"{path}, line {row.line}: {error}") from error
     jobs.append(Job(row.line, row.output, config))

@@ -6,7 +6,9 @@ from pathlib import Path
 from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.errors import InputError
 from dipvid_jax.method.recipes import shipped_recipes
-from dipvid_jax.report.page import write_report
+from dipvid_jax.report.page import is_report, write_report
+from dipvid_jax.runs.config_file import CONFIG_NAME, is_of_a_run
+from dipvid_jax.storage import disk
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -26,9 +28,17 @@ def main(argv: list[str] | None = None) -> int:
   folder = make_parser().parse_args(argv).folder
 
   def work() -> None:
+    page = folder / "report.html"
+    if not is_of_a_run(folder / CONFIG_NAME):
+      raise InputError(
+        f"{folder}: holds no run; give the output folder of a run, with a readable"
+        f" {CONFIG_NAME}"
+      )
+    if page.exists() and not is_report(page):
+      raise InputError(f"{page}: is not the report of a run; move it away")
     try:
       print(f"done: {write_report(folder, recipes=shipped_recipes())}")
     except OSError as error:
-      raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
+      raise InputError(f"{folder}: {disk.reason(error)}") from error
 
   return run_command("report", work)

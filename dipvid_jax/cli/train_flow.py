@@ -7,7 +7,12 @@ from pathlib import Path
 from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.errors import InputError
 from dipvid_jax.flow_weights.known_pair import read_known_pair
-from dipvid_jax.flow_weights.trainer import DTYPES, FlowSettings, FlowTrainer
+from dipvid_jax.flow_weights.trainer import (
+  DTYPES,
+  FlowSettings,
+  FlowTrainer,
+  check_export,
+)
 from dipvid_jax.jax_setup import check_device, set_up_jax
 from flow.pwcnet.network import VARIANTS
 from flow.training import DECAYS
@@ -27,7 +32,7 @@ examples:
 in the output folder: metrics.jsonl (losses, and end-point errors in pixels of DIS and
 of the weights, on pairs of other seeds and on textures that are never trained on),
 settings.json, checkpoints/, resume.tar. Exit code: 0 done, or stopped by
---max-seconds, 1 the training diverged or the disk is full, 2 bad input, 130 Ctrl-C.
+--max-seconds, 1 the training diverged, 2 bad input or a full disk, 130 Ctrl-C.
 """
 
 
@@ -132,6 +137,8 @@ def train(arguments: argparse.Namespace) -> None:
       raise InputError(
         f"--{flag.replace('_', '-')}: must be 1 or more, got {getattr(arguments, flag)}"
       )
+  if arguments.export:
+    check_export(arguments.export)
   names = FlowSettings.__dataclass_fields__
   values = {name: getattr(arguments, name) for name in names}
   trainer = FlowTrainer(

@@ -235,6 +235,30 @@ def outcome_table(outcomes: Sequence[Outcome]) -> str:
   return "\n".join(lines)
 
 
+def check_summary(path: Path) -> None:
+  """Checks, before the work, that outcomes can be written and replace nothing else.
+
+  Args:
+    path: the file for them.
+
+  Raises:
+    InputError: its folder is missing, or it holds something else than outcomes.
+  """
+  if not path.parent.is_dir():
+    raise InputError(f"--summary {path}: there is no folder {path.parent}")
+  if not path.exists():
+    return
+  try:
+    with path.open("rb") as file:
+      first = file.readline()
+  except OSError as error:
+    raise InputError(f"--summary {path}: {error.strerror}") from error
+  if first.strip() != ",".join(Outcome._fields).encode():
+    raise InputError(
+      f"--summary {path}: holds something else than outcomes; name another file"
+    )
+
+
 def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
   """Writes the outcomes of a list as CSV, whole or not at all.
 
@@ -252,4 +276,4 @@ def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
     outcome._replace(seconds=round(outcome.seconds, 1)) for outcome in outcomes
   )
   with replacing(path) as partial:
-    partial.write_text(text.getvalue())
+    partial.write_text(text.getvalue(), encoding="utf-8", errors="surrogateescape")

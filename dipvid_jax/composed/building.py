@@ -15,8 +15,10 @@ from dipvid_jax.composed.library import Clip, mask_facts, open_library
 from dipvid_jax.composed.recipe import ClipFacts, Recipe, draw_recipes
 from dipvid_jax.errors import InputError
 from dipvid_jax.media.data_sets import VideoSet, find_sets, import_tfds
+from dipvid_jax.storage.disk import is_full
 from dipvid_jax.terminal import say, stage
 
+_SET_FOLDER = "composed_set/1.0.0"  # where TensorFlow Datasets puts a `ComposedSet`
 _Value = TypeVar("_Value")
 
 
@@ -178,7 +180,8 @@ def _write(
           file_format="array_record",
         )
   except OSError as error:
-    raise InputError(f"--output {output}: cannot be written ({error})") from error
+    what = "disk full" if is_full(error) else "cannot be written"
+    raise InputError(f"--output {output}: {what} ({error})") from error
   return pathlib.Path(builder.data_dir)
 
 
@@ -198,11 +201,22 @@ def _check_settings(
   for flag, (value, smallest) in settings.items():
     if value < smallest:
       raise InputError(f"{flag}: must be {smallest} or more, got {value}")
+  try:
+    str(output.absolute()).encode()
+  except UnicodeEncodeError as error:
+    raise InputError(
+      f"--output {output}: is not UTF-8, which data sets need; name another folder"
+    ) from error
   if output.exists() and not output.is_dir():
     raise InputError(f"--output {output}: is a file; name a folder")
   if output.is_dir() and (held := find_sets(output)):
     raise InputError(
       f"--output {output}: holds a data set ({held[0]}); name another folder"
+    )
+  if (output / _SET_FOLDER).exists():  # which would pass for the set
+    raise InputError(
+      f"--output {output}: holds {_SET_FOLDER}, which is no data set; name another"
+      " folder"
     )
 
 

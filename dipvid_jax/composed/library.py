@@ -6,6 +6,7 @@ data set of TensorFlow Datasets.
 
 import dataclasses
 import itertools
+import os
 import pathlib
 from typing import Literal, Protocol
 
@@ -46,7 +47,7 @@ class FileClip:
   """A video file or a folder of images.
 
   Attributes:
-    name: the file's or folder's, without suffix.
+    name: the file's or folder's, without suffix, in UTF-8.
     path: the file or folder.
   """
 
@@ -126,7 +127,8 @@ def open_library(place: str | pathlib.Path, *, content: Content) -> dict[str, Cl
     return {name: SetClip(name, held) for name in sorted(held.places)}
   folder = _inside_davis(folder, content)
   if folder.is_file() or _holds_images(folder):
-    return {folder.stem: FileClip(folder.stem, folder)}
+    name = _as_text(folder.stem)
+    return {name: FileClip(name, folder)}
   return _list_clips(folder)
 
 
@@ -163,7 +165,7 @@ def _list_clips(folder: pathlib.Path) -> dict[str, Clip]:
   for path in sorted(folder.iterdir()):
     if path.name.startswith(".") or not _is_clip(path):
       continue
-    name = path.name if path.is_dir() else path.stem
+    name = _as_text(path.name if path.is_dir() else path.stem)
     if name in clips:
       raise InputError(f"{folder}: holds two clips named {name}; rename one")
     clips[name] = FileClip(name, path)
@@ -172,6 +174,11 @@ def _list_clips(folder: pathlib.Path) -> dict[str, Clip]:
       f"{folder}: holds no clips; give a folder of video files or of folders of images"
     )
   return clips
+
+
+def _as_text(name: str) -> str:
+  """A file's name in UTF-8, as a data set keeps it; its bytes may be no UTF-8."""
+  return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _inside_davis(folder: pathlib.Path, content: Content) -> pathlib.Path:

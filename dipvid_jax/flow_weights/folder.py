@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.storage import disk
 from dipvid_jax.storage.atomic import replacing
 
 _SETTINGS = "settings.json"
 _CHECKPOINTS = "checkpoints"
+_TELLTALE = {"variant", "strides"}  # keys of the settings of every training
 
 
 class FlowRunFolder:
@@ -40,20 +42,39 @@ class FlowRunFolder:
       InputError: the folder holds a run, or cannot be written.
     """
     self._check_free("name another folder, or add --resume to continue it")
+    self._check_own()
     try:
       self.path.mkdir(parents=True, exist_ok=True)
       self.metrics.unlink(missing_ok=True)
       with replacing(self.path / _SETTINGS) as partial:
         partial.write_text(json.dumps(settings, indent=2) + "\n")
     except OSError as error:
-      raise InputError(
-        f"--output {self.path}: cannot be written ({error.strerror})"
-      ) from error
+      raise InputError(f"--output {self.path}: {disk.reason(error)}") from error
 
-  def _check_free(self, remedy: str) -> None:
-    """Refuses a folder with checkpoints; a run without any has nothing to lose."""
-    if self.checkpoints.is_dir() and any(self.checkpoints.iterdir()):
+  def _check_free(self, remedy: str, *, reading: Path | None = None) -> None:
+    """Refuses a folder with checkpoints; a run without any has nothing to lose.
+
+    Args:
+      remedy: what the line advises.
+      reading: a `resume.tar` whose own folder is free for it.
+    """
+    states = list(self.checkpoints.iterdir()) if self.checkpoints.is_dir() else []
+    kept = self.resume_file.exists()
+    if kept and reading is not None and reading.exists():
+      kept = not self.resume_file.samefile(reading)
+    if states or kept:
       raise InputError(f"--output {self.path}: holds another run; {remedy}")
+
+  def _check_own(self) -> None:
+    """Refuses a folder where files that no training wrote would be written over."""
+    held = [
+      path.name for path in (self.path / _SETTINGS, self.metrics) if path.exists()
+    ]
+    if held and not _is_of_a_training(self.path / _SETTINGS):
+      raise InputError(
+        f"--output {self.path}: holds {', '.join(held)}, which no training wrote; name"
+        " another folder"
+      )
 
   def resume(self, settings: dict[str, Any]) -> None:
     """Checks that the run in the folder began with the same settings.
@@ -91,7 +112,9 @@ class FlowRunFolder:
     Raises:
       InputError: the file cannot be read, or the folder holds a run.
     """
-    self._check_free("name another folder, or use --resume to continue it")
+    remedy = "name another folder, or use --resume to continue it"
+    self._check_free(remedy, reading=Path(file))
+    self._check_own()
     try:
       self.path.mkdir(parents=True, exist_ok=True)
       with tarfile.open(file) as archive:
@@ -112,3 +135,12 @@ class FlowRunFolder:
       archive.add(self.checkpoints / str(update), f"{_CHECKPOINTS}/{update}")
       # Last: an archive with settings has a whole checkpoint.
       archive.add(self.path / _SETTINGS, _SETTINGS)
+
+
+def _is_of_a_training(path: Path) -> bool:
+  """Whether a file holds the settings of a training: others have that name too."""
+  try:
+    settings = json.loads(path.read_text())
+  except (OSError, ValueError):
+    return False
+  return isinstance(settings, dict) and settings.keys() >= _TELLTALE

@@ -14,6 +14,7 @@ import numpy as np
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.flow_weights.folder import FlowRunFolder
 from dipvid_jax.flow_weights.known_pair import Estimate, KnownPair
+from dipvid_jax.storage import disk
 from dipvid_jax.storage.atomic import replacing
 from dipvid_jax.storage.checkpoints import Checkpoints
 from dipvid_jax.storage.locks import sole_writer
@@ -21,7 +22,7 @@ from dipvid_jax.storage.rows import append_row, keep_rows
 from flow import make_estimator
 from flow.procedural import FAMILIES, FlowPair
 from flow.pwcnet.network import SIZE_MULTIPLE, VARIANTS, make_network
-from flow.pwcnet.weights import write_weights
+from flow.pwcnet.weights import holds_own_weights, write_weights
 from flow.training import (
   create_flow_state,
   draw_batch,
@@ -96,6 +97,19 @@ class FlowSettings:
         f"variant must be one of {', '.join(VARIANTS)}, dtype of {', '.join(DTYPES)}; "
         f"got {self.variant}, {self.dtype}"
       )
+
+
+def check_export(path: Path) -> None:
+  """Checks, before the training, that its weights replace nothing but weights.
+
+  Args:
+    path: the file for them.
+
+  Raises:
+    InputError: it is a folder, or a file of another kind.
+  """
+  if path.exists() and not holds_own_weights(path):
+    raise InputError(f"--export {path}: holds no weights; name another file")
 
 
 class FlowTrainer:
@@ -303,7 +317,7 @@ class FlowTrainer:
         write_weights(partial, self.state.params, variant=self._settings.variant)
     except OSError as error:
       raise InputError(
-        f"--export {path}: cannot be written ({error.strerror}); --resume with another "
+        f"--export {path}: {disk.reason(error)}; --resume with another "
         "--export writes it without training again"
       ) from error
 

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import jinja2
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.media.images import read_image
 from dipvid_jax.report.curves import Chart, line_chart
 from dipvid_jax.report.parts import jpeg, read_facts, strip_name
 from dipvid_jax.report.tables import (
@@ -34,6 +34,7 @@ Row = Mapping[str, Any]  # of `metrics.jsonl` or `rounds.jsonl`
 Facts = Mapping[str, Any]  # from `read_facts`
 
 _PREVIEW_BYTES = 800_000
+_SIGN = b", inpainted</title>"  # in the reports of every version
 _NOT_LOSSES = ("update", "round", "start", "updates_per_second", "seconds", "stride")
 _CLIPS = {
   "before": ("Before", "The input."),
@@ -104,8 +105,16 @@ def write_report(folder: Path, *, recipes: Recipes) -> Path:
   )
   path = folder / "report.html"
   with replacing(path) as partial:
-    partial.write_text(page, encoding="utf-8")
+    partial.write_text(_as_text(page), encoding="utf-8")
   return path
+
+
+def is_report(path: Path) -> bool:
+  """Whether a file is a report: only such a file may be written over."""
+  try:
+    return _SIGN in path.read_bytes()
+  except OSError:
+    return False
 
 
 @functools.cache
@@ -119,6 +128,11 @@ def environment() -> jinja2.Environment:
     lstrip_blocks=True,
     keep_trailing_newline=True,
   )
+
+
+def _as_text(page: str) -> str:
+  """Replaces the bytes of file names that are no UTF-8 by the sign for that."""
+  return page.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -257,10 +271,11 @@ def _slices(parts: Path) -> list[Picture]:
 
 
 def _preview(path: Path) -> Picture | None:
-  image = cv2.imread(str(path)) if path.exists() else None
-  if image is None:
+  try:
+    image = read_image(path)
+  except InputError:  # it is missing or damaged
     return None
-  content = jpeg(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), max_bytes=_PREVIEW_BYTES)
+  content = jpeg(image, max_bytes=_PREVIEW_BYTES)
   uri = _data_uri(content, kind="image/jpeg")
   return Picture(uri, "Input, flows, generated frames and result, in rows")
 

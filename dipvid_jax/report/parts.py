@@ -34,6 +34,8 @@ _STRIP_BYTES, _SLICE_BYTES = 120_000, 400_000
 _LONGEST_SIDE, _MOST_FRAMES = 480, 200
 _MOST_STRIPS, _STRIP_FRAMES, _STRIP_WIDTH = 12, 5, 1200
 _SLICE_HEIGHT = 120
+_FACTS = "facts.json"
+_LONGEST_JPEG = 65_500  # pixels a side, of libjpeg
 _AROUND = 128  # grey level of the border that the network's frames do not cover
 _PACKAGES = ("jax", "jaxlib", "numpy", "opencv-python-headless", "av", "flax", "optax")
 
@@ -174,7 +176,7 @@ class ReportParts:
       "written": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
     }
     content = json.dumps(self._facts | now, indent=2)
-    _write(self._folder / "facts.json", content.encode())
+    _write(self._folder / _FACTS, content.encode())
 
   def _write_clip(
     self, name: str, clip: np.ndarray, *, holes: np.ndarray | None = None
@@ -187,6 +189,17 @@ class ReportParts:
     _write(self._folder / f"slice-{name}.jpg", jpeg(picture, max_bytes=_SLICE_BYTES))
 
 
+def part_files(folder: Path) -> list[Path]:
+  """The files that every run has in `report/`; strips of frames come to these.
+
+  Args:
+    folder: the run's output folder.
+  """
+  names = ("before", "after", "full")
+  files = (*(f"{n}.mp4" for n in names), *(f"slice-{n}.jpg" for n in names), _FACTS)
+  return [folder / "report" / name for name in files]
+
+
 def strip_name(window: int, round_number: int) -> str:
   """The file name of a round's strip; both numbers from 1."""
   return f"window-{window:03}-round-{round_number:05}.jpg"
@@ -195,7 +208,7 @@ def strip_name(window: int, round_number: int) -> str:
 def read_facts(folder: Path) -> dict[str, Any]:
   """Reads `facts.json` in `report/`; empty if it is missing or damaged."""
   try:
-    facts = json.loads((folder / "facts.json").read_text())
+    facts = json.loads((folder / _FACTS).read_text())
   except (OSError, ValueError):
     return {}
   return facts if isinstance(facts, dict) else {}
@@ -206,11 +219,14 @@ def jpeg(image: np.ndarray, *, max_bytes: int) -> bytes:
 
   Args:
     image: `[H, W, 3]` uint8 RGB.
-    max_bytes: the quality is lowered, then the size is halved, until it fits.
+    max_bytes: the quality is lowered, then the size is halved, until it fits; the
+      size of a picture too long for a JPEG is halved first.
 
   Returns:
     The file's content.
   """
+  while max(image.shape[:2]) > _LONGEST_JPEG:
+    image = _resize(image, (max(1, image.shape[0] // 2), image.shape[1] // 2))
   while True:
     for quality in (90, 75, 50):
       parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]

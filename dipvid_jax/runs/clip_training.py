@@ -57,6 +57,7 @@ def inpaint_windows(
     done, tail = join(window, arrays, tail, overlap=plan.config.windows.overlap)
     _write(plan, window, done, folder)
     if several:
+      folder.written.announce(files.tail)
       files.save_tail(tail)
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from dipvid_jax.errors import InputError
 from dipvid_jax.storage.atomic import replacing
 
+CONFIG_NAME = "config.json"
 # The key beside the config's own that tells the run's frames and holes from others.
 INPUT_FINGERPRINT = "input_sha256"
 # The same files may have moved; the others change nothing of a result.
 _IRRELEVANT = ("video", "mask", "tfds", "output", "checkpoint_minutes", "preview_every")
+# Keys of every run's file, and hardly of another program's.
+_TELLTALE = {"video", "levels"}
 # What turns off a key of another version; of most it is 0, "", False or None.
 _OFF = {"networks": 1}
 
@@ -26,7 +29,15 @@ def write_config(path: Path, values: Mapping[str, object]) -> None:
     OSError: it cannot be written.
   """
   with replacing(path) as partial:
-    partial.write_text(json.dumps(values, indent=2) + "\n")
+    partial.write_text(json.dumps(values, indent=2) + "\n", encoding="ascii")
+
+
+def is_of_a_run(path: Path) -> bool:
+  """Whether a file holds the settings of a run: other programs write that name too."""
+  try:
+    return _read(path).keys() >= _TELLTALE
+  except InputError:
+    return False
 
 
 def check_same_config(path: Path, values: Mapping[str, object]) -> None:

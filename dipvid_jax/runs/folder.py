@@ -1,6 +1,8 @@
 """The output folder of a run: what is in it, and whose it is."""
 
 import contextlib
+import itertools
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,26 +15,20 @@ from dipvid_jax.media.image_sequence import ImageSequence
 from dipvid_jax.media.images import frame_path, write_image, write_images
 from dipvid_jax.media.sources import os_reason
 from dipvid_jax.media.video_writing import write_video
-from dipvid_jax.runs.config_file import check_same_config, write_config
+from dipvid_jax.report.parts import read_facts
+from dipvid_jax.runs.config_file import CONFIG_NAME, check_same_config, write_config
+from dipvid_jax.runs.occupancy import check_occupancy, describe, removable
 from dipvid_jax.runs.window_files import WindowFiles
+from dipvid_jax.storage import disk
+from dipvid_jax.storage.atomic import PARTIAL
 from dipvid_jax.storage.locks import sole_writer
 from dipvid_jax.storage.rows import append_row, keep_rows
+from dipvid_jax.storage.written import WrittenFiles
+from dipvid_jax.terminal import say
 from dipvid_jax.types import Video
 
-_RESULTS = (
-  "inpainted.mp4",
-  "full.mp4",
-  "preview.png",
-  "metrics.jsonl",
-  "rounds.jsonl",
-  "report.html",
-  "report",
-  "frames",
-  "full",
-)
-_FOLDERS = ("checkpoints", "flow")
-_CONFIG = "config.json"
-_LAST_WRITTEN = "full.mp4"
+_INPAINTED, _FULL = "inpainted.mp4", "full.mp4"
+_SCRATCH = re.compile(r"\.flow-\w{8}")  # of `stored_video_flow`
 
 
 class RunFolder:
@@ -40,7 +36,7 @@ class RunFolder:
 
   `inpainted.mp4` and `frames/` (stitched), `full.mp4` and `full/` (the network's),
   `preview.png`, `config.json`, `metrics.jsonl`, `rounds.jsonl`, `report.html` and its
-  parts in `report/`, `checkpoints/`, `flow/`.
+  parts in `report/`, `checkpoints/`, `flow/`; `written.txt`, the list of these files.
   """
 
   def __init__(self, path: str | Path):
@@ -63,8 +59,10 @@ class RunFolder:
     self.flow = self.path / "flow"
     self.frames = self.path / "frames"
     self.full = self.path / "full"
+    self.report = self.path / "report"
     self.metrics = self.path / "metrics.jsonl"
     self.rounds = self.path / "rounds.jsonl"
+    self.written = WrittenFiles(self.path)
 
   def window_files(self, number: int, *, of: int) -> WindowFiles:
     """Where a window keeps its states; an only window has the folders to itself.
@@ -82,7 +80,7 @@ class RunFolder:
 
   def holds_run(self) -> bool:
     """Whether a run was begun here."""
-    return (self.path / _CONFIG).exists()
+    return (self.path / CONFIG_NAME).exists()
 
   def is_finished(self, config: Mapping[str, object]) -> bool:
     """Whether a run of this config ended here.
@@ -98,34 +96,21 @@ class RunFolder:
     """
     if not self.holds_run():
       return False
-    check_same_config(self.path / _CONFIG, config)
-    return (self.path / _LAST_WRITTEN).exists()
+    check_same_config(self.path / CONFIG_NAME, config)
+    videos = all((self.path / name).exists() for name in (_INPAINTED, _FULL))
+    return videos and bool(read_facts(self.path / "report").get("finished", True))
 
   def check(self, *, overwrite: bool, resume: bool) -> None:
-    """Checks that nothing of another run would be lost.
+    """Checks that nothing of another run, or of the user's, would be lost.
 
     Args:
-      overwrite: another run's files may be replaced.
+      overwrite: another run's files may be removed.
       resume: the folder's own run is resumed.
 
     Raises:
-      InputError: it is a file, holds another run, or has none to resume.
+      InputError: as `check_occupancy`.
     """
-    if self.path.exists() and not self.path.is_dir():
-      raise InputError(f"--output {self.path}: is a file; name a folder")
-    held = [
-      name for name in (_CONFIG, *_RESULTS, *_FOLDERS) if (self.path / name).exists()
-    ]
-    if resume:
-      if _CONFIG not in held:
-        raise InputError(
-          f"--output {self.path}: holds no run to resume; leave out --resume"
-        )
-    elif held and not overwrite:
-      raise InputError(
-        f"--output {self.path}: holds another run ({', '.join(held)}); name another "
-        f"folder, or add --resume to continue it or --overwrite to replace it"
-      )
+    check_occupancy(self.path, self.written, overwrite=overwrite, resume=resume)
 
   @contextlib.contextmanager
   def claim(self, *, overwrite: bool, resume: bool) -> Iterator[None]:
@@ -151,17 +136,20 @@ class RunFolder:
 
   def _sweep(self) -> None:
     """Removes the partial files of a killed run; none is being written now."""
-    for path in (*self.path.rglob(".*.partial"), *self.path.rglob(".flow-*")):
-      if path.is_dir():
+    for path in (*self.path.iterdir(), *(self.path / "flow").glob("*")):
+      if _SCRATCH.fullmatch(path.name) and [p.name for p in path.iterdir()] == ["flow"]:
         shutil.rmtree(path)
-      else:
+    folders = (self.frames, self.full, self.report, self.checkpoints, self.flow)
+    held = itertools.chain(self.path.iterdir(), *(f.rglob(".*") for f in folders))
+    for path in list(held):
+      if PARTIAL.fullmatch(path.name) and path.is_file():
         path.unlink()
 
   def _unwritable(self, error: OSError) -> InputError:
-    return InputError(f"--output {self.path}: cannot be written ({error.strerror})")
+    return InputError(f"--output {self.path}: {disk.reason(error)}")
 
   def create(self, config: Mapping[str, object], *, resume: bool) -> None:
-    """Makes the folder and writes the config; clears what a replaced run left.
+    """Makes the folder and writes the config; removes what a replaced run left.
 
     The stored flow stays: it is reused only where it fits.
 
@@ -173,26 +161,32 @@ class RunFolder:
       InputError: the folder cannot be written, or was begun with another config.
     """
     if resume:
-      check_same_config(self.path / _CONFIG, config)
+      check_same_config(self.path / CONFIG_NAME, config)
       return
     try:
       self.path.mkdir(parents=True, exist_ok=True)
-      for name in (*_RESULTS, "checkpoints"):
-        held = self.path / name
-        if held.is_dir():
-          shutil.rmtree(held)
-        else:
-          held.unlink(missing_ok=True)
-      write_config(self.path / _CONFIG, config)
+      if self.written.read():
+        self._clear()
+      self.written.begin()
+      self.written.announce(self.path / CONFIG_NAME)
+      write_config(self.path / CONFIG_NAME, config)
     except OSError as error:
       raise self._unwritable(error) from error
 
+  def _clear(self) -> None:
+    """Removes the files of the run that was here."""
+    if old := removable(self.path, self.written):
+      say(f"--overwrite: removes {describe(self.path, old)} from {self.path}")
+      self.written.remove(old)
+
   def append_metrics(self, row: Mapping[str, object]) -> None:
     """Adds a line to `metrics.jsonl`."""
+    self.written.announce(self.metrics)
     append_row(self.metrics, row)
 
   def append_round(self, row: Mapping[str, object]) -> None:
     """Adds a line to `rounds.jsonl`."""
+    self.written.announce(self.rounds)
     append_row(self.rounds, row)
 
   def keep_metrics(self, *, window: int, updates: int) -> None:
@@ -207,6 +201,7 @@ class RunFolder:
 
   def write_preview(self, image: np.ndarray) -> None:
     """Writes `preview.png`, `[H, W, 3]` uint8 RGB."""
+    self.written.announce(self.path / "preview.png")
     write_image(self.path / "preview.png", image)
 
   def write_frames(
@@ -219,8 +214,19 @@ class RunFolder:
       full: `[h, w, 3]` uint8 RGB each.
       first: the number of the first one in the clip.
     """
-    write_images(self.frames, stitched, first=first)
-    write_images(self.full, full, first=first)
+    for folder, frames in ((self.frames, stitched), (self.full, full)):
+      paths: list[Path] = []
+      write_images(folder, self._listed(frames, folder, first, paths), first=first)
+      self.written.seal(paths)
+
+  def _listed(
+    self, frames: Iterable[np.ndarray], folder: Path, first: int, paths: list[Path]
+  ) -> Iterator[np.ndarray]:
+    """Lists each frame's file before it is written, and collects their paths."""
+    for number, frame in enumerate(frames, first):
+      paths.append(frame_path(folder, number))
+      self.written.announce(paths[-1])
+      yield frame
 
   def has_frames(self, first: int, stop: int) -> bool:
     """Whether the frames `first .. stop - 1` were written."""
@@ -230,30 +236,37 @@ class RunFolder:
       for number in range(first, stop)
     )
 
-  def write_videos(self, like: Video) -> str:
-    """Writes `inpainted.mp4` and `full.mp4` from the frames, shown as the input is.
-
-    H.264 needs even sides: the videos, not the images, repeat the last row or column
-    of an odd side.
+  def write_inpainted(self, like: Video) -> str:
+    """Writes `inpainted.mp4` from `frames/`, shown and heard as the input is.
 
     Args:
       like: the input, for its count, times, sound, and how its frames are shown.
 
     Returns:
-      What part of the sound was left out, in one line; empty if none was.
+      What was left out of the sound, in one line; empty if nothing was.
     """
-    left_out = ""
-    for name, folder in (("inpainted.mp4", self.frames), (_LAST_WRITTEN, self.full)):
-      write_video(
-        self.path / name,
-        ImageSequence(folder, len(like.frames), even=True),
-        like.frame_rate,
-        timestamps=like.timestamps,
-        pixel_aspect=like.pixel_aspect,
-        colour=like.colour,
-        # The network's own frames are not made of fields.
-        field_order=like.field_order if folder is self.frames else None,
-      )
-      if folder is self.frames and like.audio:
-        left_out = add_audio(self.path / name, like.audio)
+    path = self.path / _INPAINTED
+    self._write_video(path, self.frames, like)
+    left_out = add_audio(path, like.audio) if like.audio else ""
+    self.written.seal([path])
     return left_out
+
+  def write_full(self, like: Video) -> None:
+    """Writes `full.mp4` from `full/`, shown as the input is and silent."""
+    path = self.path / _FULL
+    self._write_video(path, self.full, like)
+    self.written.seal([path])
+
+  def _write_video(self, path: Path, folder: Path, like: Video) -> None:
+    """H.264 needs even sides: an odd side's last row or column is repeated."""
+    self.written.announce(path)
+    write_video(
+      path,
+      ImageSequence(folder, len(like.frames), even=True),
+      like.frame_rate,
+      timestamps=like.timestamps,
+      pixel_aspect=like.pixel_aspect,
+      colour=like.colour,
+      # The network's own frames are not made of fields.
+      field_order=like.field_order if folder == self.frames else None,
+    )

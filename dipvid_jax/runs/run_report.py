@@ -8,10 +8,11 @@ from dipvid_jax.method.pipeline import Inpainted
 from dipvid_jax.method.recipes import shipped_recipes
 from dipvid_jax.method.settings import StoppingConfig
 from dipvid_jax.report.page import write_report
-from dipvid_jax.report.parts import ReportParts
+from dipvid_jax.report.parts import ReportParts, part_files, strip_name
 from dipvid_jax.report.stage_times import StageTimes
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.plan import RunPlan
+from dipvid_jax.runs.sparing import spared
 from dipvid_jax.runs.windows import Window
 from dipvid_jax.storage.rows import read_rows
 from dipvid_jax.terminal import say
@@ -55,6 +56,9 @@ class RunReport:
       resume: the folder's run is resumed.
     """
     source, visits = plan.source, plan.program.visits
+    self._folder.written.announce(
+      self._folder.path / "report.html", *part_files(self._folder.path)
+    )
     self._windows = len(plan.windows)
     self._frame_count = len(source.masks)
     self._parts = ReportParts(
@@ -132,9 +136,12 @@ class RunReport:
       where = f"window {number}/{self._windows}: " if self._windows > 1 else ""
       say(f"{where}stopped after {updates} updates: {self.stopping.reason}")
     self._folder.append_round(row)
-    self._parts.write_strip(
-      to_levels(result.full), window=number, round_number=visit.round + 1
-    )
+    name = strip_name(number, visit.round + 1)
+    self._folder.written.announce(self._folder.report / name)
+    with spared(name):
+      self._parts.write_strip(
+        to_levels(result.full), window=number, round_number=visit.round + 1
+      )
 
   def refresh(self, visit: Visit, result: Inpainted, *, window: Window) -> bool:
     """Updates the report with the result of a round, where that is due.
@@ -150,9 +157,10 @@ class RunReport:
     due = (visit.round + 1) % self._preview_every == 0
     if due:
       levels = {"after": to_levels(result.stitched), "full": to_levels(result.full)}
-      self._parts.write_working(levels, first=window.start)
-      self._parts.write_facts(finished=False)
-      write_report(self._folder.path, recipes=shipped_recipes())
+      with spared("report.html"):
+        self._parts.write_working(levels, first=window.start)
+        self._parts.write_facts(finished=False)
+        write_report(self._folder.path, recipes=shipped_recipes())
       self.lap("checkpoints and report")
     return due
 

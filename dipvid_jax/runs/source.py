@@ -1,6 +1,7 @@
 """Where a run's clip comes from: files, or a video of a data set."""
 
 import fractions
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,23 @@ def check_source(source: SourceConfig) -> None:
   for key in ("video", "mask"):
     if not getattr(source, key):
       raise InputError(f"--{key} is missing; see --help")
+
+
+def read_by(config: Config, *, recipe: str | Path | None) -> dict[str, Path]:
+  """The files and folders that a run reads, by the flags that name them.
+
+  Args:
+    config: the run's settings.
+    recipe: the file that they come from.
+  """
+  named = {
+    "--video": config.source.video,
+    "--mask": config.source.mask,
+    "--tfds": config.source.tfds,
+    "--config": recipe,
+    "--config.flow.weights": config.flow.weights,
+  }
+  return {flag: Path(value) for flag, value in named.items() if value}
 
 
 def source_name(source: SourceConfig) -> str:

@@ -13,6 +13,7 @@ from dipvid_jax.report.preview import preview_image
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.plan import RunPlan
 from dipvid_jax.runs.run_report import RunReport
+from dipvid_jax.runs.sparing import spared
 from dipvid_jax.runs.windows import Window
 from dipvid_jax.storage.checkpoints import Checkpoints
 from dipvid_jax.terminal import FitProgress, say, stage
@@ -147,18 +148,22 @@ class WindowRecord(Callbacks):
 
   def write_preview(self, result: Inpainted) -> None:
     """Writes `preview.png`."""
-    image = preview_image(
-      self._frames,
-      self._hole_masks,
-      result.full,
-      result.stitched,
-      known_flow=self._known_flow,
-      generated_flow=result.flow,
-    )
-    self._folder.write_preview(image)
+    with spared("preview.png"):
+      image = preview_image(
+        self._frames,
+        self._hole_masks,
+        result.full,
+        result.stitched,
+        known_flow=self._known_flow,
+        generated_flow=result.flow,
+      )
+      self._folder.write_preview(image)
 
   def _save(self, state: HasStep) -> None:
+    place = self._checkpoints.place(int(state.step))
+    self._folder.written.announce_folder(place)
     self._checkpoints.save(state)
+    self._folder.written.seal_folder(place)
     self._progress.pause()
     self._saved_at = time.monotonic()
 

@@ -13,6 +13,7 @@ from dipvid_jax.runs.window_record import WindowRecord
 from dipvid_jax.runs.windows import Window
 from dipvid_jax.terminal import stage
 from flow import VideoFlow, stored_video_flow
+from flow.store import stored_files
 
 
 def window_seed(seed: int, number: int) -> int:
@@ -61,6 +62,7 @@ def fit_window(
       return ()
     flow_count = sum(2 * (len(shown) - t) for t in strides)
     label = f"{plan.window_label(window)} flow ({config.flow.estimator})".strip()
+    folder.written.announce(*stored_files(files.flow, strides))
     with stage(label, flow_count) as progress:
       return stored_video_flow(
         files.flow,

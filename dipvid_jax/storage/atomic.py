@@ -3,7 +3,29 @@
 import contextlib
 import os
 import pathlib
+import re
 from collections.abc import Iterator
+
+PARTIAL = re.compile(r"\..+\.\d+\.partial")
+"""The names under which `replacing` writes; a killed process leaves such files."""
+
+
+@contextlib.contextmanager
+def naming(path: pathlib.Path) -> Iterator[None]:
+  """Gives the system's errors in a block a file's name where they have none.
+
+  Args:
+    path: the file or folder that the block writes.
+
+  Raises:
+    OSError: as the block, with a name.
+  """
+  try:
+    yield
+  except OSError as error:
+    if error.filename:
+      raise
+    raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 @contextlib.contextmanager

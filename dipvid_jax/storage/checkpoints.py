@@ -1,10 +1,12 @@
 """A run's training states, saved by orbax, each with checksums of its files."""
 
+import contextlib
 import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,10 +37,18 @@ class Checkpoints:
       enable_async_checkpointing=False,
       cleanup_tmp_directories=True,  # left by a process killed while saving
     )
-    self._folder = Path(folder).resolve()
+    self._place = Path(folder)
+    self._folder = self._place.resolve()
+    self._files = contextlib.ExitStack()
     self._manager = ocp.CheckpointManager(
-      self._folder, options=options, item_handlers=ocp.StandardCheckpointHandler()
+      self._files.enter_context(_utf8_path(self._folder)),
+      options=options,
+      item_handlers=ocp.StandardCheckpointHandler(),
     )
+
+  def place(self, step: int) -> Path:
+    """The folder of the checkpoint of a number of updates."""
+    return self._place / str(step)
 
   def save(self, state: HasStep) -> None:
     """Saves a state under its number of updates.
@@ -53,7 +63,10 @@ class Checkpoints:
     try:
       self._manager.save(int(state.step), args=ocp.args.StandardSave(state))
     except ValueError as error:  # how tensorstore reports errors of the system
-      raise OSError(errno.EIO, str(error).splitlines()[0], str(self._folder)) from error
+      reason = str(error).splitlines()[0]
+      full = os.strerror(errno.ENOSPC) in reason
+      code = errno.ENOSPC if full else errno.EIO
+      raise OSError(code, reason, str(self._folder)) from error
     _write_checksums(self._folder / str(int(state.step)))
 
   def restore_latest(
@@ -92,6 +105,21 @@ class Checkpoints:
   def close(self) -> None:
     """Waits for pending writes."""
     self._manager.close()
+    self._files.close()
+
+
+@contextlib.contextmanager
+def _utf8_path(folder: Path) -> Iterator[Path]:
+  """A path to a folder that orbax takes, which wants every name in UTF-8."""
+  try:
+    str(folder).encode()
+    yield folder
+  except UnicodeEncodeError:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="dipvid-") as scratch:
+      link = Path(scratch) / "checkpoints"
+      link.symlink_to(folder, target_is_directory=True)
+      yield link
 
 
 def _write_checksums(checkpoint: Path) -> None:

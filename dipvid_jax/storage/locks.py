@@ -5,12 +5,14 @@ import errno
 import fcntl
 import os
 import pathlib
+import re
 from collections.abc import Iterator
 from typing import TextIO
 
 from dipvid_jax.errors import InputError
 
 _NAME = ".lock"
+_HOLDER = re.compile(r"(?:\d+\n?)?")  # what a lock's file holds: a process, or nothing
 # Some network file systems have no locks; runs there do without.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -26,11 +28,18 @@ def sole_writer(folder: pathlib.Path) -> Iterator[None]:
     folder: an existing folder.
 
   Raises:
-    InputError: another process, or another run in this one, holds the lock.
+    InputError: another process, or another run in this one, holds the lock; or the
+      file is not a lock's.
     OSError: the file cannot be created.
   """
-  with (folder / _NAME).open("a+") as file:
+  with (folder / _NAME).open("a+", errors="replace") as file:
     _lock(file, fcntl.LOCK_EX, folder)
+    file.seek(0)
+    if not _HOLDER.fullmatch(file.read()):
+      raise InputError(
+        f"--output {folder}: holds a file {_NAME} that no run wrote; name another"
+        " folder"
+      )
     file.truncate(0)
     file.write(f"{os.getpid()}\n")
     file.flush()
@@ -43,7 +52,7 @@ def check_free(folder: pathlib.Path) -> None:
   Raises:
     InputError: a run is.
   """
-  with contextlib.suppress(OSError), (folder / _NAME).open() as file:
+  with contextlib.suppress(OSError), (folder / _NAME).open(errors="replace") as file:
     _lock(file, fcntl.LOCK_SH, folder)
 
 

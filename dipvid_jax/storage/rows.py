@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dipvid_jax.storage.atomic import replacing
+from dipvid_jax.storage.atomic import naming, replacing
 
 
 def append_row(path: Path, row: Mapping[str, object]) -> None:
   """Appends a row as one line."""
-  with path.open("a") as file:
+  with naming(path), path.open("a") as file:
     file.write(json.dumps(row) + "\n")
 
 

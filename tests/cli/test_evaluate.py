@@ -61,7 +61,9 @@ def clips(tmp_path_factory):
     run = RunFolder(root / "results" / name)
     run.create({"size": [*WORKING], "fit": "pad"}, resume=False)
     run.write_frames(levels(stitched), levels(0.9 * frames), first=0)
-    run.write_videos(Video(levels(stitched), fractions.Fraction(25)))
+    video = Video(levels(stitched), fractions.Fraction(25))
+    run.write_inpainted(video)
+    run.write_full(video)
   return root
 
 

@@ -19,6 +19,7 @@ from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.method.overrides import read_config
 from dipvid_jax.method.recipes import load_config
+from dipvid_jax.storage.written import WrittenFiles
 from tests.support import untrained
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -145,7 +146,7 @@ def test_a_run_writes_every_file(finished):
   assert {path.name for path in finished.iterdir()} == {
     *("inpainted.mp4", "full.mp4", "preview.png", "frames", "full"),
     *("config.json", "metrics.jsonl", "checkpoints", "flow", ".lock"),
-    *("rounds.jsonl", "report.html", "report"),
+    *("rounds.jsonl", "report.html", "report", "written.txt"),
   }
   names = sorted(path.name for path in (finished / "frames").iterdir())
   assert names == [f"{i:05d}.png" for i in range(7)]
@@ -156,6 +157,13 @@ def test_a_run_writes_every_file(finished):
     2,
     "dis",
   )
+
+
+def test_a_run_lists_every_file_that_it_writes(finished):
+  written = WrittenFiles(finished)
+  assert written.read()
+  files = {path for path in finished.rglob("*") if path.is_file()}
+  assert set(written.files()) == files - {finished / ".lock", finished / "written.txt"}
 
 
 @pytest.mark.parametrize("name", ["inpainted.mp4", "full.mp4"])

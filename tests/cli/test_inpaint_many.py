@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import fractions
 import json
 import os
@@ -15,7 +16,7 @@ import jax
 import numpy as np
 import pytest
 
-from dipvid_jax.cli import inpaint
+from dipvid_jax.cli import inpaint, inpaint_many
 from dipvid_jax.clip_lists import cluster
 from dipvid_jax.errors import InputError
 from dipvid_jax.media.video_writing import write_video
@@ -198,17 +199,55 @@ def test_ctrl_c_frees_the_clip_and_shows_where_the_list_is(
   assert "2 clips: 2 waiting" in said.out
 
 
-def test_a_summary_that_cannot_be_written_is_a_line(clips, tmp_path, capsys):
+def test_a_summary_that_cannot_be_written_is_a_line(
+  clips, tmp_path, capsys, monkeypatch
+):
   manifest = write_manifest(clips, tmp_path, [("words", 0)])
   summary = tmp_path / "none/summary.csv"
   flags = ("--manifest", str(manifest), "--summary", str(summary), *_SMALL)
-  assert inpaint.main(list(flags)) == 1
+  assert inpaint.main(list(flags)) == 2
   said = capsys.readouterr()
   assert (
-    said.err
-    == f"inpaint: --summary {summary}: cannot be written (No such file or directory)\n"
+    said.err == f"inpaint: --summary {summary}: there is no folder {tmp_path}/none\n"
   )
+  assert not said.out
+
+  def refuse(*_):
+    raise OSError(errno.EACCES, os.strerror(errno.EACCES), "summary.csv.partial")
+
+  monkeypatch.setattr(inpaint_many, "write_outcomes", refuse)
+  summary.parent.mkdir()
+  assert inpaint.main(list(flags)) == 1
+  said = capsys.readouterr()
+  line = f"inpaint: --summary {summary}: cannot be written (Permission denied)\n"
+  assert said.err == line
   assert "1 clip: 1 failed" in said.out
+
+
+def test_a_summary_replaces_nothing_but_a_summary(clips, tmp_path, capsys):
+  manifest = write_manifest(clips, tmp_path, [("words", 0)])
+  before = manifest.read_text()
+  flags = ("--manifest", str(manifest), *_SMALL, "--summary")
+  assert inpaint.main([*flags, str(manifest)]) == 2
+  assert "clips.csv: holds something else than outcomes" in capsys.readouterr().err
+  assert manifest.read_text() == before
+  summary = tmp_path / os.fsdecode(b"caf\xe9.csv")
+  for _ in range(2):
+    assert inpaint.main([*flags, str(summary)]) == 1
+  assert "failed" in summary.read_text()
+
+
+def test_an_input_where_a_clips_run_would_write_is_an_error(clips, tmp_path, capsys):
+  frames = tmp_path / "project/frames"
+  frames.mkdir(parents=True)
+  (frames / "00000.png").write_text("mine")
+  manifest = tmp_path / "clips.csv"
+  rows = ["video,mask,output", f"project/frames,{clips / 'mask.mp4'},project"]
+  manifest.write_text("\n".join(rows))
+  assert inpaint.main(["--manifest", str(manifest), *_SMALL]) == 2
+  error = capsys.readouterr().err
+  assert "clips.csv, line 2: --output" in error and "where --video" in error
+  assert error.count("\n") == 1
 
 
 @pytest.fixture

@@ -37,6 +37,12 @@ def jobs(tmp_path):
   return made
 
 
+def end(folder):
+  """Writes the files that show that a run ended."""
+  for name in ("inpainted.mp4", "full.mp4"):
+    (folder / name).touch()
+
+
 class Runs:
   """Stands in for `run`: writes the files that show that a run began and ended."""
 
@@ -55,7 +61,7 @@ class Runs:
       error = error()
     if error:
       raise error
-    (folder.path / "full.mp4").touch()
+    end(folder.path)
 
 
 def work(jobs, run_clip, **settings):
@@ -225,7 +231,7 @@ def test_a_worker_that_lost_its_clip_continues_with_the_others(
 
   def sleep(_):
     with taken[0] as claim:
-      (RunFolder(jobs[1].config.output.folder).path / "full.mp4").touch()
+      end(RunFolder(jobs[1].config.output.folder).path)
       claim.finish()
 
   taken = []

@@ -264,11 +264,28 @@ def test_a_size_that_is_none_is_refused(sources, tmp_path, capsys, size):
   assert f"{size!r} is not height x width" in capsys.readouterr().err
 
 
+def test_a_folder_that_is_no_utf8_is_refused(sources, tmp_path, capsys):
+  assert compose(sources, tmp_path / os.fsdecode(b"s\xe9t")) == 2
+  assert "is not UTF-8, which data sets need" in capsys.readouterr().err
+
+
 def test_a_folder_that_holds_a_set_is_left_alone(sources, built, capsys):
   before = files_of(built)
   assert compose(sources, built) == 2
   assert "holds a data set" in capsys.readouterr().err
   assert files_of(built) == before
+
+
+def test_a_folder_where_the_set_would_go_is_left_alone(
+  sources, built, tmp_path, capsys
+):
+  place = next(built.rglob("features.json")).parent.relative_to(built)
+  mine = tmp_path / "out" / place / "notes.txt"
+  mine.parent.mkdir(parents=True)
+  mine.write_text("mine")
+  assert compose(sources, tmp_path / "out") == 2
+  assert f"holds {place}, which is no data set" in capsys.readouterr().err
+  assert list(files_of(tmp_path / "out")) == [str(place / "notes.txt")]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Libraries of clips and masks: what a folder holds, by name."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -126,3 +128,12 @@ def test_masks_without_a_hole_are_named(tmp_path):
   write_annotations(tmp_path / "bare", 0 * boxes())
   with pytest.raises(InputError, match=r"bare: no hole"):
     mask_facts(open_library(tmp_path, content="masks")["bare"])
+
+
+def test_a_name_that_is_no_utf8_is_one_in_a_set(tmp_path):
+  for name in (b"caf\xe9.mkv", b"b.mkv"):
+    encode(tmp_path / os.fsdecode(name), moving_frames(2))
+  clips = open_library(tmp_path, content="frames")
+  assert list(clips) == ["b", "caf\N{REPLACEMENT CHARACTER}"]
+  clip = clips["caf\N{REPLACEMENT CHARACTER}"]
+  assert clip.facts().name.encode() and len(clip.frames(0, 2)) == 2

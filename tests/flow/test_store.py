@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from flow import estimate_video_flow, stored_video_flow
+from flow import estimate_video_flow, store, stored_video_flow
 from tests.support.synthetic import IndexEstimator, indexed_frames
 
 STRIDES = (1, 3)
@@ -183,16 +183,54 @@ def test_an_interrupted_estimation_leaves_nothing(tmp_path):
 
 
 def test_an_interrupted_write_leaves_the_old_flow_whole(folder, monkeypatch):
-  save, saved = np.save, []
+  write, written = store._write, []
 
   def stop_at_the_third(path, array):
-    if len(saved) == 2:
+    if len(written) == 2:
       raise StoppedError
-    saved.append(path)
-    save(path, array)
+    written.append(path)
+    write(path, array)
 
-  monkeypatch.setattr(np, "save", stop_at_the_third)
+  monkeypatch.setattr(store, "_write", stop_at_the_third)
   with pytest.raises(StoppedError):
     load(folder, FRAMES[:-1])
   assert list(folder.parent.iterdir()) == [folder]
   assert load(folder)[1] == 0
+
+
+def test_other_files_in_the_folder_stay_and_the_older_flow_goes(folder):
+  mine = {"mine.flo", "stride_3.npy"}
+  for name in mine:
+    (folder / name).write_text("mine")
+  older = {path.name for path in store.stored_files(folder, STRIDES)}
+  assert {path.name for path in folder.iterdir()} == older | mine
+  load(folder, strides=(2,))
+  newer = {path.name for path in store.stored_files(folder, (2,))}
+  assert {path.name for path in folder.iterdir()} == newer | mine
+  assert (folder / "mine.flo").read_text() == "mine"
+
+
+def test_an_interrupted_move_leaves_no_flow_that_is_trusted(folder, monkeypatch):
+  replace, left = type(folder).replace, [3]
+
+  def stop_at_the_fourth(path, target):
+    left[0] -= 1
+    if left[0] < 0:
+      raise StoppedError
+    return replace(path, target)
+
+  with monkeypatch.context() as patch, pytest.raises(StoppedError):
+    patch.setattr(type(folder), "replace", stop_at_the_fourth)
+    load(folder, FRAMES[:-1])
+  for frames in (FRAMES, FRAMES[:-1]):
+    result, calls = load(folder, frames)
+    assert calls
+    assert_same_flow(result, frames)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.bool_])
+def test_arrays_are_written_as_numpy_does(tmp_path, kind):
+  array = (np.arange(24).reshape(2, 3, 4) % 5 > 1).astype(kind)
+  for written in (array, array.T, array[:, ::2]):
+    store._write(tmp_path / "a.npy", written)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), written)

@@ -7,6 +7,7 @@ import pytest
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.flow_weights.folder import FlowRunFolder
+from dipvid_jax.flow_weights.trainer import check_export
 from dipvid_jax.storage.checkpoints import Checkpoints
 from flow.pwcnet.network import make_network
 from flow.training import TrainState, make_learning_rate, make_optimizer
@@ -73,6 +74,40 @@ def test_a_run_without_a_checkpoint_may_start_over(tmp_path):
   folder.begin(SETTINGS | {"variant": "full"})
   assert not folder.metrics.exists()
   folder.resume(SETTINGS | {"variant": "full"})
+
+
+@pytest.mark.parametrize("held", ["settings.json", "metrics.jsonl"])
+def test_files_that_no_training_wrote_are_not_replaced(tmp_path, held):
+  (tmp_path / "mine").mkdir()
+  (tmp_path / "mine" / held).write_text('{"editor.tabSize": 2}')
+  archive = begun(tmp_path / "run", small_state()).resume_file
+  folder = FlowRunFolder(tmp_path / "mine")
+  for attempt in (lambda: folder.begin(SETTINGS), lambda: folder.unpack(archive)):
+    with pytest.raises(InputError, match=rf"holds {held}, which no training wrote"):
+      attempt()
+  assert (tmp_path / "mine" / held).read_text() == '{"editor.tabSize": 2}'
+
+
+def test_a_resume_file_that_was_kept_alone_is_continued_and_not_replaced(tmp_path):
+  run = begun(tmp_path / "run", small_state())
+  alone = FlowRunFolder(tmp_path / "alone")
+  alone.path.mkdir()
+  run.resume_file.rename(alone.resume_file)
+  with pytest.raises(InputError, match="holds another run"):
+    alone.begin(SETTINGS)
+  alone.unpack(alone.resume_file)
+  assert int(restored(alone, small_state()).step) == 3
+
+
+def test_exported_weights_replace_nothing_but_weights(tmp_path):
+  (tmp_path / "notes.npz").write_text("mine")
+  for path in (tmp_path, tmp_path / "notes.npz"):
+    with pytest.raises(InputError, match="holds no weights"):
+      check_export(path)
+  with (tmp_path / "weights.npz").open("wb") as file:
+    np.savez(file, variant=np.array("small"))
+  check_export(tmp_path / "weights.npz")
+  check_export(tmp_path / "new.npz")
 
 
 def test_a_run_is_not_resumed_with_other_settings(tmp_path):

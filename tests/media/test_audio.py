@@ -102,6 +102,77 @@ def test_sound_that_an_mp4_cannot_hold_is_left_out_and_reported(tmp_path):
   assert not media_files.sound_packets(out)
 
 
+def with_company(folder):
+  """An MP4 with a clip, AAC, a cover picture and a track of data."""
+  path = folder / "company.mp4"
+  with (
+    av.open(str(source_with_sound(folder, "a.mp4"))) as given,
+    av.open(str(path), "w", format="mp4") as container,
+  ):
+    cover = container.add_stream("mjpeg", rate=1)
+    cover.height, cover.width, cover.pix_fmt = *FRAMES.shape[1:3], "yuvj420p"
+    cover.disposition = av.stream.Disposition.attached_pic
+    streams = {s: container.add_stream_from_template(s) for s in given.streams}
+    data = container.add_data_stream("bin_data")
+    container.mux(cover.encode(av.VideoFrame.from_ndarray(FRAMES[0], format="rgb24")))
+    container.mux(cover.encode())
+    for packet in given.demux():
+      if packet.size:
+        packet.stream = streams[packet.stream]
+        container.mux(packet)
+    packet = av.Packet(b"position")
+    packet.pts = packet.dts = 0
+    packet.stream, packet.time_base = data, data.time_base
+    container.mux(packet)
+  return path
+
+
+def test_what_is_no_sound_is_left_out_and_named_in_one_line(tmp_path):
+  source = with_company(tmp_path)
+  out, left_out = result_like(source, tmp_path)
+  assert left_out.startswith(f"{source}: left out of the result: ")
+  assert "(cover picture)" in left_out and "(data)" in left_out
+  assert "sound of" not in left_out and "\n" not in left_out
+  (given,), (kept,) = media_files.sound_packets(source), media_files.sound_packets(out)
+  assert_same_sound(given, kept)
+
+
+def test_sound_without_a_decoder_is_left_out_and_the_rest_kept(tmp_path):
+  source = source_with_sound(tmp_path, "a.mov", tracks=2)
+  media_files.unknown_codec(source)
+  assert read_video(source).audio == source
+  out, left_out = result_like(source, tmp_path)
+  line = "left out of the result: sound of track 3 (its codec is unknown to FFmpeg)"
+  assert left_out == f"{source}: {line}"
+  assert_same_sound(
+    media_files.sound_packets(source)[0], *media_files.sound_packets(out)
+  )
+
+
+def test_nothing_but_sound_without_a_decoder_leaves_a_silent_result(tmp_path):
+  source = media_files.unknown_codec(source_with_sound(tmp_path, "a.mov"))
+  out, left_out = result_like(source, tmp_path)
+  assert "sound of track 2 (its codec is unknown" in left_out
+  assert not media_files.sound_packets(out)
+  assert read_video(out).frames.shape == FRAMES.shape
+
+
+def test_a_track_that_cannot_be_copied_costs_no_other(tmp_path, monkeypatch):
+  source = source_with_sound(tmp_path, "a.mkv", tracks=2)
+  moved = audio._moved
+
+  def without_times(packets, *, by):
+    for time, packet in moved(packets, by=by):
+      if packet.stream.index == 2 and len(packet.stream.container.streams) == 3:
+        raise ValueError("it has no timestamps")
+      yield time, packet
+
+  monkeypatch.setattr(audio, "_moved", without_times)
+  out, left_out = result_like(source, tmp_path)
+  assert left_out.endswith("sound of track 3 (it has no timestamps)")
+  assert len(media_files.sound_packets(out)) == 1
+
+
 def fail(*_, **__):
   raise OSError(28, "No space left on device")
 

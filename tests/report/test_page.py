@@ -225,6 +225,21 @@ def test_a_folder_of_an_older_version_gets_a_report(tmp_path):
   assert page.all("video") == []
 
 
+def test_another_page_of_that_name_is_not_replaced(tmp_path, capsys):
+  (tmp_path / "config.json").write_text('{"video": "a/b.mp4", "levels": 5}')
+  (tmp_path / "report.html").write_text("<title>mine</title>")
+  assert report_command.main([str(tmp_path)]) == 2
+  assert "is not the report of a run" in capsys.readouterr().err
+  assert (tmp_path / "report.html").read_text() == "<title>mine</title>"
+
+
+def test_the_settings_of_another_program_are_no_run(tmp_path, capsys):
+  (tmp_path / "config.json").write_text('{"model": "bert"}')
+  assert report_command.main([str(tmp_path)]) == 2
+  assert "holds no run" in capsys.readouterr().err
+  assert not (tmp_path / "report.html").exists()
+
+
 @pytest.mark.parametrize("content", [None, "[]", "{"])
 def test_a_folder_without_a_run_is_refused(tmp_path, capsys, content):
   if content:

@@ -74,7 +74,8 @@ def test_a_turned_clip_of_oblong_pixels_is_shown_the_same(tmp_path, turn):
   folder = RunFolder(tmp_path / "out")
   folder.create({}, resume=False)
   folder.write_frames(video.frames, video.frames[:, ::2, ::2], first=0)
-  assert not folder.write_videos(video)
+  assert not folder.write_inpainted(video)
+  folder.write_full(video)
   shown = probe(folder.path / "inpainted.mp4")[1]
   # The stored pixels are upright now, so a player shows height : width as before.
   assert shown[0] * (width if not quarter else height) == shown[1] * (

@@ -3,6 +3,7 @@
 import fractions
 import json
 import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.runs.config_file import INPUT_FINGERPRINT
 from dipvid_jax.runs.folder import RunFolder
+from dipvid_jax.runs.occupancy import check_inputs
 from dipvid_jax.types import Video
 
 CONFIG = {"video": "a.mp4", "output": "out", "size": (96, 192), "seed": 0, "levels": 5}
@@ -21,21 +23,38 @@ def folder(tmp_path):
   return RunFolder(tmp_path / "deep" / "out")
 
 
+STITCHED = np.full((3, 32, 48, 3), 60, np.uint8)
+FLOW = "stride_1_forward.npy"
+
+
 @pytest.fixture
 def begun(folder):
   """A folder in which a run began and wrote everything."""
   folder.create(CONFIG, resume=False)
+  folder.write_frames(STITCHED, STITCHED, first=0)
   for name in ("inpainted.mp4", "full.mp4", "preview.png"):
+    folder.written.announce(folder.path / name)
     (folder.path / name).write_text("old")
-  for held in (folder.path / "frames", folder.checkpoints, folder.flow):
-    held.mkdir()
-    (held / "file").write_text("old")
+  for held in (folder.checkpoints / "40", folder.flow):
+    held.mkdir(parents=True)
+  folder.written.announce_folder(folder.checkpoints / "40")
+  (folder.checkpoints / "40" / "state").write_text("old")
+  folder.written.seal_folder(folder.checkpoints / "40")
+  folder.written.announce(folder.flow / FLOW)
+  (folder.flow / FLOW).write_text("old")
   folder.append_metrics({"update": 100})
   return folder
 
 
 def names(folder):
-  return sorted(path.name for path in folder.path.iterdir())
+  """What a folder holds, but the list of it that every run keeps."""
+  return sorted(p.name for p in folder.path.iterdir() if p.name != "written.txt")
+
+
+def contents(folder):
+  """Every file below a folder with its bytes, but the lock."""
+  files = (path for path in folder.rglob("*") if path.is_file())
+  return {path: path.read_bytes() for path in files if path.name != ".lock"}
 
 
 @pytest.mark.parametrize("exists", [False, True])
@@ -56,18 +75,194 @@ def test_a_folder_with_other_files_is_free_and_they_stay(folder):
 
 RESULTS = (
   *("config.json", "inpainted.mp4", "full.mp4", "preview.png", "metrics.jsonl"),
-  *("rounds.jsonl", "report.html", "report"),
+  *("rounds.jsonl", "report.html"),
 )
 
 
-@pytest.mark.parametrize("held", [*RESULTS, "frames", "checkpoints", "flow"])
-def test_anything_of_another_run_is_not_touched(folder, held):
-  (folder.path / held).mkdir(parents=True)
-  with pytest.raises(InputError, match="holds another run") as error:
-    folder.check(overwrite=False, resume=False)
+FOLDERS = ("frames", "full", "report", "checkpoints", "flow")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("held", [*RESULTS, "written.txt", *FOLDERS])
+def test_what_no_run_wrote_is_never_touched(folder, held, overwrite):
+  folder.path.mkdir(parents=True)
+  if held in FOLDERS:
+    (folder.path / held).mkdir()
+    (folder.path / held / "00000.png").write_text("mine")
+  else:
+    (folder.path / held).write_text("mine")
+  with pytest.raises(InputError, match="which no run wrote") as error:
+    folder.check(overwrite=overwrite, resume=False)
   line = str(error.value)
-  assert held in line and "--resume" in line and "--overwrite" in line
+  assert held in line and "--overwrite" not in line and "\n" not in line
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_run_of_a_version_without_a_list_is_left_to_the_user(begun, overwrite):
+  (begun.path / "written.txt").unlink()
+  before = contents(begun.path)
+  with pytest.raises(InputError, match="kept no list of its files") as error:
+    begun.check(overwrite=overwrite, resume=False)
+  assert "frames" in str(error.value) and "--resume" in str(error.value)
+  begun.check(overwrite=False, resume=True)
+  begun.create(CONFIG, resume=True)
+  begun.write_frames(STITCHED, STITCHED, first=0)
+  assert contents(begun.path).keys() == before.keys()  # a list begun now would lie
+
+
+def test_a_list_that_is_not_a_runs_is_not_written_to(begun):
+  (begun.path / "written.txt").write_text("mine\n-  frames/00000.png\n")
+  begun.check(overwrite=False, resume=True)
+  begun.append_metrics({"update": 200})
+  assert (begun.path / "written.txt").read_text() == "mine\n-  frames/00000.png\n"
+  with pytest.raises(InputError, match="kept no list"):
+    begun.check(overwrite=True, resume=False)
+
+
+def test_another_run_is_refused_and_the_line_says_what_would_go(begun):
+  with pytest.raises(InputError, match="holds another run") as error:
+    begun.check(overwrite=False, resume=False)
+  line = str(error.value)
+  for said in ("--resume", "--overwrite", "frames/ (3 files)", "config.json"):
+    assert said in line
+  assert "flow" not in line and "\n" not in line
+  begun.check(overwrite=True, resume=False)
+
+
+def test_what_users_put_beside_a_runs_files_stays(begun, capsys):
+  mine = [
+    begun.path / name
+    for name in (
+      *("notes.txt", "frames/mine.png", "frames/sub/00000.png", "flow/a.flo"),
+      *("checkpoints/best/state", "report/notes.txt", "masks/00000.png"),
+      *(".data.partial", ".flow-mine/flow", ".flow-12345678/mine"),
+    )
+  ]
+  for path in mine:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("mine")
+  with begun.claim(overwrite=True, resume=False):
+    begun.create({**CONFIG, "seed": 1}, resume=False)
+  said = capsys.readouterr().out
+  assert said.startswith("--overwrite: removes config.json, checkpoints/ (1 file), ")
+  assert "frames/ (3 files)" in said and said.count("\n") == 1
+  left = {begun.path / name for name in ("config.json", "written.txt", f"flow/{FLOW}")}
+  assert contents(begun.path).keys() == left | set(mine)
+
+
+@pytest.mark.parametrize(
+  "name",
+  ["frames/00003.png", "full/00009.png", "report/after.mp4", "flow/made_from.json"],
+)
+@pytest.mark.parametrize("way", ["overwrite", "resume"])
+def test_a_users_file_where_a_run_writes_is_an_error(begun, name, way):
+  path = begun.path / name
+  path.parent.mkdir(exist_ok=True)
+  path.write_text("mine")
+  before = contents(begun.path)
+  with (
+    pytest.raises(InputError, match=name),
+    begun.claim(**{"overwrite": False, "resume": False, way: True}),
+  ):
+    pass
+  assert contents(begun.path) == before
+
+
+def test_a_frame_that_was_retouched_is_the_users(begun):
+  (begun.frames / "00001.png").write_text("retouched")
+  for way in (
+    {"overwrite": True, "resume": False},
+    {"overwrite": False, "resume": True},
+  ):
+    with pytest.raises(InputError, match=r"frames/00001\.png would be written over"):
+      begun.check(**way)
+
+
+def test_pictures_behind_a_link_are_not_removed(begun, tmp_path):
+  begun.frames.rename(tmp_path / "elsewhere")
+  begun.frames.symlink_to(tmp_path / "elsewhere")
+  with pytest.raises(InputError, match=r"frames/00000\.png"):
+    begun.check(overwrite=True, resume=False)
+  begun.check(overwrite=False, resume=True)  # a larger disk may hold them
+
+
+def test_an_interrupted_overwrite_is_never_half_old(begun, monkeypatch):
+  """Whatever was removed last: no run is there to be resumed, and what is left goes."""
+  real, left = os.unlink, [3]
+
+  def unlink(path, *args, **kwargs):
+    left[0] -= 1
+    if left[0] < 0:
+      raise KeyboardInterrupt
+    real(path, *args, **kwargs)
+
+  with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    patch.setattr(os, "unlink", unlink)
+    begun.create({**CONFIG, "seed": 1}, resume=False)
+  with pytest.raises(InputError, match="no run to resume"):
+    begun.check(overwrite=False, resume=True)
+  with pytest.raises(InputError, match="holds another run") as error:
+    begun.check(overwrite=False, resume=False)
+  assert "--resume" not in str(error.value)
+  begun.check(overwrite=True, resume=False)
+  begun.create(CONFIG, resume=False)
+  assert names(begun) == ["config.json", "flow"]
+
+
+def test_a_run_killed_while_it_wrote_leaves_nothing_that_is_not_its_own(folder):
+  folder.create(CONFIG, resume=False)
+  (folder.path / "frames").mkdir()
+  folder.written.announce(folder.frames / "00000.png")
+  (folder.frames / "00000.png").write_text("whole, and its size not yet listed")
+  folder.written.announce_folder(folder.checkpoints / "40")
+  (folder.checkpoints / "40" / "d").mkdir(parents=True)
+  (folder.checkpoints / "40" / "d" / "state").write_text("half")
+  with (folder.path / "written.txt").open("a") as file:
+    file.write("12  frames/000")  # cut short
+  folder.check(overwrite=False, resume=True)
+  folder.written.announce(folder.path / "preview.png")
+  (folder.path / "preview.png").write_text("new")
   folder.check(overwrite=True, resume=False)
+  folder.create(CONFIG, resume=False)
+  assert names(folder) == ["config.json"]
+
+
+@pytest.mark.parametrize("flag", ["--video", "--mask", "--config"])
+@pytest.mark.parametrize(
+  "name", ["frames", "frames/00000.png", "inpainted.mp4", "flow/a/weights", "report"]
+)
+@pytest.mark.parametrize("given", ["absolute", "relative", "link", "folder of links"])
+def test_an_input_where_a_run_would_write_is_an_error(
+  tmp_path, monkeypatch, flag, name, given
+):
+  out, path = tmp_path / "out", tmp_path / "out" / name
+  path.parent.mkdir(parents=True)
+  path.write_text("mine")
+  monkeypatch.chdir(tmp_path)
+  if given == "relative":
+    path = pathlib.Path("x") / ".." / "out" / name
+    (tmp_path / "x").mkdir()
+  elif given == "link":
+    (tmp_path / "link").symlink_to(path)
+    path = pathlib.Path("link")
+  elif given == "folder of links":
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "0.png").symlink_to(path)
+    path = tmp_path / "links"
+  with pytest.raises(InputError, match=f"{out}: the run would write to .*{flag}"):
+    check_inputs(out, {flag: path})
+  check_inputs(tmp_path / "other", {flag: path})
+
+
+def test_inputs_beside_what_a_run_writes_are_allowed(tmp_path):
+  for name in ("clip.mp4", "inputs/00000.png", "masks/frames/00000.png"):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("mine")
+    check_inputs(tmp_path, {"--video": path})
+  check_inputs(tmp_path, {"--video": tmp_path / "gone", "--mask": pathlib.Path("a\0b")})
+  with pytest.raises(InputError, match="is the folder of --mask"):
+    check_inputs(tmp_path / "inputs", {"--mask": tmp_path / "inputs"})
 
 
 def test_a_file_is_no_folder(folder):
@@ -115,7 +310,7 @@ def test_a_key_that_is_gone_counts_as_off(folder):
 def test_overwriting_clears_everything_but_the_flow(begun):
   begun.create({**CONFIG, "seed": 1}, resume=False)
   assert names(begun) == ["config.json", "flow"]
-  assert (begun.flow / "file").read_text() == "old"
+  assert (begun.flow / FLOW).read_text() == "old"
   assert json.loads((begun.path / "config.json").read_text())["seed"] == 1
 
 
@@ -234,7 +429,8 @@ def test_results_are_two_videos_and_their_frames(folder):
   assert folder.has_frames(0, 2) and not folder.has_frames(1, 3)
   folder.write_frames(stitched[2:], stitched[2:] + 100, first=2)
   assert folder.has_frames(0, 3)
-  assert not folder.write_videos(video)
+  assert not folder.write_inpainted(video)
+  folder.write_full(video)
   assert names(folder) == ["config.json", "frames", "full", "full.mp4", "inpainted.mp4"]
   for written, level in ((folder.frames, 60), (folder.full, 160)):
     assert sorted(path.name for path in written.iterdir()) == [
@@ -252,7 +448,7 @@ def test_results_are_two_videos_and_their_frames(folder):
 def test_what_a_killed_run_was_writing_is_removed_and_nothing_else(begun):
   (begun.path / "notes.partial").write_text("mine")
   before = {path for path in begun.path.rglob("*") if path.is_file()}
-  scratch = begun.path / ".flow-1234" / "flow"
+  scratch = begun.path / ".flow-1234abcd" / "flow"
   scratch.mkdir(parents=True)
   for path in (
     begun.path / ".inpainted.mp4.1.partial",
@@ -273,7 +469,13 @@ def test_a_run_is_finished_when_its_last_file_is_there(folder):
   stitched = np.full((3, 32, 48, 3), 60, np.uint8)
   folder.write_frames(stitched, stitched, first=0)
   assert not folder.is_finished(CONFIG)
-  folder.write_videos(Video(stitched, fractions.Fraction(25)))
+  folder.write_full(Video(stitched, fractions.Fraction(25)))
+  assert not folder.is_finished(CONFIG)
+  folder.write_inpainted(Video(stitched, fractions.Fraction(25)))
   assert folder.is_finished(CONFIG)
+  folder.report.mkdir()
+  (folder.report / "facts.json").write_text('{"finished": false}')
+  assert not folder.is_finished(CONFIG)
+  (folder.report / "facts.json").unlink()
   with pytest.raises(InputError, match="seed"):
     folder.is_finished({**CONFIG, "seed": 9})

@@ -84,7 +84,7 @@ def test_results_keep_the_silent_video_where_only_the_sound_has_no_room(tmp_path
   like = Video(FRAMES, media_files.NTSC, audio=source)
   folder.write_frames(FRAMES, FRAMES, first=0)
   with files_up_to(source.stat().st_size - clip.stat().st_size):
-    said = folder.write_videos(like)
+    said = folder.write_inpainted(like)
   assert "sound cannot be copied (File too large)" in said
   assert len(read_video(folder.path / "inpainted.mp4").frames) == len(FRAMES)
 

@@ -134,7 +134,7 @@ def test_a_run_that_started_meanwhile_is_not_overwritten(tmp_path, monkeypatch, 
 
   monkeypatch.setattr(run, "plan_run", slow_read)
   assert inpaint.main(arguments(tmp_path, output)) == 2
-  assert "holds another run" in capsys.readouterr().err
+  assert "holds config.json, which no run wrote" in capsys.readouterr().err
   assert (output / "config.json").read_text() == "of the other run"
   assert not seen
 
@@ -156,3 +156,11 @@ def test_a_claim_creates_the_folder(tmp_path):
     RunFolder(tmp_path / "file" / "out").claim(overwrite=False, resume=False),
   ):
     pass
+
+
+def test_another_file_of_a_locks_name_stays(tmp_path):
+  (tmp_path / ".lock").write_bytes(b"mine \xe9")
+  wrong = pytest.raises(InputError, match=r"a file \.lock that no run wrote")
+  with wrong, locks.sole_writer(tmp_path):
+    pass
+  assert (tmp_path / ".lock").read_bytes() == b"mine \xe9"

@@ -196,6 +196,20 @@ def ablation(composed_set, output, *studies, extra=()):
   )
 
 
+def test_a_folder_that_is_no_studys_is_refused(tmp_path, capsys):
+  (tmp_path / "table.md").write_text("mine")
+  with pytest.raises(InputError, match="holds files that no study wrote"):
+    command.claim_folder(tmp_path)
+  (tmp_path / "runs/a/vid").mkdir(parents=True)  # as studies without a marker have it
+  (tmp_path / "runs/a/vid/config.json").write_text('{"video": null, "levels": 5}')
+  command.claim_folder(tmp_path)
+  command.claim_folder(tmp_path / "new")
+  (tmp_path / "new/table.md").write_text("ours")
+  command.claim_folder(tmp_path / "new")
+  with pytest.raises(InputError, match="cannot be written"):
+    command.claim_folder(tmp_path / "table.md")
+
+
 def test_from_a_set_to_the_table_and_what_is_done_is_kept(
   composed_set, tmp_path, capsys
 ):

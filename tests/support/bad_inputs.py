@@ -244,6 +244,27 @@ def output_of_another_run(folder):
   return {}
 
 
+def project_layout(**flags):
+  """A case whose frames and masks lie where the run would write."""
+
+  def make(folder):
+    write_images(folder / "project" / "frames", FRAMES)
+    write_images(folder / "project" / "masks", masks())
+    return {
+      "video": folder / "project" / "frames",
+      "mask": folder / "project" / "masks",
+      "output": folder / "project",
+      **flags,
+    }
+
+  return make
+
+
+def frames_as_output(folder):
+  write_images(folder / "frames", FRAMES)
+  return {"video": folder / "frames", "output": folder / "frames"}
+
+
 def damaged_config(folder):
   (folder / "out").mkdir()
   (folder / "out" / "config.json").write_text("{ cut off")
@@ -357,7 +378,14 @@ BAD = [
   ("long config name", flags(config="x" * 300 + ".py"), ("--config", "too long")),
   ("null byte in the config", flags(config="./a\0b.py"), ("no such config",)),
   ("output in the kernel", flags(output="/proc/none"), ("/proc/none", "cannot be")),
-  ("another run's output", output_of_another_run, ("holds another run", "--overwrite")),
+  ("another's output", output_of_another_run, ("inpainted.mp4", "no run wrote")),
+  ("project layout", project_layout(), ("project/frames", "--video")),
+  (
+    "project layout, overwritten",
+    project_layout(overwrite=None),
+    ("project/frames", "--video"),
+  ),
+  ("output in the frames' folder", frames_as_output, ("frames", "folder of --video")),
   ("nothing to resume", flags(resume=None), ("no run to resume",)),
   ("damaged config.json", damaged_config, ("config.json", "cannot be read")),
   (

@@ -118,6 +118,15 @@ def add_sound(path, source, *, codec="aac", tracks=1, delay=0, seconds=1):
   return path
 
 
+def unknown_codec(path):
+  """Renames the codec of the last track of a MOV file to one that FFmpeg lacks."""
+  data = path.read_bytes()
+  start = data.rindex(b"stsd")
+  entry = data[start:].replace(b"mp4a", b"apac").replace(b"esds", b"dapa")
+  path.write_bytes(data[:start] + entry)
+  return path
+
+
 def sound_packets(path):
   """Time in seconds and bytes of every packet of sound, one list per track."""
   with av.open(str(path)) as container:
