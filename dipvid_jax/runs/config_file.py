@@ -12,7 +12,7 @@ INPUT_FINGERPRINT = "input_sha256"
 # The same files may have moved; the others change nothing of a result.
 _IRRELEVANT = ("video", "mask", "tfds", "output", "checkpoint_minutes", "preview_every")
 # What turns off a key of another version; of most it is 0, "", False or None.
-_OFF = {"networks": 1}
+_OFF = {"networks": 1, "mask_threshold": 127}
 
 
 def write_config(path: Path, values: Mapping[str, object]) -> None:
