@@ -104,13 +104,13 @@ def prepare_holes(
   size = images.format_size(placement.size)
   if not holes.any() and (masks > HOLE_ABOVE).any():
     raise InputError(
-      f"no hole is left at size={size}: it is too small in every frame; use a larger"
-      " size or --dilate"
+      f"no hole is left at size={size} (height x width): it is too small in every"
+      " frame; use a larger size or --dilate"
     )
   if holes.all():
     raise InputError(
-      f"the hole covers the whole of every frame at size={size}, which leaves nothing"
-      " to learn from; use a smaller --dilate"
+      f"the hole covers the whole of every frame at size={size} (height x width), which"
+      " leaves nothing to learn from; use a smaller --dilate"
     )
   return holes
 

@@ -9,7 +9,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.media.frame_times import DEFAULT_FRAME_RATE
 from dipvid_jax.media.masks import check_hole, dilate, read_mask
-from dipvid_jax.media.placement import Placement, place
+from dipvid_jax.media.placement import Placement, describe_swapped_sides, place
 from dipvid_jax.media.preparation import prepare_holes
 from dipvid_jax.media.soft_edges import left_out
 from dipvid_jax.media.video_reading import read_video
@@ -74,13 +74,16 @@ def read_source(config: Config) -> Source:
   """
   with stage("read", 2) as progress:
     video, marked = read_clip(config.source)
+    input_size, size = video.frames.shape[1:3], config.placement.content_size
+    if line := describe_swapped_sides(size, input_size):
+      say(line)
     masks = dilate(marked, config.source.dilate)
     if line := left_out(marked, masks):
       say(f"{config.source.mask or source_name(config.source)}: {line}")
     progress(1)
     placement = place(
-      video.frames.shape[1:3],
-      size=config.placement.content_size,
+      input_size,
+      size=size,
       fit=config.placement.fit,
       levels=config.network.levels,
       side=config.propagation.side,
