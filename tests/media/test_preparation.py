@@ -146,7 +146,7 @@ def test_a_hole_that_leaves_nothing_is_an_error(levels):
 
 
 def test_a_hole_that_vanishes_is_an_error():
-  with pytest.raises(InputError, match=r"no hole is left at size=15x20: .*--dilate"):
+  with pytest.raises(InputError, match=r"no hole is left at size=15x20 .*--dilate"):
     prepare(FRAMES, hole_at(30, 40), size=(15, 20), fit="crop")
 
 
