@@ -15,7 +15,7 @@ Command:
   bin/inpaint --config fast.py --video clip.mp4 --mask mask.mp4 --output out
 
 Work: 50 updates without VGG16, 48 GFLOP each. More: --config.batches_per_round=2000.
-Time: 80 frames of 432x240: 146 s, of which 44 s carry at the input's size, 64 s train
+Time: 80 frames of 240x432: 146 s, of which 44 s carry at the input's size, 64 s train
 at 192x384 and 19 s render.
 Quality: hole PSNR 30.4 dB without the network, mean of fifteen clips of 20 frames; the
 better of Telea and simple propagation on each has 28.1. After so few updates the

@@ -41,6 +41,7 @@ def get_config() -> ml_collections.ConfigDict:
   # colour-corrected to meet its surroundings.
   config.feather = 0
   config.invert_mask = False  # True where the mask is 0 in the hole
+  config.mask_threshold = 127  # the mask's pixels above it are filled
   config.mask_object = config_dict.placeholder(int)  # one object of an annotation
 
   config.flow = ml_collections.ConfigDict()

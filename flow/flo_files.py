@@ -45,7 +45,7 @@ def read_flo(path: str | Path) -> Float32[np.ndarray, "H W 2"]:
   if width < 1 or height < 1 or length != 8 * width * height:
     raise InputError(
       f"{path}: is damaged or cut short ({length} bytes of flow do not match its size "
-      f"{height} x {width}); copy it again"
+      f"{height}x{width}, height x width); copy it again"
     )
   flow = np.frombuffer(data, "<f4", offset=_HEADER.size)
   return flow.astype(np.float32).reshape(height, width, 2)

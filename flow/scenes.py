@@ -12,7 +12,9 @@ def find_scenes(pairs: PairFlow) -> tuple[slice, ...]:
   """Splits a clip where hardly any pixel is visible in the neighbouring frame.
 
   A camera too fast for the flow counts as a cut: no pixel can be followed there
-  either. Fades are not found.
+  either. Blank frames (black, white) are cut off, since `estimate_video_flow` marks
+  nothing as visible in them, and so a fade is cut where it begins to show something.
+  Within a fade and from one scene into another no cut is found.
 
   Args:
     pairs: flow at stride 1 with its visibility.

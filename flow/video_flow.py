@@ -10,6 +10,10 @@ from jaxtyping import Bool, Float
 from flow.consistency import visible_mask
 from flow.estimators import DISEstimator, Estimator
 
+_BLANK = 1 / 8  # of the other frame's contrast; light that changes keeps more
+_NOISE = 1.5 / 255  # contrast of a black frame after compression
+_NOISY_BLANK = 1 / 2  # of the other frame's contrast, if it is no more than noise
+
 
 @dataclasses.dataclass(frozen=True)
 class PairFlow:
@@ -54,6 +58,9 @@ def estimate_video_flow(
 ) -> VideoFlow:
   """Estimates flow and visibility for all pairs of a clip.
 
+  Where one frame of a pair is blank (black, white) and the other is not, nothing is
+  visible.
+
   Args:
     frames: `[T, H, W, 3]` float, RGB in [0, 1].
     strides: distances in frames, each from 1 to T-1.
@@ -88,9 +95,26 @@ def _pair_flow(
   earlier, later = frames[:-stride], frames[stride:]
   forward = _estimate(earlier, later, estimator, report)
   backward = _estimate(later, earlier, estimator, report)
+  comparable = _comparable(frames, stride)[:, None, None, None]
   return PairFlow(
-    stride, forward, backward, _visible(forward, backward), _visible(backward, forward)
+    stride,
+    forward,
+    backward,
+    _visible(forward, backward) & comparable,
+    _visible(backward, forward) & comparable,
   )
+
+
+def _comparable(frames: np.ndarray, stride: int) -> np.ndarray:
+  """`[P]` bool: false where one frame of a pair is blank beside the other.
+
+  A search in a black or white frame finds no motion, there and back: without a look at
+  the frames, all of it would count as visible.
+  """
+  contrast = np.array([float(frame.std(axis=(0, 1)).max()) for frame in frames])
+  lower, higher = np.sort([contrast[:-stride], contrast[stride:]], axis=0)
+  enough = np.where(lower < _NOISE, _NOISY_BLANK, _BLANK) * higher
+  return (lower >= enough) | (higher < _NOISE)
 
 
 def _estimate(

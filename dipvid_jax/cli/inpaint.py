@@ -77,6 +77,7 @@ _FLAGS = (
   _Flag("--overlap", "overlap", "J", int),
   _Flag("--dilate", "dilate", "PX", int),
   _Flag("--invert-mask", "invert_mask"),
+  _Flag("--mask-threshold", "mask_threshold", "N", int),
   _Flag("--object", "mask_object", "K", int),
   _Flag("--preview-every", "preview_every", "R", int),
 )

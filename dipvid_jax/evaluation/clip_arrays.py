@@ -158,8 +158,8 @@ def _match(
     holes = (holes > 0.5) * np.float32(1)
     if not holes.any():
       raise InputError(
-        f"--size {format_size(size)}: no hole of {path} is left at this size; use a"
-        " larger one"
+        f"--size {format_size(size)} (height x width): no hole of {path} is left at"
+        " this size; use a larger one"
       )
   elif result.shape != truth.shape:
     raise InputError(

@@ -107,7 +107,7 @@ def _notes(
   shape = stitched.truth.shape
   if "sttn" in wanted and shape[1:3] != STTN_SIZE:
     notes.append(
-      f"sttn: the field scores at {format_size(STTN_SIZE)}, this is"
+      f"sttn: the field scores at {format_size(STTN_SIZE)} (height x width), this is"
       f" {format_size(shape[1:])}"
     )
   return notes

@@ -102,19 +102,35 @@ def read_image(path: pathlib.Path) -> np.ndarray:
     InputError: the file cannot be read, is damaged or not an image, has pixels that
       are not opaque, or has more than 8 bits per sample.
   """
-  image = _decode(path, _read_bytes(path))
-  if image.dtype != np.uint8:
-    raise InputError(
-      f"{path}: has samples of type {image.dtype}; convert it to 8 bits per channel"
-    )
-  if image.ndim == 3 and image.shape[2] == 4 and image[..., 3].min() == 255:
-    image = image[..., :3]
+  image = read_channels(path)
   if image.ndim == 3 and image.shape[2] != 3:
     raise InputError(
       f"{path}: has an alpha channel; save it without one (a mask belongs in a"
       " separate grey file, 255 in the hole)"
     )
-  return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+  return image
+
+
+def read_channels(path: pathlib.Path) -> np.ndarray:
+  """Reads an 8-bit image with its alpha channel, if any of it is not opaque.
+
+  Returns:
+    `[H, W]` uint8 grey, `[H, W, 3]` RGB, or `[H, W, 4]` RGB and alpha.
+
+  Raises:
+    InputError: the file cannot be read, is damaged or not an image, or has more than 8
+      bits per sample.
+  """
+  image = _decode(path, _read_bytes(path))
+  if image.dtype != np.uint8:
+    raise InputError(
+      f"{path}: has samples of type {image.dtype}; convert it to 8 bits per channel"
+    )
+  if image.ndim == 2:
+    return image
+  if image.shape[2] == 4 and image[..., 3].min() < 255:
+    return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)
+  return cv2.cvtColor(image[..., :3], cv2.COLOR_BGR2RGB)
 
 
 def read_indexed_png(path: pathlib.Path) -> IndexedImage | None:

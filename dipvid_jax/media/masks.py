@@ -11,12 +11,15 @@ import numpy as np
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.media import images, sources, video_reading
+from dipvid_jax.media.mask_images import (
+  MAX_GREY_LABEL,
+  marks,
+  read_labels,
+  read_marks,
+)
 from dipvid_jax.media.stacking import stack
 
 HOLE_ABOVE = 127
-# A grey image without a value above this holds object numbers. Video annotations have
-# about ten objects; a mask has 255.
-MAX_GREY_LABEL = 20
 
 
 def read_mask(
@@ -26,13 +29,15 @@ def read_mask(
   size: tuple[int, int],
   object_id: int | None = None,
   invert: bool = False,
+  threshold: int = HOLE_ABOVE,
 ) -> np.ndarray:
   """Reads the hole of every frame of a video.
 
-  In a video file and in a grey or colour image, the grey value marks the hole. A PNG
-  with a palette is an annotation like DAVIS's: any number but 0 is hole. (A palette
-  of greys that uses white, or does not begin with black, only stores a grey image:
-  its grey values mark the hole.)
+  In a video file and in a grey or colour image, the grey value marks the hole, and any
+  colour on black. Images whose values are 0 and 1 mark it with 1. A PNG with a palette
+  is an annotation like DAVIS's: any number but 0 is hole. (A palette of greys that uses
+  white, or does not begin with black, only stores a grey image: its grey values mark
+  the hole.) In an image of one colour the alpha channel does.
 
   Args:
     path: a video file, a folder of images in natural order, or one image for every
@@ -42,9 +47,11 @@ def read_mask(
     object_id: the object number that marks the hole; for PNGs with a palette and for
       grey images of small values (object numbers saved as grey).
     invert: the unmarked pixels are the hole.
+    threshold: pixels marked (after inversion) above it are hole, 0 to 254.
 
   Returns:
-    `[T, H, W, 1]` uint8, 255 in the hole. Soft edges of grey masks are kept.
+    `[T, H, W, 1]` uint8, 255 in the hole. Soft edges of grey masks are kept with the
+    threshold of 127; above it is hole.
 
   Raises:
     InputError: the mask cannot be read, its count or size is not the video's, no
@@ -67,13 +74,27 @@ def read_mask(
     files = images.list_images(path) if kind == "folder" else [path]
     if kind == "folder":  # before the images are read
       _check_count(path, len(files), frame_count, kind)
-    masks = _read_images(path, files, size, object_id)
+    masks = ones_to_white(_read_images(path, files, size, object_id))
   if invert:
     masks = stack(255 - mask for mask in masks)
-  check_hole(path, masks, invert=invert)
+  check_hole(path, masks, invert=invert, threshold=threshold)
+  if threshold != HOLE_ABOVE:
+    masks = stack(np.where(mask > threshold, np.uint8(255), 0) for mask in masks)
   if kind == "image":
     masks = np.broadcast_to(masks, (frame_count, *masks.shape[1:]))
   return masks[..., None]
+
+
+def ones_to_white(masks: np.ndarray) -> np.ndarray:
+  """A mask of 0 and 1, as segmentation networks give it, as one of 0 and 255.
+
+  Args:
+    masks: `[T, H, W]` or `[T, H, W, 1]` uint8.
+
+  Returns:
+    255 times the masks if their largest value is 1, else the masks themselves.
+  """
+  return stack(255 * mask for mask in masks) if masks.max() == 1 else masks
 
 
 def dilate(mask: np.ndarray, pixels: int) -> np.ndarray:
@@ -109,7 +130,7 @@ def _read_video(path: pathlib.Path, size: tuple[int, int]) -> np.ndarray:
   def grey_frames() -> Iterator[np.ndarray]:
     for frame in video_reading.iter_frames(path):
       _check_size(path, frame.shape, size)
-      yield cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
+      yield marks(frame)
 
   return stack(grey_frames())
 
@@ -122,11 +143,11 @@ def _read_images(
 ) -> np.ndarray:
   """Reads `[len(files), H, W]` grey values, or 255 where `object_id` is."""
   if object_id is None:
-    return stack(_each(files, size, _read_grey))
+    return stack(_each(files, size, read_marks))
   present: set[int] = set()
 
   def chosen() -> Iterator[np.ndarray]:
-    for labels in _each(files, size, _read_labels):
+    for labels in _each(files, size, read_labels):
       present.update(np.flatnonzero(np.bincount(labels.ravel())).tolist())
       yield np.where(labels == object_id, np.uint8(255), np.uint8(0))
 
@@ -151,40 +172,6 @@ def _each(
     yield image
 
 
-def _read_grey(file: pathlib.Path) -> np.ndarray:
-  """Reads one mask image, `[H, W]` uint8; any object of an annotation is 255."""
-  indexed = images.read_indexed_png(file)
-  if indexed is None:
-    image = images.read_image(file)
-    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-  if _holds_greys(indexed):
-    return indexed.palette[indexed.indices, 0]
-  return np.where(indexed.indices > 0, np.uint8(255), np.uint8(0))
-
-
-def _holds_greys(image: images.IndexedImage) -> bool:
-  """Whether the palette only stores a grey image, not object numbers."""
-  palette = image.palette
-  if (palette != palette[:, :1]).any():
-    return False
-  return bool(palette[0, 0] > 0 or palette[image.indices, 0].max() > HOLE_ABOVE)
-
-
-def _read_labels(file: pathlib.Path) -> np.ndarray:
-  """Reads one annotation, `[H, W]` uint8 object numbers."""
-  indexed = images.read_indexed_png(file)
-  if indexed is not None:
-    return indexed.indices
-  image = images.read_image(file)
-  if image.ndim == 3 or image.max() > MAX_GREY_LABEL:
-    held = "colours" if image.ndim == 3 else f"grey values up to {image.max()}"
-    raise InputError(
-      f"{file}: holds {held}, not object numbers; leave out --object, or give PNGs"
-      " with a palette (DAVIS annotations)"
-    )
-  return image
-
-
 def _check_size(
   file: pathlib.Path, shape: tuple[int, ...], size: tuple[int, int]
 ) -> None:
@@ -206,34 +193,48 @@ def _check_count(path: pathlib.Path, count: int, frame_count: int, kind: str) ->
   raise InputError(f"{path}: {masks} for a video of {frames}; {remedy}")
 
 
-def check_hole(path: pathlib.Path | str, masks: np.ndarray, *, invert: bool) -> None:
+def check_hole(
+  path: pathlib.Path | str,
+  masks: np.ndarray,
+  *,
+  invert: bool,
+  threshold: int = HOLE_ABOVE,
+) -> None:
   """Checks that there is something to fill and something to learn from.
 
   Args:
     path: the masks' path or another name, for the error.
-    masks: `[T, H, W]` or `[T, H, W, 1]` uint8, above 127 = hole.
+    masks: `[T, H, W]` or `[T, H, W, 1]` uint8, above `threshold` = hole.
     invert: they were inverted on reading.
+    threshold: of the hole.
 
   Raises:
     InputError: no pixel of any frame is hole, or all pixels of all frames are.
   """
   lowest, highest = (int(limit(masks)) for limit in (np.min, np.max))
-  if lowest > HOLE_ABOVE:
+  if lowest > threshold:
     remedy = (
       "leave out --invert-mask" if invert else "if black is the hole, add --invert-mask"
     )
     raise InputError(
       f"{path}: the hole covers the whole of every frame, which leaves nothing to"
       f" learn from; {remedy}"
+      + (", or raise --mask-threshold" if threshold < HOLE_ABOVE else "")
     )
-  if highest > HOLE_ABOVE:
+  if highest > threshold:
     return
   if invert:
     reason = "no frame has one after inversion; leave out --invert-mask"
   elif not highest:
     reason = "every frame is black; the hole must be white (255)"
+  elif highest <= MAX_GREY_LABEL:
+    reason = (
+      f"values only up to {highest}; expected 255 in the hole (if these are object"
+      " numbers, choose one with --object)"
+    )
   else:
-    reason = f"values only up to {highest}; expected 255 in the hole"
-    if highest <= MAX_GREY_LABEL:
-      reason += " (if these are object numbers, choose one with --object)"
+    reason = (
+      f"values only up to {highest}; expected 255 in the hole, or a --mask-threshold"
+      f" below {highest}"
+    )
   raise InputError(f"{path}: no hole: {reason}")

@@ -114,6 +114,28 @@ def check_smallest(size: tuple[int, int], levels: int) -> None:
   raise InputError(line + (f"; or use levels={fits[-1]}" if fits else ""))
 
 
+def describe_swapped_sides(
+  size: tuple[int, int] | None, input_size: tuple[int, int]
+) -> str:
+  """Says that a size may have its sides in the other order.
+
+  Args:
+    size: (H, W) that was asked for; None: the input's own.
+    input_size: (H, W) of the input's frames.
+
+  Returns:
+    A line with the other order if one of them is upright and the other lies; else
+    empty.
+  """
+  if size is None or (size[0] - size[1]) * (input_size[0] - input_size[1]) >= 0:
+    return ""
+  (height, width), (rows, columns) = size, input_size
+  return (
+    f"size {height}x{width} is HEIGHTxWIDTH, and the video is {rows}x{columns}: did you"
+    f" mean --size {width}x{height}?"
+  )
+
+
 def place(
   input_size: tuple[int, int],
   *,

@@ -8,7 +8,7 @@ import numpy as np
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.media import images
-from dipvid_jax.media.masks import HOLE_ABOVE
+from dipvid_jax.media.masks import HOLE_ABOVE, check_hole, ones_to_white
 from dipvid_jax.media.placement import Fit, Placement, place
 from dipvid_jax.media.seam import border_correction
 
@@ -32,7 +32,7 @@ def prepare(
 
   Args:
     frames: `[T, H, W, 3]` uint8 RGB.
-    masks: `[T, H, W, 1]` uint8, above 127 = hole.
+    masks: `[T, H, W, 1]` uint8, above 127 = hole; or 0 and 1, 1 = hole.
     size, fit, levels: see `place`.
     hide_hole: a working pixel is hole if any part of it is, so that nothing of the
       hole's content is left outside; else if at least half of it is.
@@ -42,8 +42,8 @@ def prepare(
     float32, 1 in the hole and 0 elsewhere; h x w is the placement's size.
 
   Raises:
-    InputError: part of the hole is outside the crop, or nothing but hole, or no hole,
-      is left at the working size.
+    InputError: masks that hold values, but none above 127; or part of the hole is
+      outside the crop, or nothing but hole, or no hole, is left at the working size.
     ValueError: the arrays have another type or shape.
   """
   images.check_frames(frames)
@@ -52,6 +52,9 @@ def prepare(
       f"masks must be {[*frames.shape[:3], 1]} uint8, to match the frames, got"
       f" {masks.dtype} {list(masks.shape)}"
     )
+  masks = ones_to_white(masks)
+  if masks.any():
+    check_hole("masks", masks, invert=False)
   placement = place(frames.shape[1:3], size=size, fit=fit, levels=levels)
   hole_masks = prepare_holes(masks, placement, hide_hole=hide_hole)
   return prepare_frames(frames, placement), hole_masks.astype(np.float32)
@@ -101,13 +104,13 @@ def prepare_holes(
   size = images.format_size(placement.size)
   if not holes.any() and (masks > HOLE_ABOVE).any():
     raise InputError(
-      f"no hole is left at size={size}: it is too small in every frame; use a larger"
-      " size or --dilate"
+      f"no hole is left at size={size} (height x width): it is too small in every"
+      " frame; use a larger size or --dilate"
     )
   if holes.all():
     raise InputError(
-      f"the hole covers the whole of every frame at size={size}, which leaves nothing"
-      " to learn from; use a smaller --dilate"
+      f"the hole covers the whole of every frame at size={size} (height x width), which"
+      " leaves nothing to learn from; use a smaller --dilate"
     )
   return holes
 

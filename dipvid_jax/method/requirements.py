@@ -174,7 +174,7 @@ def check_fits(work: Work, free: Memory, *, smallest_window: int) -> None:
   would = f"{' or '.join(remedies)} would fit" if remedies else "use a larger machine"
   raise InputError(
     f"not enough memory for {work.frame_count} frames at {work.size[0]}x"
-    f"{work.size[1]}: needs {describe_memory(work, free)}; {would}"
+    f"{work.size[1]} (height x width): needs {describe_memory(work, free)}; {would}"
   )
 
 

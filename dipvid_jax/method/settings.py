@@ -40,6 +40,15 @@ class SourceConfig:
     Key("Fill only this object of an indexed annotation.", least=1, most=255),
   ]
   invert_mask: Annotated[bool, Key("The mask is black where to fill.")]
+  mask_threshold: Annotated[
+    int,
+    Key(
+      "Pixels of the mask above this value (after its inversion) are filled; 0 fills "
+      "all that is marked at all.",
+      least=0,
+      most=254,
+    ),
+  ]
   dilate: Annotated[
     int, Key("Pixels of the input by which the hole grows on every side.", least=0)
   ]

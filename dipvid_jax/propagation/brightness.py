@@ -6,7 +6,7 @@ from jaxtyping import Float, Float32
 _FEWEST = 64  # pixels to estimate from
 _ENOUGH = 1000
 _DARK = 0.02  # added to both sides: ratios of dark pixels are noise
-_LARGEST = 4.0
+_LARGEST = 16.0
 _IGNORED = 0.01  # smaller changes than this share are not corrected
 
 

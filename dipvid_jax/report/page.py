@@ -217,7 +217,8 @@ def _clips_note(facts: Facts) -> str:
   size, shown = facts.get("input_size"), facts.get("shown_size")
   if size and shown and size[0] != shown[0]:
     notes.append(
-      f"shown at {shown[1]} x {shown[0]} pixels, the input has {size[1]} x {size[0]}"
+      f"shown at {shown[0]} x {shown[1]} pixels (height x width), the input has"
+      f" {size[0]} x {size[1]}"
     )
   every = facts.get("shown_every", 1)
   if every > 1:

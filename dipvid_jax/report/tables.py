@@ -106,7 +106,7 @@ def fact_tables(config: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Fac
     size, working = _size(facts["input_size"]), _size(facts["working_size"])
     clip |= {
       "frames": f"{frames:,} at {facts['frame_rate']:.5g} a second",
-      "size": f"{size}, worked on at {working}",
+      "size": f"{size}, worked on at {working} (height x width)",
       "hole": f"{hole['mean_share']:.2%} of the pixels, in the fullest frame"
       f" {hole['largest_share']:.2%}; in {hole['frames']} of {frames} frames",
     }
@@ -154,7 +154,7 @@ def duration(seconds: float) -> str:
 
 
 def _size(size: Sequence[int]) -> str:
-  return f"{size[1]} x {size[0]}"
+  return f"{size[0]} x {size[1]}"
 
 
 def _plain(values: Mapping[str, object]) -> dict[str, object]:

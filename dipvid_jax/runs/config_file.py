@@ -15,7 +15,7 @@ _IRRELEVANT = ("video", "mask", "tfds", "output", "checkpoint_minutes", "preview
 # Keys of every run's file, and hardly of another program's.
 _TELLTALE = {"video", "levels"}
 # What turns off a key of another version; of most it is 0, "", False or None.
-_OFF = {"networks": 1}
+_OFF = {"networks": 1, "mask_threshold": 127}
 
 
 def write_config(path: Path, values: Mapping[str, object]) -> None:

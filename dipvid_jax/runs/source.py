@@ -10,12 +10,13 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.media.frame_times import DEFAULT_FRAME_RATE
 from dipvid_jax.media.masks import check_hole, dilate, read_mask
-from dipvid_jax.media.placement import Placement, place
+from dipvid_jax.media.placement import Placement, describe_swapped_sides, place
 from dipvid_jax.media.preparation import prepare_holes
+from dipvid_jax.media.soft_edges import left_out
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.method.config import Config
 from dipvid_jax.method.settings import SourceConfig
-from dipvid_jax.terminal import stage
+from dipvid_jax.terminal import say, stage
 from dipvid_jax.types import Video
 
 
@@ -90,12 +91,17 @@ def read_source(config: Config) -> Source:
     InputError: as `read_clip` and `prepare_holes`.
   """
   with stage("read", 2) as progress:
-    video, masks = read_clip(config.source)
-    masks = dilate(masks, config.source.dilate)
+    video, marked = read_clip(config.source)
+    input_size, size = video.frames.shape[1:3], config.placement.content_size
+    if line := describe_swapped_sides(size, input_size):
+      say(line)
+    masks = dilate(marked, config.source.dilate)
+    if line := left_out(marked, masks):
+      say(f"{config.source.mask or source_name(config.source)}: {line}")
     progress(1)
     placement = place(
-      video.frames.shape[1:3],
-      size=config.placement.content_size,
+      input_size,
+      size=size,
       fit=config.placement.fit,
       levels=config.network.levels,
       side=config.propagation.side,
@@ -127,6 +133,7 @@ def read_clip(source: SourceConfig) -> tuple[Video, np.ndarray]:
     size=video.frames.shape[1:3],
     object_id=source.mask_object,
     invert=source.invert_mask,
+    threshold=source.mask_threshold,
   )
   return video, masks
 

@@ -176,6 +176,25 @@ def grey_numbers(folder):
   return {"mask": media_files.write_png(folder / "n.png", MASK // 255 * 7), "object": 7}
 
 
+def ones(folder):
+  return {"mask": media_files.write_png(folder / "ones.png", MASK // 255)}
+
+
+def red(folder):
+  image = np.dstack([MASK, 0 * MASK, 0 * MASK])
+  return {"mask": media_files.write_png(folder / "red.png", image)}
+
+
+def alpha_mask(folder):
+  image = np.dstack([255 - 0 * MASK] * 3 + [MASK])
+  return {"mask": media_files.write_png(folder / "a.png", image)}
+
+
+def weak(folder):
+  path = media_files.write_png(folder / "weak.png", MASK // 4)
+  return {"mask": path, "mask-threshold": 40}
+
+
 def inverted(folder):
   path = media_files.write_png(folder / "inverted.png", 255 - MASK)
   return {"mask": path, "invert-mask": None}
@@ -211,6 +230,10 @@ GOOD = {
   "colour mask": colour_mask,
   "palette and object": palette_mask,
   "grey object numbers": grey_numbers,
+  "mask of zero and one": ones,
+  "mask in a colour": red,
+  "mask in the alpha channel": alpha_mask,
+  "weak mask and its threshold": weak,
   "inverted mask": inverted,
   "the input's size": lambda _: {"size": "input"},
   "any size": lambda _: {"size": "29x43", "config.fit": "pad"},

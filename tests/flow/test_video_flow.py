@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flow import estimate_video_flow, visible_mask
+from flow import estimate_video_flow, find_scenes, visible_mask
 from tests.support.synthetic import IndexEstimator, indexed_frames, translating_clip
 
 COUNT = 8
@@ -76,3 +76,38 @@ def test_a_stride_without_pairs_is_refused(stride):
 def test_frames_of_another_shape_are_refused():
   with pytest.raises(ValueError, match=r"frames must be \[T, H, W, 3\]"):
     estimate_video_flow(indexed_frames(COUNT)[..., :1], strides=(1,))
+
+
+def _with_light(gains, size=(48, 64)):
+  """A moving camera; frame t times `gains[t]`, or white where that is None."""
+  clip = translating_clip(len(gains), size, step=(2, 0))
+  clip = (clip - clip.mean()) * 0.8 + 0.5
+  lit = [1 + 0 * x if g is None else x * g for x, g in zip(clip, gains, strict=True)]
+  noise = np.random.default_rng(0).normal(scale=0.5 / 255, size=clip.shape)
+  return np.rint((np.stack(lit) + noise).clip(0, 1) * 255).astype(np.float32) / 255
+
+
+@pytest.mark.parametrize(
+  ("gains", "cuts"),
+  [
+    ([0, 0, 0, 1, 1, 1], [3]),
+    ([1, 1, 1, 0, 0], [3]),
+    ([1, 1, None, 1, 1], [2, 3]),
+    ([1, 1, 0, 1, 1], [2, 3]),
+    ([0, 0, 0.1, 0.4, 0.75, 1], [2]),  # a short fade: its first frame that shows much
+    ([1, 1, 2, 2, 1], []),  # a flash
+    ([1, 0.5, 0.2, 0.5, 1], []),
+    ([0, 0, 0, 0], []),  # nothing else to tell it from
+    ([None, None, None], []),
+  ],
+)
+def test_blank_frames_are_scenes_of_their_own(gains, cuts):
+  """Black beside a scene, with the noise of a compression."""
+  (pairs,) = estimate_video_flow(_with_light(gains), strides=(1,))
+  assert [scene.start for scene in find_scenes(pairs)] == [0, *cuts]
+
+
+def test_a_blank_frame_is_seen_from_no_other():
+  (pairs,) = estimate_video_flow(_with_light([0, 1, 1, 1, 1]), strides=(3,))
+  assert not pairs.forward_visible[0].any() and not pairs.backward_visible[0].any()
+  assert pairs.forward_visible[1].mean() > 0.3

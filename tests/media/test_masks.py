@@ -106,6 +106,78 @@ def test_one_bit_png_is_black_and_white(tmp_path):
   assert_hole(read(tmp_path / "bits.png"), np.repeat(HOLE[:1], COUNT, axis=0))
 
 
+OBJECTS = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+OBJECTS[4:20, 4:24] = (255, 0, 0)  # grey 76
+OBJECTS[24:40, 8:20] = (0, 0, 128)  # grey 15
+OBJECTS[10:30, 36:60] = (0, 255, 0)
+IN_OBJECT = np.repeat(255 * np.uint8(OBJECTS.any(axis=-1))[None], COUNT, axis=0)
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_every_colour_on_black_is_an_object(tmp_path, invert):
+  path = media_files.write_png(tmp_path / "mask.png", OBJECTS)
+  expected = 255 - IN_OBJECT if invert else IN_OBJECT
+  assert_hole(read(path, invert=invert), expected)
+
+
+@pytest.mark.parametrize(
+  ("name", "codec", "form"),
+  [("m.mkv", "ffv1", "bgr0"), ("m.mp4", "libx264", "yuv444p")],
+)
+def test_colours_of_a_mask_video_are_objects(tmp_path, name, codec, form):
+  frames = np.repeat(OBJECTS[None], COUNT, axis=0)
+  path = media_files.encode(tmp_path / name, frames, codec=codec, pix_fmt=form)
+  mask = read(path)[..., 0] > 127
+  assert (mask != (IN_OBJECT > 127)).mean() < 0.01
+
+
+def test_white_on_a_colour_is_the_hole(tmp_path):
+  """Without black the grey value decides."""
+  image = np.where(HOLE[0][..., None] > 0, 255, (0, 0, 200)).astype(np.uint8)
+  path = media_files.write_png(tmp_path / "mask.png", image)
+  mask = read(path)
+  np.testing.assert_array_equal(mask[0, ..., 0] > 127, HOLE[0] > 127)
+
+
+def with_alpha(colours, alpha):
+  return np.concatenate([colours, alpha[..., None]], axis=-1)
+
+
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize("colour", [0, 255, (200, 30, 30)])
+@pytest.mark.parametrize("hidden", ["the same", "black"])
+def test_an_alpha_channel_over_one_colour_is_the_mask(tmp_path, invert, colour, hidden):
+  alpha = cv2.GaussianBlur(HOLE[0], (5, 5), 0)
+  colours = np.full((*alpha.shape, 3), colour, np.uint8)
+  if hidden == "black":
+    colours[alpha == 0] = 0
+  path = media_files.write_png(tmp_path / "a.png", with_alpha(colours, alpha))
+  expected = np.repeat(alpha[None], COUNT, axis=0)
+  assert_hole(read(path, invert=invert), 255 - expected if invert else expected)
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_images_of_zero_and_one(tmp_path, invert):
+  """As segmentation networks give them; some frames may be empty."""
+  values = HOLE // 255
+  values[2] = 0
+  path = write_folder(tmp_path / "m", values)
+  expected = 255 * values
+  assert_hole(read(path, invert=invert), 255 - expected if invert else expected)
+
+
+SOFT = np.stack([cv2.GaussianBlur(hole, (9, 9), 0) for hole in HOLE])
+
+
+@pytest.mark.parametrize("threshold", [0, 60, 200, 254])
+@pytest.mark.parametrize("invert", [False, True])
+def test_the_threshold_of_a_soft_mask(tmp_path, threshold, invert):
+  path = write_folder(tmp_path / "m", SOFT)
+  marked = 255 - SOFT if invert else SOFT
+  expected = np.where(marked > threshold, np.uint8(255), np.uint8(0))
+  assert_hole(read(path, threshold=threshold, invert=invert), expected)
+
+
 def test_invert(tmp_path):
   path = write_folder(tmp_path / "m", 255 - HOLE)
   assert_hole(read(path, invert=True), HOLE)
@@ -161,8 +233,14 @@ def test_palettes_of_greys(tmp_path, indices, palette):
 
 
 def rgba_mask(folder):
-  values = np.repeat(HOLE[..., None], 4, axis=3)
-  return write_folder(folder / "m", values)
+  colours = media_files.moving_frames(COUNT, HEIGHT, WIDTH)
+  return write_folder(folder / "m", map(with_alpha, colours, HOLE))
+
+
+def half_transparent(folder):
+  """Alpha is the same everywhere, so it marks nothing."""
+  half = np.full_like(HOLE[0], 99)
+  return media_files.write_png(folder / "m.png", with_alpha(OBJECTS, half))
 
 
 def grey_video(folder, values, name="m.mkv"):
@@ -253,16 +331,16 @@ BAD_MASKS = {
   ),
   "black video": (lambda d: grey_video(d, BLACK), {}, "no hole", "m.mkv"),
   "black annotation": (lambda d: write_labels(d / "m", BLACK), {}, "no hole", "m"),
-  "zero and one": (
-    lambda d: write_folder(d / "m", HOLE // 255),
+  "two objects": (
+    lambda d: write_folder(d / "m", HOLE // 255 * 2),
     {},
-    r"no hole: values only up to 1; expected 255 in the hole .*--object",
+    r"no hole: values only up to 2; expected 255 in the hole .*--object",
     "m",
   ),
   "grey of a colour": (
     lambda d: write_folder(d / "m", HOLE // 255 * 127),
     {},
-    "values only up to 127; expected 255 in the hole$",
+    "values only up to 127; expected 255 in the hole, or a --mask-threshold below 127$",
     "m",
   ),
   "white": (
@@ -289,7 +367,25 @@ BAD_MASKS = {
     "no hole: .* leave out --invert-mask",
     "m",
   ),
-  "alpha": (rgba_mask, {}, "alpha channel; .* grey file, 255 in the hole", "m/m0.png"),
+  "alpha": (
+    rgba_mask,
+    {},
+    "alpha channel and colours, .* grey file, 255 in the hole",
+    "m/m0.png",
+  ),
+  "alpha that marks nothing": (half_transparent, {}, "alpha channel and", "m.png"),
+  "threshold too high": (
+    lambda d: write_folder(d / "m", HOLE // 255 * 200),
+    {"threshold": 210},
+    "only up to 200; .* --mask-threshold below 200$",
+    "m",
+  ),
+  "threshold too low": (
+    lambda d: write_folder(d / "m", np.maximum(HOLE, 5)),
+    {"threshold": 2},
+    "whole of every frame, .* or raise --mask-threshold$",
+    "m",
+  ),
   "16 bits": (
     lambda d: write_folder(d / "m", HOLE.astype(np.uint16) * 257),
     {},

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.media.placement import check_size, check_smallest, place
+from dipvid_jax.media.placement import (
+  check_size,
+  check_smallest,
+  describe_swapped_sides,
+  place,
+)
 
 
 def test_the_authors_clip_is_cropped_like_theirs():
@@ -102,3 +107,24 @@ def test_the_suggested_size_suits(levels):
     except InputError as error:
       words = str(error).split("such as ")[1].split(";")[0]
       check_size(tuple(int(n) for n in words.split("x")), levels)
+
+
+@pytest.mark.parametrize(
+  ("size", "input_size", "other"),
+  [
+    ((384, 192), (1080, 1920), "192x384"),
+    ((192, 384), (1920, 1080), "384x192"),
+    ((192, 384), (1080, 1920), None),
+    ((192, 384), (500, 500), None),
+    ((256, 256), (1080, 1920), None),
+    (None, (1080, 1920), None),
+  ],
+)
+def test_sides_in_the_other_order_are_asked_about(size, input_size, other):
+  line = describe_swapped_sides(size, input_size)
+  if other is None:
+    assert line == ""
+  else:
+    there = f"{input_size[0]}x{input_size[1]}: did you mean --size {other}?"
+    assert line.startswith(f"size {size[0]}x{size[1]} is HEIGHTxWIDTH")
+    assert line.endswith(there)

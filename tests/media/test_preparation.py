@@ -109,6 +109,19 @@ def test_threshold_is_above_127():
   np.testing.assert_array_equal(holes, masks == 128)
 
 
+def test_masks_of_zero_and_one():
+  expected = prepare(FRAMES, MIDDLE, size=(30, 40), fit="pad")
+  ones = prepare(FRAMES, MIDDLE // 255, size=(30, 40), fit="pad")
+  np.testing.assert_array_equal(ones[1], expected[1])
+
+
+def test_masks_that_mark_nothing_enough_are_refused():
+  with pytest.raises(InputError, match=r"^masks: no hole: values only up to 5; .*255"):
+    prepare(FRAMES, MIDDLE // 51, size=(30, 40), fit="pad")
+  _, holes = prepare(FRAMES, np.zeros_like(MIDDLE), size=(30, 40), fit="pad")
+  assert not holes.any()
+
+
 def test_a_hole_outside_the_crop_names_the_setting():
   masks = hole_at(slice(0, 30), slice(30, 50))
   with pytest.raises(InputError, match=r'40x80 of 60x80 .* set fit="pad"'):
@@ -133,7 +146,7 @@ def test_a_hole_that_leaves_nothing_is_an_error(levels):
 
 
 def test_a_hole_that_vanishes_is_an_error():
-  with pytest.raises(InputError, match=r"no hole is left at size=15x20: .*--dilate"):
+  with pytest.raises(InputError, match=r"no hole is left at size=15x20 .*--dilate"):
     prepare(FRAMES, hole_at(30, 40), size=(15, 20), fit="crop")
 
 

@@ -162,7 +162,8 @@ def test_what_does_not_fit_says_what_would(free):
   with pytest.raises(InputError) as error:
     check_fits(work, free, smallest_window=5)
   said = re.search(
-    r"not enough memory for 1000 frames at 384x768: needs .*; --window (\d+) "
+    r"not enough memory for 1000 frames at 384x768 \(height x width\): needs .*; "
+    r"--window (\d+) "
     r"--overlap (\d+) or --size (\d+)x(\d+) --config\.levels=(\d) would fit$",
     str(error.value),
   )

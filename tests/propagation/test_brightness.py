@@ -30,3 +30,10 @@ def test_small_changes_and_few_or_clipped_pixels_leave_colours_alone():
     (there, np.zeros_like(there)),
   ):
     np.testing.assert_array_equal(estimate_gain(here, other), np.ones(3))
+
+
+def test_a_fade_from_black_is_undone():
+  """Its first frames are a tenth as bright, in whole levels."""
+  here = _pixels()
+  there = np.rint(here * 0.1 * 255).astype(np.float32) / 255
+  np.testing.assert_allclose(estimate_gain(here, there), 10, rtol=0.08)

@@ -55,7 +55,10 @@ def test_large_clips_are_shown_smaller(tmp_path):
   aspect = fractions.Fraction(4, 3)
   run.report.begin(run.plan(pixel_aspect=aspect), resume=False)
   assert frames_of(run.page.all("video")[0]).shape == (2, 210, 480, 3)
-  assert "shown at 480 x 210 pixels, the input has 1200 x 702" in run.page.text
+  assert (
+    "shown at 210 x 480 pixels (height x width), the input has 702 x 1200"
+    in run.page.text
+  )
 
 
 @pytest.mark.parametrize("count", [1, 12, 60])

@@ -342,7 +342,7 @@ BAD = [
     ("bad.png", "leave out --invert-mask"),
   ),
   ("soft grey", mask_image(GREY), ("bad.png", "only up to 100", "255")),
-  ("object numbers as mask", mask_image(MASK // 255), ("only up to 1", "--object")),
+  ("object numbers as mask", mask_image(MASK // 85), ("only up to 3", "--object")),
   ("mask with alpha", mask_image(RGBA), ("bad.png", "alpha channel")),
   (
     "object not there",
