@@ -129,6 +129,7 @@ def test_a_runs_videos_have_the_tags_of_the_input(tmp_path):
   folder = RunFolder(tmp_path / "out")
   folder.create({}, resume=False)
   folder.write_frames(video.frames, video.frames[:, ::2, ::2], first=0)
-  assert not folder.write_videos(video)
+  assert not folder.write_inpainted(video)
+  folder.write_full(video)
   for name in ("inpainted.mp4", "full.mp4"):
     assert tags(folder.path / name)[0] == TAGS["full range"]

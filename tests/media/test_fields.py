@@ -80,7 +80,8 @@ def test_a_run_tags_the_result_and_not_the_networks_frames(tmp_path):
   folder = RunFolder(tmp_path / "out")
   folder.create({}, resume=False)
   folder.write_frames(video.frames, video.frames[:, ::2, ::2], first=0)
-  assert not folder.write_videos(video)
+  assert not folder.write_inpainted(video)
+  folder.write_full(video)
   assert order_of(folder.path / "inpainted.mp4") == (3, True)
   assert not order_of(folder.path / "full.mp4")[1]
 
