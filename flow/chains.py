@@ -7,7 +7,7 @@ from jaxtyping import Float32
 from flow.video_flow import PairFlow
 
 
-def offsets_to(pairs: PairFlow, frame: int) -> Float32[np.ndarray, "T H W 2"]:
+def offsets_to(pairs: PairFlow, *, frame: int) -> Float32[np.ndarray, "T H W 2"]:
   """The flow from every frame of a scene to one of them, by chaining.
 
   Args:

@@ -53,7 +53,7 @@ def fill_steadily(
       if not left.any():
         break
       reference = _reference(left)
-      offsets = offsets_to(flow, reference)
+      offsets = offsets_to(flow, frame=reference)
       known = ~hidden[scene]
       parts = _carry_from(steady[scene], reference, left, known, offsets)
       for t, (part, reached) in enumerate(parts):

@@ -30,7 +30,7 @@ def scene_coordinates(pairs: PairFlow) -> Float32[np.ndarray, "T H W 2"]:
   Raises:
     ValueError: the flow is not of stride 1.
   """
-  offsets = offsets_to(pairs, (len(pairs.forward) + 1) // 2)
+  offsets = offsets_to(pairs, frame=(len(pairs.forward) + 1) // 2)
   height, width = offsets.shape[1:3]
   return positions(Box(0, 0, height, width)) + offsets
 

@@ -146,7 +146,7 @@ def test_a_full_disk_keeps_the_checkpoint_and_says_so(tmp_path, monkeypatch, cap
     raise OSError(errno.ENOSPC, "No space left on device", str(output))
 
   monkeypatch.setattr("dipvid_jax.flow_weights.trainer.Checkpoints.save", refuse)
-  assert train_flow.main([*FLAGS, "--output", str(output), "--resume"]) == 1
+  assert train_flow.main([*FLAGS, "--output", str(output), "--resume"]) == 2
   line = capsys.readouterr().err
   assert "No space left on device" in line and line.count("\n") == 1
   assert held == {path.name for path in (output / "checkpoints").iterdir()} == {"1"}
