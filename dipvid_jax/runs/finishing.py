@@ -1,5 +1,6 @@
 """What follows the training: tried before it, and unable to cost it."""
 
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from dipvid_jax.runs.source import source_name
 from dipvid_jax.runs.sparing import one_line
 from dipvid_jax.storage import disk
 from dipvid_jax.terminal import say
-from dipvid_jax.types import Timestamps
+from dipvid_jax.types import Timestamps, Video
 
 
 def rehearse(plan: RunPlan, folder: RunFolder) -> str:
@@ -37,8 +38,9 @@ def rehearse(plan: RunPlan, folder: RunFolder) -> str:
   video, target = plan.source.video, plan.source.placement.target
   path = folder.path / f".rehearsal.{os.getpid()}.partial"
   try:
-    for height, width in (video.frames.shape[1:3], (target.height, target.width)):
-      _encode(path, (height + height % 2, width + width % 2), plan)
+    network = dataclasses.replace(video, field_order=None)
+    _encode(path, video.frames.shape[1:3], video, plan)
+    _encode(path, (target.height, target.width), network, plan)
     return add_audio(path, video.audio) if video.audio else ""
   except OSError as error:
     raise InputError(f"--output {folder.path}: {disk.reason(error)}") from error
@@ -46,13 +48,14 @@ def rehearse(plan: RunPlan, folder: RunFolder) -> str:
     path.unlink(missing_ok=True)
 
 
-def _encode(path: Path, size: tuple[int, int], plan: RunPlan) -> None:
+def _encode(path: Path, size: tuple[int, ...], video: Video, plan: RunPlan) -> None:
   """Encodes one black frame as the end of the run encodes all of them."""
-  video, times = plan.source.video, plan.source.video.timestamps
+  height, width = (side + side % 2 for side in size)
+  times = video.timestamps
   try:
     write_video(
       path,
-      np.zeros((1, *size, 3), np.uint8),
+      np.zeros((1, height, width, 3), np.uint8),
       video.frame_rate,
       timestamps=times and Timestamps(times.ticks[:2], times.time_base),
       pixel_aspect=video.pixel_aspect,
@@ -64,7 +67,7 @@ def _encode(path: Path, size: tuple[int, int], plan: RunPlan) -> None:
       raise
     raise InputError(
       f"{source_name(plan.config.source)}: its result cannot be encoded as H.264 of"
-      f" {format_size(size)} ({one_line(error)})"
+      f" {format_size((height, width))} ({one_line(error)})"
     ) from error
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from dipvid_jax.cli import inpaint
 from dipvid_jax.media.video_reading import read_video
+from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.method.pipeline import Inpainted
 from dipvid_jax.report import page
 from dipvid_jax.runs import finishing, folder, run_report, window_record
@@ -89,6 +90,13 @@ def test_videos_that_cannot_be_encoded_are_refused_before_anything_is_replaced(
   lock = tmp_path / "out/.lock"
   assert before.keys() == after.keys()
   assert all(after[path] == before[path] for path in before if path != lock)
+
+
+def test_an_interlaced_clip_is_rehearsed_at_any_working_height(tmp_path, seen):
+  """The network's frames are not made of fields, and need no whole ones."""
+  write_video(tmp_path / "fields.mp4", FRAMES, 25, field_order="top")
+  size = {"config.size": "26,32", "config.levels": 1}
+  assert inpaint.main(arguments(tmp_path, video=tmp_path / "fields.mp4", **size)) == 0
 
 
 @pytest.mark.parametrize(
