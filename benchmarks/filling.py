@@ -13,7 +13,6 @@ measured again.
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.composed_clips import CLIPS, compose
+from benchmarks.kept_rows import KeptRows
 from dipvid_jax.evaluation import temporal_consistency, warping_error
 from dipvid_jax.jax_setup import set_up_jax
 from dipvid_jax.media.placement import Box
@@ -163,14 +163,12 @@ def main() -> None:
   parser.add_argument("--rows", type=Path, required=True, help="file of rows, extended")
   arguments = parser.parse_args()
   set_up_jax()
-  rows = []
-  if arguments.rows.exists():
-    rows = [json.loads(line) for line in arguments.rows.read_text().splitlines()]
+  rows = KeptRows(arguments.rows)
   for name in arguments.clips:
     for seed in arguments.seeds:
       key = {"clip": name, "frames": arguments.frames, "size": list(arguments.size)}
       key |= {"seed": seed, "updates": arguments.updates}
-      if any(key.items() <= row.items() for row in rows):
+      if rows.find(key):
         continue
       row = key | measure(
         name,
@@ -180,9 +178,7 @@ def main() -> None:
         seed=seed,
         updates=arguments.updates,
       )
-      with arguments.rows.open("a") as file:
-        file.write(json.dumps(row) + "\n")
-      print(row, flush=True)
+      rows.add(row)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ whole process: measure one row in each to compare it.
 """
 
 import argparse
-import json
 import resource
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.composed_clips import CLIPS, compose
+from benchmarks.kept_rows import KeptRows
 from dipvid_jax.evaluation.frame_quality import as_float
 from dipvid_jax.evaluation.lpips import load_lpips, lpips_distance
 from dipvid_jax.media.images import write_images
@@ -125,14 +125,12 @@ def main() -> None:
   parser.add_argument("--rows", type=Path, required=True, help="file of rows, extended")
   parser.add_argument("--crops", type=Path, help="folder for crops at 100%%")
   arguments = parser.parse_args()
-  rows = []
-  if arguments.rows.exists():
-    rows = [json.loads(line) for line in arguments.rows.read_text().splitlines()]
+  rows = KeptRows(arguments.rows)
   for name in arguments.clips:
     for side in arguments.sides:
       key = {"clip": name, "frames": arguments.frames, "side": side}
       key |= {"input": list(arguments.input)}
-      if any(key.items() <= row.items() for row in rows):
+      if rows.find(key):
         continue
       frames, hole = compose(
         name,
@@ -142,9 +140,7 @@ def main() -> None:
       )
       crop = arguments.crops and arguments.crops / f"{name}-{side}"
       row = key | measure(frames, hole, side=side, crop=crop)
-      with arguments.rows.open("a") as file:
-        file.write(json.dumps(row) + "\n")
-      print(row, flush=True)
+      rows.add(row)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ help under every copy; *alone* is of the hole's pixels that nothing was carried 
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.composed_clips import CLIPS, compose
+from benchmarks.kept_rows import KeptRows
 from dipvid_jax.jax_setup import set_up_jax
 from dipvid_jax.media.placement import Box, size_suits
 from dipvid_jax.method.config import Config
@@ -252,39 +252,30 @@ def main() -> None:
   parser.add_argument("--rows", type=Path, required=True, help="file of rows, extended")
   arguments = parser.parse_args()
   set_up_jax()
-  rows = []
-  if arguments.rows.exists():
-    rows = [json.loads(line) for line in arguments.rows.read_text().splitlines()]
-
-  def write(row: dict[str, Any]) -> None:
-    rows.append(row)
-    with arguments.rows.open("a") as file:
-      file.write(json.dumps(row) + "\n")
-    print(row, flush=True)
-
-  def missing(key: dict[str, Any]) -> bool:
-    return not any(key.items() <= row.items() for row in rows)
+  rows = KeptRows(arguments.rows)
 
   for name in arguments.clips:
     for seed in arguments.seeds:
       key = {"clip": name, "frames": arguments.frames, "seed": seed}
       key |= {"seconds": arguments.seconds}
-      left = [w for w in arguments.ways if missing(key | {"way": w})]
+      left = [w for w in arguments.ways if not rows.find(key | {"way": w})]
       if not left:
         continue
       shown = prepare(name, bmx=arguments.bmx, frame_count=arguments.frames, seed=seed)
       for title in left:
         way = WAYS[title]
         timed = {"timed": title, "frames": arguments.frames}
-        if missing(timed):
+        if not rows.find(timed):
           _, seconds = train(way, shown, updates=_CALL, seed=seed)
-          write(timed | {"seconds_an_update": round(seconds / _CALL, 3)})
-        speed = next(r for r in rows if timed.items() <= r.items())["seconds_an_update"]
+          rows.add(timed | {"seconds_an_update": round(seconds / _CALL, 3)})
+        speed = rows.find(timed)[0]["seconds_an_update"]
         calls = max(1, round(arguments.seconds / speed / _CALL))
         updates = calls * _CALL
         image, took = train(way, shown, updates=updates, seed=seed)
         figures = judge(image, shown, cropped=way.region != "full")
-        write(key | {"way": title, "updates": updates, "took": round(took)} | figures)
+        rows.add(
+          key | {"way": title, "updates": updates, "took": round(took)} | figures
+        )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ are not measured again.
 import argparse
 import ast
 import itertools
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.kept_rows import KeptRows
 from dipvid_jax.composed import read_composed
 from dipvid_jax.evaluation import evaluate_clip, hole_psnr
 from dipvid_jax.jax_setup import set_up_jax
@@ -186,9 +186,7 @@ def main() -> None:
   clips = read_clips(arguments.clip, arguments.sets)
   wrong = arguments.reversed_flow
   clips = {name: clips[name] for name in arguments.videos or clips}
-  rows = []
-  if arguments.rows.exists():
-    rows = [json.loads(line) for line in arguments.rows.read_text().splitlines()]
+  rows = KeptRows(arguments.rows)
   for name, clip in clips.items():
     print(name, yardsticks(clip, reversed_flow=wrong), flush=True)
   for seed, variant, name in itertools.product(
@@ -196,16 +194,13 @@ def main() -> None:
   ):
     suffix = " with reversed flow" if wrong else ""
     case = {"clip": name + suffix, "variant": variant, "seed": seed}
-    measured = {row["updates"] for row in rows if case.items() <= row.items()}
+    measured = {row["updates"] for row in rows.find(case)}
     if measured >= set(arguments.updates):
       continue
     updates = sorted(arguments.updates)
     config = read_variant(variant, seed=seed, max_updates=updates[-1])
     for figures in measure(clips[name], config, updates, reversed_flow=wrong):
-      row = case | figures
-      with arguments.rows.open("a") as file:
-        file.write(json.dumps(row) + "\n")
-      print(row, flush=True)
+      rows.add(case | figures)
 
 
 if __name__ == "__main__":
