@@ -1,14 +1,13 @@
 """What `make demo` runs: `fast.py` with a budget for two CPU cores.
 
 Paper: Zhang et al., An Internal Learning Approach to Video Inpainting, ICCV 2019.
-What you see in the hole is carried from other frames; after 20 updates the network's
-own frames are far too blurred for a share in it.
+What you see in the hole is carried from other frames; nothing is left to train.
 
 Command:
   make demo
 
-Time: 166 s for 24 frames of 360x640, installation included.
-Quality: hole PSNR 28.9 dB, Telea's 17.2 (BENCHMARKS.md, "Whole runs").
+Time: 118 s for 24 frames of 360x640, installation included.
+Quality: hole PSNR 29.8 dB, Telea's 17.2 (BENCHMARKS.md, "Whole runs").
 Machine: 2 cores of an AMD EPYC. On a GPU: not measured.
 """
 
