@@ -16,6 +16,9 @@ from dipvid_jax.types import Colour, FieldOrder, Timestamps
 
 _LONGEST_SIDE = 16384  # of libx264
 _MOST_BITS = 2e9  # per second: FFmpeg's numbers have 32 bits
+# Of x264: the number of threads decides the bytes, and its macroblock tree reads memory
+# that it has not written (core 165 on AVX-512): what that holds would decide them too.
+_REPEATABLE = ("threads=1", "lookahead-threads=1", "mbtree=0")
 
 
 def check_largest(path: pathlib.Path | str, size: tuple[int, int]) -> None:
@@ -50,7 +53,8 @@ def write_video(
 
   Unless `colour` says otherwise, the matrix is BT.601 below 720 lines and BT.709 from
   720 on, limited range, and tagged: readers that ignore the tags then guess right. The
-  file appears under its name only once it is complete.
+  same frames give the same bytes, on any number of CPUs: one thread encodes. The file
+  appears under its name only once it is complete.
 
   Args:
     path: the file; replaced if it exists.
@@ -91,7 +95,11 @@ def write_video(
       options = _bounded(max_bytes, timestamps)
     tags = colours.written_tags(colour, size[0])
     options["x264-params"] = ":".join(
-      [*colours.x264_parameters(tags), *fields.x264_parameters(field_order)]
+      [
+        *_REPEATABLE,
+        *colours.x264_parameters(tags),
+        *fields.x264_parameters(field_order),
+      ]
     )
     stream = container.add_stream("libx264", rate=rate, options=options)
     stream.height, stream.width = size
