@@ -278,16 +278,20 @@ def browse(page, profile, *arguments):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium or Chrome")
-@pytest.mark.parametrize("width", [390, 1280])
-def test_it_renders_in_a_browser(finished, tmp_path, width):
+@pytest.mark.parametrize(("width", "height"), [(390, 2600), (1280, 1400)])
+def test_it_renders_in_a_browser(finished, tmp_path, width, height):
   picture = tmp_path / "page.png"
   browse(
     finished.folder.path / "report.html",
     tmp_path / "profile",
-    *(f"--window-size={width},1400", f"--screenshot={picture}", "--hide-scrollbars"),
+    *(
+      f"--window-size={width},{height}",
+      f"--screenshot={picture}",
+      "--hide-scrollbars",
+    ),
   )
   image = cv2.imread(str(picture))
-  assert image.shape[:2] == (1400, width)
+  assert image.shape[:2] == (height, width)
   # The result, shown as a negative, is the only place with its mean colour.
   result = (255 - finished.frames[0]).reshape(-1, 3).mean(axis=0)[::-1]
   small = cv2.resize(image, None, fx=0.1, fy=0.1, interpolation=cv2.INTER_AREA)
