@@ -1,5 +1,6 @@
 """What a command sets up before JAX starts, and whether JAX has a device then."""
 
+import contextlib
 import importlib.metadata
 import os
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import cv2
 import jax
 import jaxlib
+from jax._src import xla_bridge
 
 from flow.errors import InputError
 from flow.machine import cpu_count
@@ -20,7 +22,7 @@ _DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 _GPU_PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin")
 
 
-def set_up_jax(*, deterministic: bool = False) -> None:
+def set_up_jax(*, deterministic: bool = False, threads: int | None = None) -> None:
   """Sets XLA's flags and caches compiled programs on disk for later runs.
 
   A command computes in 32 bits with JAX's usual promotion of types, whatever the
@@ -31,9 +33,12 @@ def set_up_jax(*, deterministic: bool = False) -> None:
 
   Args:
     deterministic: see `set_xla_flags`.
+    threads: see `set_threads`; None: no more than CPUs that the process may use.
   """
   set_xla_flags(deterministic=deterministic)
   limit_threads(cpu_count())
+  if threads is not None:
+    set_threads(threads)
   if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     jax.config.update("jax_compilation_cache_dir", str(caches / "dipvid_jax"))
@@ -42,19 +47,60 @@ def set_up_jax(*, deterministic: bool = False) -> None:
   jax.config.update("jax_numpy_dtype_promotion", "standard")
 
 
+def cpu_threads() -> int:
+  """Threads of XLA's CPU backend, whose number decides the last bits of its results.
+
+  XLA reads the environment when JAX starts: `PJRT_NPROC`, then `NPROC`, then the CPUs
+  that the process may use, without a container's quota. A value that is no number
+  counts as missing.
+  """
+  usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+  return _asked_threads() or usable or os.cpu_count() or 1
+
+
+def set_threads(threads: int) -> bool:
+  """Gives OpenCV, and XLA's CPU backend unless JAX has started, a number of threads.
+
+  Args:
+    threads: at least 1; comes before what the user set.
+
+  Returns:
+    Whether XLA has that number now. Once JAX has started nothing is changed.
+  """
+  if _has_started():
+    return cpu_threads() == threads
+  os.environ["PJRT_NPROC"] = str(threads)
+  cv2.setNumThreads(threads)
+  return True
+
+
 def limit_threads(cpus: int) -> None:
   """Gives OpenCV and XLA no more threads than CPUs that the process may use.
 
   Both count the machine's CPUs, whatever a container may use of them; threads beyond
-  its quota only wait for each other. What the user set (`NPROC`) is kept.
+  its quota only wait for each other. What the user set (`NPROC`) is kept, for both.
 
   Args:
     cpus: from `flow.machine.cpu_count`.
   """
-  if cpus < cv2.getNumThreads():
-    cv2.setNumThreads(cpus)
-  if cpus < (os.cpu_count() or 1) and "NPROC" not in os.environ:
-    os.environ.setdefault("PJRT_NPROC", str(cpus))
+  asked = _asked_threads()
+  if asked or cpus < cv2.getNumThreads():
+    cv2.setNumThreads(asked or cpus)
+  if cpus < (os.cpu_count() or 1) and not asked and not _has_started():
+    os.environ["PJRT_NPROC"] = str(cpus)
+
+
+def _has_started() -> bool:
+  # A private name: JAX has no public access to it.
+  return xla_bridge.backends_are_initialized()
+
+
+def _asked_threads() -> int | None:
+  """The number that the environment asks XLA for; None where it says nothing."""
+  for name in ("PJRT_NPROC", "NPROC"):
+    with contextlib.suppress(ValueError):
+      return max(1, int(os.environ.get(name, "")))
+  return None
 
 
 def check_device() -> None:

@@ -1,6 +1,8 @@
 """JAX as the commands set it up, and what they say where it cannot start."""
 
 import os
+import subprocess
+import sys
 
 import jax
 import pytest
@@ -40,17 +42,75 @@ def test_commands_compute_in_32_bits_whatever_the_environment_says():
   assert jax.config.jax_numpy_dtype_promotion == "standard"
 
 
-def test_threads_are_no_more_than_cpus(monkeypatch):
-  set_to = []
+@pytest.fixture
+def threads(monkeypatch):
+  """A machine of 8 CPUs before JAX has started; the numbers that OpenCV is given."""
+  given = []
   monkeypatch.setattr(jax_setup.cv2, "getNumThreads", lambda: 8)
-  monkeypatch.setattr(jax_setup.cv2, "setNumThreads", set_to.append)
+  monkeypatch.setattr(jax_setup.cv2, "setNumThreads", given.append)
   monkeypatch.setattr(jax_setup.os, "cpu_count", lambda: 8)
-  monkeypatch.setenv("PJRT_NPROC", "")  # so that it is put back
-  for given, cpus, threads in ((None, 8, None), (None, 3, "3"), ("2", 3, None)):
-    monkeypatch.delenv("PJRT_NPROC", raising=False)
-    monkeypatch.delenv("NPROC", raising=False)
-    if given:
-      monkeypatch.setenv("NPROC", given)
-    jax_setup.limit_threads(cpus)
-    assert os.environ.get("PJRT_NPROC") == threads
-  assert set_to == [3, 3]
+  monkeypatch.setattr(jax_setup.os, "sched_getaffinity", lambda _: set(range(8)))
+  monkeypatch.setattr(jax_setup.xla_bridge, "backends_are_initialized", lambda: False)
+  for name in ("PJRT_NPROC", "NPROC"):
+    monkeypatch.setenv(name, "")  # so that it is put back
+    monkeypatch.delenv(name)
+  return given
+
+
+@pytest.mark.parametrize(
+  ("asked", "cpus", "count", "opencv"),
+  [
+    ({}, 8, 8, []),
+    ({}, 3, 3, [3]),
+    ({"NPROC": "2"}, 3, 2, [2]),
+    ({"NPROC": "9"}, 3, 9, [9]),
+    ({"NPROC": "9", "PJRT_NPROC": "4"}, 3, 4, [4]),
+    ({"NPROC": "many"}, 3, 3, [3]),
+    ({"NPROC": "2", "PJRT_NPROC": ""}, 3, 2, [2]),
+    ({"NPROC": "0"}, 3, 1, [1]),
+  ],
+)
+def test_threads_are_no_more_than_cpus_unless_the_user_asks(
+  threads, monkeypatch, asked, cpus, count, opencv
+):
+  for name, value in asked.items():
+    monkeypatch.setenv(name, value)
+  jax_setup.limit_threads(cpus)
+  assert jax_setup.cpu_threads() == count
+  assert threads == opencv
+
+
+def test_threads_can_be_set_before_jax_starts_alone(threads, monkeypatch):
+  monkeypatch.setenv("NPROC", "2")
+  jax_setup.set_up_jax(threads=5)
+  assert jax_setup.cpu_threads() == 5 and threads[-1] == 5
+  monkeypatch.setattr(jax_setup.xla_bridge, "backends_are_initialized", lambda: True)
+  assert not jax_setup.set_threads(6)
+  assert jax_setup.set_threads(5)
+  jax_setup.set_up_jax(threads=6)
+  jax_setup.limit_threads(1)
+  assert jax_setup.cpu_threads() == 5 and set(threads[1:]) == {5}
+
+
+_STARTED = """
+import os, jax
+from pathlib import Path
+from dipvid_jax.jax_setup import cpu_threads, set_threads, set_up_jax
+
+set_up_jax(threads=3)
+jax.devices()
+names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+print(sum("XLAEigen" in name for name in names), cpu_threads(), set_threads(2))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the names of threads")
+def test_xla_starts_the_threads_that_it_is_told():
+  """Whatever the environment says for other programs."""
+  done = subprocess.run(
+    [sys.executable, "-c", _STARTED],
+    env=os.environ | {"NPROC": "5", "PYTHONPATH": os.pathsep.join(sys.path)},
+    capture_output=True,
+    text=True,
+  )
+  assert done.stdout.split() == ["3", "3", "False"], done.stderr

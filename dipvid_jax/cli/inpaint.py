@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from dipvid_jax.cli import inpaint_many
@@ -13,6 +14,8 @@ from dipvid_jax.method.config import CONFIG_KEYS
 from dipvid_jax.method.key_table import keys_text
 from dipvid_jax.method.overrides import read_config
 from dipvid_jax.runs.run import run
+from dipvid_jax.runs.threads import describe_restored, restore_threads
+from dipvid_jax.terminal import say
 
 _EXAMPLES = """\
 examples:
@@ -110,7 +113,8 @@ def make_parser() -> argparse.ArgumentParser:
   parser.add_argument(
     "--deterministic",
     action="store_true",
-    help="the same bits on a GPU as well, at some cost in speed (a CPU always is)",
+    help="the same bits on a GPU as well, at some cost in speed (a CPU always gives"
+    " them with the same number of threads)",
   )
   inpaint_many.add_flags(parser)
   return parser
@@ -147,8 +151,12 @@ def main(argv: list[str] | None = None) -> int:
   def work() -> None:
     if arguments.resume and arguments.overwrite:
       raise InputError("--resume and --overwrite exclude each other")
-    check_device()
     config = read_config(arguments.config, rest, values=given)
+    resumed = config.output.folder if arguments.resume else ""
+    restored = restore_threads(Path(resumed)) if resumed else None
+    check_device()
+    if line := describe_restored(restored):
+      say(line)
     folder = run(
       config,
       overwrite=arguments.overwrite,

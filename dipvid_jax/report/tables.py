@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 # The values of each shipped config by file name, such as "fast.py".
 Recipes = Mapping[str, Mapping[str, object]]
 
-_OF_THE_RUN = ("video", "mask", "tfds", "video_id", "output", "input_sha256")
+_OF_THE_RUN = (
+  *("video", "mask", "tfds", "video_id", "output", "input_sha256"),
+  "cpu_threads",
+)
 _NO_METHOD = ("demo.py",)  # `fast.py` with a budget
 _MOST_ROUNDS = 200
 
@@ -110,7 +113,11 @@ def fact_tables(config: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Fac
       "hole": f"{hole['mean_share']:.2%} of the pixels, in the fullest frame"
       f" {hole['largest_share']:.2%}; in {hole['frames']} of {frames} frames",
     }
-  device = {"device": facts.get("device"), **facts.get("versions", {})}
+  device = {
+    "device": facts.get("device"),
+    "CPU threads": config.get("cpu_threads"),
+    **facts.get("versions", {}),
+  }
   known = {name: str(value) for name, value in device.items() if value is not None}
   return [
     FactTable("Time by stage", times),

@@ -10,12 +10,19 @@ from dipvid_jax.storage.atomic import replacing
 CONFIG_NAME = "config.json"
 # The key beside the config's own that tells the run's frames and holes from others.
 INPUT_FINGERPRINT = "input_sha256"
-# The same files may have moved; the others change nothing of a result.
-_IRRELEVANT = ("video", "mask", "tfds", "output", "checkpoint_minutes", "preview_every")
+# And the number of threads that decides a CPU's last bits.
+CPU_THREADS = "cpu_threads"
+# The same files may have moved; threads are restored, or a line says that they cannot
+# be; the others change nothing of a result.
+_IRRELEVANT = (
+  *("video", "mask", "tfds", "output", "checkpoint_minutes", "preview_every"),
+  CPU_THREADS,
+)
 # Keys of every run's file, and hardly of another program's.
 _TELLTALE = {"video", "levels"}
 # What turns off a key of another version; of most it is 0, "", False or None.
 _OFF = {"networks": 1, "mask_threshold": 127}
+_MOST_THREADS = 4096  # a damaged number would be obeyed
 
 
 def write_config(path: Path, values: Mapping[str, object]) -> None:
@@ -38,6 +45,24 @@ def is_of_a_run(path: Path) -> bool:
     return _read(path).keys() >= _TELLTALE
   except InputError:
     return False
+
+
+def recorded_threads(folder: Path) -> int | None:
+  """The number of threads that a folder's run began with; does not start JAX.
+
+  Args:
+    folder: of the run's output.
+
+  Returns:
+    At least 1; None where nothing usable is recorded, as by a run on a GPU.
+  """
+  try:
+    threads = _read(folder / CONFIG_NAME).get(CPU_THREADS)
+  except InputError:
+    return None
+  if isinstance(threads, int) and threads is not True and 1 <= threads <= _MOST_THREADS:
+    return threads
+  return None
 
 
 def check_same_config(path: Path, values: Mapping[str, object]) -> None:

@@ -11,6 +11,7 @@ from dipvid_jax.runs.occupancy import check_inputs
 from dipvid_jax.runs.plan import plan_run
 from dipvid_jax.runs.run_report import RunReport
 from dipvid_jax.runs.source import check_source, read_by
+from dipvid_jax.runs.threads import describe_other, threads_record
 from dipvid_jax.storage.atomic import naming
 from dipvid_jax.storage.locks import check_free
 from dipvid_jax.terminal import say
@@ -60,7 +61,10 @@ def run(
   with folder.claim(overwrite=overwrite, resume=resume):
     if left_out := rehearse(plan, folder):
       say(left_out)
-    folder.create(config.to_dict() | plan.fingerprint(), resume=resume)
+    record = config.to_dict() | plan.fingerprint() | threads_record()
+    folder.create(record, resume=resume)
+    if resume and (line := describe_other(folder.path)):
+      say(f"{folder.path}: {line}")
     with naming(folder.path):
       report.begin(plan, resume=resume)
       inpaint_windows(plan, folder, report, resume=resume)
