@@ -16,12 +16,17 @@ from dipvid_jax.media.images import frame_path, write_image, write_images
 from dipvid_jax.media.sources import os_reason
 from dipvid_jax.media.video_writing import write_video
 from dipvid_jax.report.parts import read_facts
-from dipvid_jax.runs.config_file import CONFIG_NAME, check_same_config, write_config
+from dipvid_jax.runs.config_file import (
+  CONFIG_NAME,
+  check_same_config,
+  is_of_a_run,
+  write_config,
+)
 from dipvid_jax.runs.occupancy import check_occupancy, describe, removable
 from dipvid_jax.runs.window_files import WindowFiles
 from dipvid_jax.storage import disk
 from dipvid_jax.storage.atomic import PARTIAL
-from dipvid_jax.storage.locks import sole_writer
+from dipvid_jax.storage.locks import Hold, sole_writer
 from dipvid_jax.storage.rows import append_row, keep_rows
 from dipvid_jax.storage.written import WrittenFiles
 from dipvid_jax.terminal import say
@@ -63,6 +68,7 @@ class RunFolder:
     self.metrics = self.path / "metrics.jsonl"
     self.rounds = self.path / "rounds.jsonl"
     self.written = WrittenFiles(self.path)
+    self._hold: Hold | None = None
 
   def window_files(self, number: int, *, of: int) -> WindowFiles:
     """Where a window keeps its states; an only window has the folders to itself.
@@ -100,39 +106,78 @@ class RunFolder:
     videos = all((self.path / name).exists() for name in (_INPAINTED, _FULL))
     return videos and bool(read_facts(self.path / "report").get("finished", True))
 
-  def check(self, *, overwrite: bool, resume: bool) -> None:
+  def resumes(self, *, overwrite: bool, resume: bool | None) -> bool:
+    """Whether a run continues the folder's run.
+
+    Args:
+      overwrite: a run replaces what is there.
+      resume: as `run` has it; None: whatever the folder holds.
+    """
+    if resume is not None:
+      return resume
+    return not overwrite and is_of_a_run(self.path / CONFIG_NAME)
+
+  def check(self, *, overwrite: bool, resume: bool | None) -> None:
     """Checks that nothing of another run, or of the user's, would be lost.
 
     Args:
       overwrite: another run's files may be removed.
-      resume: the folder's own run is resumed.
+      resume: the folder's own run is resumed; None: if there is one.
 
     Raises:
       InputError: as `check_occupancy`.
     """
+    resume = self.resumes(overwrite=overwrite, resume=resume)
     check_occupancy(self.path, self.written, overwrite=overwrite, resume=resume)
 
   @contextlib.contextmanager
-  def claim(self, *, overwrite: bool, resume: bool) -> Iterator[None]:
+  def hold(self) -> Iterator[None]:
     """Makes the folder and keeps other runs out of it until the block ends.
+
+    Raises:
+      InputError: the folder cannot be made.
+      BusyError: another run is writing there.
+    """
+    with contextlib.ExitStack() as held:
+      try:
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._hold = held.enter_context(sole_writer(self.path))
+      except OSError as error:
+        raise self._unwritable(error) from error
+      held.callback(setattr, self, "_hold", None)
+      yield
+
+  @contextlib.contextmanager
+  def claim(self, *, overwrite: bool, resume: bool | None) -> Iterator[bool]:
+    """Holds the folder for a run, after a check of what is there now.
 
     Args:
       overwrite, resume: as `check`, which is repeated: another run may have come
         and gone since.
 
+    Yields:
+      Whether the folder's run is resumed.
+
     Raises:
-      InputError: the folder cannot be made, another run is writing there, or as
-        `check`.
+      InputError: as `hold` and `check`.
+      BusyError: another run is writing there.
     """
-    with contextlib.ExitStack() as held:
-      try:
-        self.path.mkdir(parents=True, exist_ok=True)
-        held.enter_context(sole_writer(self.path))
-      except OSError as error:
-        raise self._unwritable(error) from error
-      self.check(overwrite=overwrite, resume=resume)
+    with self.hold():
+      resumes = self.resumes(overwrite=overwrite, resume=resume)
+      self.check(overwrite=overwrite, resume=resumes)
       self._sweep()
-      yield
+      yield resumes
+
+  def check_held(self) -> None:
+    """Checks, before a write, that no other run has taken the folder over.
+
+    That can be where the file system has no locks. Only a claimed folder is checked.
+
+    Raises:
+      InputError: another run has.
+    """
+    if self._hold:
+      self._hold.check()
 
   def _sweep(self) -> None:
     """Removes the partial files of a killed run; none is being written now."""
@@ -181,11 +226,13 @@ class RunFolder:
 
   def append_metrics(self, row: Mapping[str, object]) -> None:
     """Adds a line to `metrics.jsonl`."""
+    self.check_held()
     self.written.announce(self.metrics)
     append_row(self.metrics, row)
 
   def append_round(self, row: Mapping[str, object]) -> None:
     """Adds a line to `rounds.jsonl`."""
+    self.check_held()
     self.written.announce(self.rounds)
     append_row(self.rounds, row)
 
@@ -224,6 +271,7 @@ class RunFolder:
   ) -> Iterator[np.ndarray]:
     """Lists each frame's file before it is written, and collects their paths."""
     for number, frame in enumerate(frames, first):
+      self.check_held()
       paths.append(frame_path(folder, number))
       self.written.announce(paths[-1])
       yield frame
@@ -259,6 +307,7 @@ class RunFolder:
 
   def _write_video(self, path: Path, folder: Path, like: Video) -> None:
     """H.264 needs even sides: an odd side's last row or column is repeated."""
+    self.check_held()
     self.written.announce(path)
     write_video(
       path,

@@ -49,11 +49,14 @@ class RunPlan(NamedTuple):
     count = len(self.windows)
     return f"window {window.number + 1}/{count}" if count > 1 else ""
 
-  def fingerprint(self) -> dict[str, str]:
-    """Tells this input from any other, whatever the files are called."""
+  def settings(self) -> dict[str, object]:
+    """What `config.json` holds: the config, and the fingerprint of the input.
+
+    The fingerprint tells this input from any other, whatever the files are called.
+    """
     digest = hashlib.sha256(np.ascontiguousarray(self.source.video.frames).data)
     digest.update(np.ascontiguousarray(self.source.masks).data)
-    return {INPUT_FINGERPRINT: digest.hexdigest()}
+    return self.config.to_dict() | {INPUT_FINGERPRINT: digest.hexdigest()}
 
 
 def plan_run(config: Config) -> RunPlan:
