@@ -31,6 +31,7 @@ class RunPlan(NamedTuple):
     windows: of the clip, in order.
     program: for a window's frames.
     estimator: of the known flow.
+    only: the number of the one window that this run is limited to; None: no limit.
   """
 
   config: Config
@@ -38,11 +39,13 @@ class RunPlan(NamedTuple):
   windows: list[Window]
   program: Program
   estimator: Estimator
+  only: int | None = None
 
   @property
   def trained_windows(self) -> list[Window]:
-    """The windows that have a hole; an only window is always trained."""
-    return _trained_windows(self.source, self.windows)
+    """The windows of this run that have a hole; an only window is always trained."""
+    trained = _trained_windows(self.source, self.windows)
+    return [window for window in trained if self.only in (None, window.number)]
 
   def window_label(self, window: Window) -> str:
     """Names a window on the terminal; empty where it is the only one."""

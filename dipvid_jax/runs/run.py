@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dipvid_jax.method.config import Config
-from dipvid_jax.runs.clip_training import inpaint_windows
+from dipvid_jax.runs.clip_training import check_own_runs, inpaint_windows
 from dipvid_jax.runs.finishing import finish, rehearse
 from dipvid_jax.runs.opening import check_may_write, named_folder
 from dipvid_jax.runs.plan import plan_run
@@ -64,6 +64,8 @@ def run(
   with folder.claim(overwrite=overwrite, resume=resume) as resumes:
     if is_settled(settings):  # by another run, while this one read its input
       return folder.path
+    if resumes or not overwrite:
+      check_own_runs(plan, folder, settings)
     if left_out := rehearse(plan, folder):
       say(left_out)
     folder.create(settings, resume=resumes)
