@@ -2,7 +2,11 @@
 
 from flow.errors import InputError
 
-__all__ = ["DivergedError", "InputError", "UnfinishedError"]
+__all__ = ["BusyError", "DivergedError", "InputError", "UnfinishedError"]
+
+
+class BusyError(InputError):
+  """Another run is writing to the folder; it is free again when that run ends."""
 
 
 class DivergedError(RuntimeError):

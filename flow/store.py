@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -75,6 +76,23 @@ def stored_files(folder: str | Path, strides: Sequence[int]) -> list[Path]:
   return [*arrays, folder / _CHECKSUMS, folder / _MADE_FROM]
 
 
+def move_stored_flow(
+  source: str | Path, folder: str | Path, *, strides: Sequence[int]
+) -> None:
+  """Moves a whole stored flow to another folder, where it replaces an older one.
+
+  An interrupted move is completed by another one.
+
+  Args:
+    source: of `stored_video_flow`; without a whole flow nothing is moved.
+    folder: created if it is missing.
+    strides: of the stored flow.
+  """
+  if (Path(source) / _MADE_FROM).exists():
+    Path(folder).parent.mkdir(parents=True, exist_ok=True)
+    _move(Path(source), Path(folder), strides=strides)
+
+
 def _describe(
   frames: np.ndarray, strides: Sequence[int], estimator: Estimator
 ) -> dict[str, Any]:
@@ -143,12 +161,14 @@ def _save(folder: Path, made_from: dict[str, Any], video_flow: VideoFlow) -> Non
 def _move(complete: Path, folder: Path, *, strides: Sequence[int]) -> None:
   """Moves stored flow to where an older one may be, of which nothing stays."""
   folder.mkdir(exist_ok=True)
+  newer = stored_files(complete, strides)
   older = [name for name in _read_checksums(folder) if _ARRAY_NAME.fullmatch(name)]
   (folder / _MADE_FROM).unlink(missing_ok=True)
-  for name in older:
+  for name in {*older} - {path.name for path in newer}:
     (folder / name).unlink(missing_ok=True)
-  for path in stored_files(complete, strides):
-    path.replace(folder / path.name)
+  for path in newer:
+    if path.exists():  # unless an interrupted move took it
+      shutil.move(path, folder / path.name)
 
 
 def _read_checksums(folder: Path) -> dict[str, str]:

@@ -26,3 +26,7 @@ class StageTimes:
     """Adds times that were measured elsewhere."""
     for stage, taken in seconds.items():
       self.seconds[stage] = self.seconds.get(stage, 0.0) + taken
+
+  def skip(self) -> None:
+    """Leaves out the time since the last lap: it is counted elsewhere."""
+    self._last = time.monotonic()

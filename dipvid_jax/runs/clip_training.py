@@ -1,22 +1,49 @@
 """All windows of a clip, one after the other, into the frames of the result."""
 
-import numpy as np
+import contextlib
+from collections.abc import Iterator, Mapping
 
 from dipvid_jax.media.pixels import to_levels
-from dipvid_jax.media.preparation import prepare_frames, put_back
-from dipvid_jax.method.pipeline import Inpainted
-from dipvid_jax.propagation.native import carried_detail, most_hole_pixels
+from dipvid_jax.media.preparation import put_back
+from dipvid_jax.method.program import flow_strides
+from dipvid_jax.runs.adoption import adopt
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.plan import RunPlan
 from dipvid_jax.runs.run_report import RunReport
-from dipvid_jax.runs.window_training import fit_window
+from dipvid_jax.runs.window_arrays import make_arrays
+from dipvid_jax.runs.window_folder import WindowFolder
+from dipvid_jax.runs.window_run import finish_window
 from dipvid_jax.runs.windows import Arrays, Window, join
+from dipvid_jax.storage.locks import check_free
+
+
+def check_own_runs(
+  plan: RunPlan, folder: RunFolder, settings: Mapping[str, object]
+) -> None:
+  """Checks that windows which have runs of their own can become part of this run.
+
+  Args:
+    plan: the run.
+    folder: of the run.
+    settings: of the run, as `config.json` has them.
+
+  Raises:
+    BusyError: one of them is at work.
+    InputError: one of them has another config.
+  """
+  for window in plan.windows:
+    part = WindowFolder(folder.path, window.number)
+    check_free(part.path)
+    part.is_finished(settings)
 
 
 def inpaint_windows(
   plan: RunPlan, folder: RunFolder, report: RunReport, *, resume: bool
 ) -> None:
   """Trains window after window, fades each into the one before, writes the frames.
+
+  A window that has a run of its own is not trained here: that run is completed where it
+  is not, and adopted.
 
   Args:
     plan: the run.
@@ -25,63 +52,69 @@ def inpaint_windows(
     resume: continue in the window, and from the update, where the folder's run stands.
 
   Raises:
+    BusyError: a window's own run has begun to work.
+    InputError: another run has taken the folder over.
     DivergedError: a loss is not finite; the checkpoints are kept.
     OSError: a file cannot be written.
   """
-  several = len(plan.windows) > 1
-  trained = plan.trained_windows
+  if len(plan.windows) == 1:
+    (window,) = plan.windows
+    arrays = make_arrays(plan, window, folder, report, resume=resume)
+    _write(plan, window, join(window, arrays, {}, overlap=0)[0], folder)
+    return
   tail: Arrays = {}
   for window in plan.windows:
-    files = folder.window_files(window.number, of=len(plan.windows))
-    if resume and several:
-      left = files.read_tail()
-      if left is not None and folder.has_frames(window.first, window.settled):
-        tail = left
-        continue
-    frames, hole_masks = _working_arrays(plan, window)
-    if window in trained:
-      result = fit_window(
-        frames,
-        hole_masks,
-        window=window,
-        plan=plan,
-        folder=folder,
-        report=report,
-        resume=resume,
-      )
-    else:
-      result = Inpainted(frames, frames, None, hole_masks)
-    arrays = {name: getattr(result, name) for name in ("full", "stitched", "share")}
-    if (detail := _detail(plan, window, result)) is not None:
-      arrays["detail"] = detail
-    done, tail = join(window, arrays, tail, overlap=plan.config.windows.overlap)
-    _write(plan, window, done, folder)
-    if several:
-      folder.written.announce(files.tail)
-      files.save_tail(tail)
+    tail = _add_window(plan, window, folder, report, tail, resume=resume)
 
 
-def _working_arrays(plan: RunPlan, window: Window) -> tuple[np.ndarray, np.ndarray]:
-  source, rows = plan.source, slice(window.start, window.stop)
-  frames = prepare_frames(source.video.frames[rows], source.placement)
-  return frames, source.holes[rows].astype(np.float32)
+def _add_window(
+  plan: RunPlan,
+  window: Window,
+  folder: RunFolder,
+  report: RunReport,
+  tail: Arrays,
+  *,
+  resume: bool,
+) -> Arrays:
+  """Makes a window's frames final, but for those that it returns as its tail."""
+  of = len(plan.windows)
+  with _own_run(window, folder) as part:
+    left = folder.read_tail(window, of=of) if resume else None
+    if left is None:
+      if part:
+        arrays = _finished(plan, window, part)
+        report.adopt(part)
+      else:
+        arrays = make_arrays(plan, window, folder, report, resume=resume)
+      overlap = plan.config.windows.overlap
+      done, left = join(window, arrays, tail, overlap=overlap)
+      _write(plan, window, done, folder)
+      if part:
+        strides = flow_strides(window.stop - window.start, config=plan.config)
+        adopt(part, folder, window=window, of=of, strides=strides)
+      folder.save_tail(window, left, of=of)
+    if part:
+      part.discard()
+  return left
 
 
-def _detail(plan: RunPlan, window: Window, result: Inpainted) -> np.ndarray | None:
-  """What the input's own size adds to the carried pixels, see `carried_detail`."""
-  source, rows = plan.source, slice(window.start, window.stop)
-  if result.guess is None or result.carried_share is None:
-    return None
-  if source.placement.unchanged:  # carried pixels are the input's own
-    return None
-  return carried_detail(
-    result.guess.carried,
-    result.carried_share,
-    frames=source.video.frames[rows],
-    masks=source.masks[rows],
-    placement=source.placement,
-    length=most_hole_pixels(source.masks, source.placement),
-  )
+@contextlib.contextmanager
+def _own_run(window: Window, folder: RunFolder) -> Iterator[WindowFolder | None]:
+  """Claims the folder of a window's own run; None if it has none."""
+  part = WindowFolder(folder.path, window.number)
+  if part.holds_run():
+    with part.claim(overwrite=False, resume=True):
+      yield part
+    return
+  if part.path.is_dir():  # killed before it began, or after it was adopted
+    with part.hold():
+      part.discard()
+  yield None
+
+
+def _finished(plan: RunPlan, window: Window, part: WindowFolder) -> Arrays:
+  arrays = part.read()
+  return finish_window(plan, window, part, resume=True) if arrays is None else arrays
 
 
 def _write(plan: RunPlan, window: Window, done: Arrays, folder: RunFolder) -> None:

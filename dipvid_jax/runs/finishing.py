@@ -81,6 +81,7 @@ def finish(plan: RunPlan, folder: RunFolder, report: RunReport, *, said: str) ->
     said: what `rehearse` returned: it is not said again.
 
   Raises:
+    InputError: another run has taken the folder over.
     OSError: a file cannot be written; a full disk comes before other reasons.
     UnfinishedError: a file cannot be made.
   """
@@ -98,6 +99,7 @@ def finish(plan: RunPlan, folder: RunFolder, report: RunReport, *, said: str) ->
   }
   failed: dict[str, Exception] = {}
   for name, step in steps.items():
+    folder.check_held()
     try:
       step()
     except Exception as error:  # as `spared`, and the rest is written

@@ -1,9 +1,6 @@
 """The output folder of a run: what is in it, and whose it is."""
 
 import contextlib
-import itertools
-import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -15,20 +12,28 @@ from dipvid_jax.media.image_sequence import ImageSequence
 from dipvid_jax.media.images import frame_path, write_image, write_images
 from dipvid_jax.media.sources import os_reason
 from dipvid_jax.media.video_writing import write_video
-from dipvid_jax.report.parts import read_facts
-from dipvid_jax.runs.config_file import CONFIG_NAME, check_same_config, write_config
-from dipvid_jax.runs.occupancy import check_occupancy, describe, removable
+from dipvid_jax.runs.config_file import (
+  CONFIG_NAME,
+  check_same_config,
+  is_of_a_run,
+  write_config,
+)
+from dipvid_jax.runs.leftovers import remove_empty, remove_written, sweep
+from dipvid_jax.runs.occupancy import (
+  check_occupancy,
+  describe,
+  removable,
+  window_folders,
+)
+from dipvid_jax.runs.standing import FULL_NAME, INPAINTED_NAME, has_results
 from dipvid_jax.runs.window_files import WindowFiles
+from dipvid_jax.runs.windows import Arrays, Window
 from dipvid_jax.storage import disk
-from dipvid_jax.storage.atomic import PARTIAL
-from dipvid_jax.storage.locks import sole_writer
+from dipvid_jax.storage.locks import Hold, sole_writer
 from dipvid_jax.storage.rows import append_row, keep_rows
 from dipvid_jax.storage.written import WrittenFiles
 from dipvid_jax.terminal import say
 from dipvid_jax.types import Video
-
-_INPAINTED, _FULL = "inpainted.mp4", "full.mp4"
-_SCRATCH = re.compile(r"\.flow-\w{8}")  # of `stored_video_flow`
 
 
 class RunFolder:
@@ -37,6 +42,7 @@ class RunFolder:
   `inpainted.mp4` and `frames/` (stitched), `full.mp4` and `full/` (the network's),
   `preview.png`, `config.json`, `metrics.jsonl`, `rounds.jsonl`, `report.html` and its
   parts in `report/`, `checkpoints/`, `flow/`; `written.txt`, the list of these files.
+  `windows/` has folders in which windows of a long clip run alone (`WindowFolder`).
   """
 
   def __init__(self, path: str | Path):
@@ -63,6 +69,8 @@ class RunFolder:
     self.metrics = self.path / "metrics.jsonl"
     self.rounds = self.path / "rounds.jsonl"
     self.written = WrittenFiles(self.path)
+    self._hold: Hold | None = None
+    self._replaced: list[RunFolder] = []  # of windows that ran alone
 
   def window_files(self, number: int, *, of: int) -> WindowFiles:
     """Where a window keeps its states; an only window has the folders to itself.
@@ -97,53 +105,92 @@ class RunFolder:
     if not self.holds_run():
       return False
     check_same_config(self.path / CONFIG_NAME, config)
-    videos = all((self.path / name).exists() for name in (_INPAINTED, _FULL))
-    return videos and bool(read_facts(self.path / "report").get("finished", True))
+    return has_results(self.path)
 
-  def check(self, *, overwrite: bool, resume: bool) -> None:
+  def resumes(self, *, overwrite: bool, resume: bool | None) -> bool:
+    """Whether a run continues the folder's run.
+
+    Args:
+      overwrite: a run replaces what is there.
+      resume: as `run` has it; None: whatever the folder holds.
+    """
+    if resume is not None:
+      return resume
+    return not overwrite and is_of_a_run(self.path / CONFIG_NAME)
+
+  def check(self, *, overwrite: bool, resume: bool | None) -> None:
     """Checks that nothing of another run, or of the user's, would be lost.
 
     Args:
       overwrite: another run's files may be removed.
-      resume: the folder's own run is resumed.
+      resume: the folder's own run is resumed; None: if there is one.
 
     Raises:
       InputError: as `check_occupancy`.
     """
+    resume = self.resumes(overwrite=overwrite, resume=resume)
     check_occupancy(self.path, self.written, overwrite=overwrite, resume=resume)
 
   @contextlib.contextmanager
-  def claim(self, *, overwrite: bool, resume: bool) -> Iterator[None]:
+  def hold(self) -> Iterator[None]:
     """Makes the folder and keeps other runs out of it until the block ends.
+
+    Raises:
+      InputError: the folder cannot be made.
+      BusyError: another run is writing there.
+    """
+    with contextlib.ExitStack() as held:
+      try:
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._hold = held.enter_context(sole_writer(self.path))
+      except OSError as error:
+        raise self._unwritable(error) from error
+      held.callback(setattr, self, "_hold", None)
+      yield
+
+  @contextlib.contextmanager
+  def claim(self, *, overwrite: bool, resume: bool | None) -> Iterator[bool]:
+    """Holds the folder for a run, after a check of what is there now.
 
     Args:
       overwrite, resume: as `check`, which is repeated: another run may have come
         and gone since.
 
+    Yields:
+      Whether the folder's run is resumed.
+
     Raises:
-      InputError: the folder cannot be made, another run is writing there, or as
-        `check`.
+      InputError: as `hold` and `check`.
+      BusyError: another run is writing there.
     """
+    with self.hold():
+      resumes = self.resumes(overwrite=overwrite, resume=resume)
+      self.check(overwrite=overwrite, resume=resumes)
+      sweep(self.path)
+      with self._holding_windows(overwrite and not resumes):
+        yield resumes
+
+  @contextlib.contextmanager
+  def _holding_windows(self, replaced: bool) -> Iterator[None]:
+    """Keeps runs of single windows out as well, where their files will be removed."""
     with contextlib.ExitStack() as held:
-      try:
-        self.path.mkdir(parents=True, exist_ok=True)
-        held.enter_context(sole_writer(self.path))
-      except OSError as error:
-        raise self._unwritable(error) from error
-      self.check(overwrite=overwrite, resume=resume)
-      self._sweep()
+      if replaced:
+        self._replaced = [RunFolder(path) for path in window_folders(self.path)]
+      for folder in self._replaced:
+        held.enter_context(folder.hold())
+      held.callback(self._replaced.clear)
       yield
 
-  def _sweep(self) -> None:
-    """Removes the partial files of a killed run; none is being written now."""
-    for path in (*self.path.iterdir(), *(self.path / "flow").glob("*")):
-      if _SCRATCH.fullmatch(path.name) and [p.name for p in path.iterdir()] == ["flow"]:
-        shutil.rmtree(path)
-    folders = (self.frames, self.full, self.report, self.checkpoints, self.flow)
-    held = itertools.chain(self.path.iterdir(), *(f.rglob(".*") for f in folders))
-    for path in list(held):
-      if PARTIAL.fullmatch(path.name) and path.is_file():
-        path.unlink()
+  def check_held(self) -> None:
+    """Checks, before a write, that no other run has taken the folder over.
+
+    That can be where the file system has no locks. Only a claimed folder is checked.
+
+    Raises:
+      InputError: another run has.
+    """
+    if self._hold:
+      self._hold.check()
 
   def _unwritable(self, error: OSError) -> InputError:
     return InputError(f"--output {self.path}: {disk.reason(error)}")
@@ -165,7 +212,7 @@ class RunFolder:
       return
     try:
       self.path.mkdir(parents=True, exist_ok=True)
-      if self.written.read():
+      if self.written.read() or self._replaced:
         self._clear()
       self.written.begin()
       self.written.announce(self.path / CONFIG_NAME)
@@ -177,15 +224,36 @@ class RunFolder:
     """Removes the files of the run that was here."""
     if old := removable(self.path, self.written):
       say(f"--overwrite: removes {describe(self.path, old)} from {self.path}")
-      self.written.remove(old)
+      listed = {*self.written.files()}
+      self.written.remove([path for path in old if path in listed])
+    for folder in self._replaced:
+      folder.discard()
+
+  def discard(self) -> None:
+    """Removes what runs wrote here, and the folder if nothing else is in it.
+
+    The folder is held, and its run ends here: nothing more is written.
+
+    Raises:
+      InputError: another run has taken the folder over.
+      OSError: a file cannot be removed.
+    """
+    self.check_held()
+    remove_written(self.path, self.written)
+    if self._hold:
+      self._hold.remove_file()
+      self._hold = None
+    remove_empty(self.path, self.path.parent)
 
   def append_metrics(self, row: Mapping[str, object]) -> None:
     """Adds a line to `metrics.jsonl`."""
+    self.check_held()
     self.written.announce(self.metrics)
     append_row(self.metrics, row)
 
   def append_round(self, row: Mapping[str, object]) -> None:
     """Adds a line to `rounds.jsonl`."""
+    self.check_held()
     self.written.announce(self.rounds)
     append_row(self.rounds, row)
 
@@ -224,6 +292,7 @@ class RunFolder:
   ) -> Iterator[np.ndarray]:
     """Lists each frame's file before it is written, and collects their paths."""
     for number, frame in enumerate(frames, first):
+      self.check_held()
       paths.append(frame_path(folder, number))
       self.written.announce(paths[-1])
       yield frame
@@ -236,6 +305,33 @@ class RunFolder:
       for number in range(first, stop)
     )
 
+  def save_tail(self, window: Window, tail: Arrays, *, of: int) -> None:
+    """Marks a window as joined; its frames must be written already.
+
+    Args:
+      window: from `plan_windows`.
+      tail: what it leaves open for the next one.
+      of: how many windows there are.
+    """
+    self.check_held()
+    files = self.window_files(window.number, of=of)
+    self.written.announce(files.tail)
+    files.save_tail(tail)
+
+  def read_tail(self, window: Window, *, of: int) -> Arrays | None:
+    """What a joined window has left open.
+
+    Args:
+      window: from `plan_windows`.
+      of: how many windows there are.
+
+    Returns:
+      The tail; None where the window, or one of its frames, is yet to be made.
+    """
+    tail = self.window_files(window.number, of=of).read_tail()
+    whole = tail is not None and self.has_frames(window.first, window.settled)
+    return tail if whole else None
+
   def write_inpainted(self, like: Video) -> str:
     """Writes `inpainted.mp4` from `frames/`, shown and heard as the input is.
 
@@ -245,7 +341,7 @@ class RunFolder:
     Returns:
       What was left out of the sound, in one line; empty if nothing was.
     """
-    path = self.path / _INPAINTED
+    path = self.path / INPAINTED_NAME
     self._write_video(path, self.frames, like)
     left_out = add_audio(path, like.audio) if like.audio else ""
     self.written.seal([path])
@@ -253,12 +349,13 @@ class RunFolder:
 
   def write_full(self, like: Video) -> None:
     """Writes `full.mp4` from `full/`, shown as the input is and silent."""
-    path = self.path / _FULL
+    path = self.path / FULL_NAME
     self._write_video(path, self.full, like)
     self.written.seal([path])
 
   def _write_video(self, path: Path, folder: Path, like: Video) -> None:
     """H.264 needs even sides: an odd side's last row or column is repeated."""
+    self.check_held()
     self.written.announce(path)
     write_video(
       path,

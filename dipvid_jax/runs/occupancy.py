@@ -20,6 +20,8 @@ _FILES = (
   "report.html",
 )
 _FLOW = "flow"
+# Here each window of a long clip may have a run of its own, with a list of its own.
+WINDOWS = "windows"
 # What a run writes into each of its folders. Other files there are never touched.
 _WINDOW = r"(?:window_\d+/)?"
 _FOLDERS = {
@@ -48,7 +50,8 @@ def check_inputs(folder: Path, inputs: Mapping[str, Path]) -> None:
   Raises:
     InputError: an input is the folder itself, or is in a place that a run writes to.
   """
-  places = {_identity(folder / name): name for name in (*_FILES, *_FOLDERS, LIST_NAME)}
+  names = (*_FILES, *_FOLDERS, WINDOWS, LIST_NAME)
+  places = {_identity(folder / name): name for name in names}
   for flag, path in inputs.items():
     for whole in _targets(path):
       if whole.is_dir() and _identity(whole) == _identity(folder):
@@ -167,7 +170,7 @@ def _where_runs_write(folder: Path) -> Iterator[Path]:
 
 
 def removable(folder: Path, written: WrittenFiles) -> list[Path]:
-  """The files of a run that `--overwrite` removes.
+  """The files of a run that `--overwrite` removes, those of its windows' runs included.
 
   Its flow stays: it is reused only where it fits.
 
@@ -181,7 +184,27 @@ def removable(folder: Path, written: WrittenFiles) -> list[Path]:
   files = [
     path for path in written.files() if path.relative_to(folder).parts[0] != _FLOW
   ]
+  for place in window_folders(folder):
+    held = WrittenFiles(place)
+    held.read()
+    files += held.files()
   return sorted(files, key=lambda path: (path != folder / CONFIG_NAME, path))
+
+
+def window_folders(folder: Path) -> list[Path]:
+  """The folders in which windows of a run have runs of their own, in order.
+
+  Args:
+    folder: of the run; it may be missing.
+
+  Returns:
+    Those with a list of files, and not behind links.
+  """
+  place = folder / WINDOWS
+  if place.is_symlink():
+    return []
+  found = [held.parent for held in place.glob(f"*/{LIST_NAME}")]
+  return sorted(p for p in found if p.name.isdecimal() and not p.is_symlink())
 
 
 def describe(folder: Path, files: Iterable[Path]) -> str:

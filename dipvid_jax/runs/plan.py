@@ -17,6 +17,7 @@ from dipvid_jax.method.program import (
 from dipvid_jax.method.requirements import check_fits, describe, free_memory
 from dipvid_jax.runs.config_file import INPUT_FINGERPRINT
 from dipvid_jax.runs.source import Source, read_source, source_name
+from dipvid_jax.runs.threads import threads_record
 from dipvid_jax.runs.windows import Window, plan_windows
 from dipvid_jax.terminal import say
 from flow import Estimator, make_estimator
@@ -31,6 +32,7 @@ class RunPlan(NamedTuple):
     windows: of the clip, in order.
     program: for a window's frames.
     estimator: of the known flow.
+    only: the number of the one window that this run is limited to; None: no limit.
   """
 
   config: Config
@@ -38,22 +40,28 @@ class RunPlan(NamedTuple):
   windows: list[Window]
   program: Program
   estimator: Estimator
+  only: int | None = None
 
   @property
   def trained_windows(self) -> list[Window]:
-    """The windows that have a hole; an only window is always trained."""
-    return _trained_windows(self.source, self.windows)
+    """The windows of this run that have a hole; an only window is always trained."""
+    trained = _trained_windows(self.source, self.windows)
+    return [window for window in trained if self.only in (None, window.number)]
 
   def window_label(self, window: Window) -> str:
     """Names a window on the terminal; empty where it is the only one."""
     count = len(self.windows)
     return f"window {window.number + 1}/{count}" if count > 1 else ""
 
-  def fingerprint(self) -> dict[str, str]:
-    """Tells this input from any other, whatever the files are called."""
+  def settings(self) -> dict[str, object]:
+    """What `config.json` holds: the config, the input's fingerprint, and the threads.
+
+    The fingerprint tells this input from any other, whatever the files are called.
+    """
     digest = hashlib.sha256(np.ascontiguousarray(self.source.video.frames).data)
     digest.update(np.ascontiguousarray(self.source.masks).data)
-    return {INPUT_FINGERPRINT: digest.hexdigest()}
+    fingerprint = {INPUT_FINGERPRINT: digest.hexdigest()}
+    return self.config.to_dict() | fingerprint | threads_record()
 
 
 def plan_run(config: Config) -> RunPlan:

@@ -8,7 +8,7 @@ from dipvid_jax.method.pipeline import Inpainted
 from dipvid_jax.method.recipes import shipped_recipes
 from dipvid_jax.method.settings import StoppingConfig
 from dipvid_jax.report.page import write_report
-from dipvid_jax.report.parts import ReportParts, part_files, strip_name
+from dipvid_jax.report.parts import ReportParts, part_files, read_facts, strip_name
 from dipvid_jax.report.stage_times import StageTimes
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.plan import RunPlan
@@ -59,7 +59,7 @@ class RunReport:
     self._folder.written.announce(
       self._folder.path / "report.html", *part_files(self._folder.path)
     )
-    self._windows = len(plan.windows)
+    self._windows, self._alone = len(plan.windows), plan.only is not None
     self._frame_count = len(source.masks)
     self._parts = ReportParts(
       self._folder.path,
@@ -82,14 +82,14 @@ class RunReport:
     """Makes `stopping` for a window.
 
     Windows share `max_minutes`: each may use what is left of its part and those
-    before it.
+    before it. A window that runs alone has its own part.
 
     Args:
       window: from `plan_windows`.
     """
     minutes = self._limits.max_minutes
     if minutes is not None:
-      minutes *= (window.number + 1) / self._windows
+      minutes *= (1 if self._alone else window.number + 1) / self._windows
     self.stopping = Stopping(
       patience=self._limits.stop_patience, minutes=minutes, begun=self._begun
     )
@@ -163,6 +163,20 @@ class RunReport:
         write_report(self._folder.path, recipes=shipped_recipes())
       self.lap("checkpoints and report")
     return due
+
+  def end_window(self) -> None:
+    """Writes the times of a window that runs alone, which `adopt` reads."""
+    self.lap("writing")
+    self._parts.write_facts(finished=False)
+
+  def adopt(self, folder: RunFolder) -> None:
+    """Adds the times of a window's own run; those since the last lap are in them.
+
+    Args:
+      folder: of that run.
+    """
+    self._times.skip()
+    self._times.add(read_facts(folder.report).get("seconds", {}))
 
   def end(self) -> None:
     """Writes the final report, with the frames that the run has written."""

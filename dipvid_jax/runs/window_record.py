@@ -160,6 +160,7 @@ class WindowRecord(Callbacks):
       self._folder.write_preview(image)
 
   def _save(self, state: HasStep) -> None:
+    self._folder.check_held()
     place = self._checkpoints.place(int(state.step))
     self._folder.written.announce_folder(place)
     self._checkpoints.save(state)

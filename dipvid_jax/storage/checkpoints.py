@@ -14,12 +14,10 @@ import jax
 import orbax.checkpoint as ocp
 
 from dipvid_jax.storage.atomic import replacing
+from dipvid_jax.storage.checkpoint_steps import CHECKSUMS
 from dipvid_jax.types import HasStep
 
 State = TypeVar("State", bound=HasStep)
-
-# In the format of `sha256sum -c`. Written last: without it a checkpoint is incomplete.
-_CHECKSUMS = "SHA256SUMS"
 
 
 class Checkpoints:
@@ -123,16 +121,16 @@ def _utf8_path(folder: Path) -> Iterator[Path]:
 
 
 def _write_checksums(checkpoint: Path) -> None:
-  with replacing(checkpoint / _CHECKSUMS) as partial:
+  with replacing(checkpoint / CHECKSUMS) as partial:
     partial.write_text(_checksums(checkpoint))
 
 
 def _check_checksums(checkpoint: Path) -> None:
   """Raises a ValueError that names a file which has changed since it was written."""
-  written = set((checkpoint / _CHECKSUMS).read_text().splitlines())
+  written = set((checkpoint / CHECKSUMS).read_text().splitlines())
   differing = written ^ set(_checksums(checkpoint).splitlines())
   if differing or not written:
-    name = min(line.partition("  ")[2] for line in differing or [f"  {_CHECKSUMS}"])
+    name = min(line.partition("  ")[2] for line in differing or [f"  {CHECKSUMS}"])
     raise ValueError(f"{name} is not as it was written")
 
 
@@ -140,7 +138,7 @@ def _checksums(checkpoint: Path) -> str:
   """A line for each file: SHA-256, two spaces, its path in the checkpoint."""
   lines = []
   for path in sorted(checkpoint.rglob("[!.]*")):
-    if path.is_file() and path.name != _CHECKSUMS:
+    if path.is_file() and path.name != CHECKSUMS:
       name = path.relative_to(checkpoint).as_posix()
       with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

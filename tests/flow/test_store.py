@@ -211,16 +211,16 @@ def test_other_files_in_the_folder_stay_and_the_older_flow_goes(folder):
 
 
 def test_an_interrupted_move_leaves_no_flow_that_is_trusted(folder, monkeypatch):
-  replace, left = type(folder).replace, [3]
+  move, left = store.shutil.move, [3]
 
   def stop_at_the_fourth(path, target):
     left[0] -= 1
     if left[0] < 0:
       raise StoppedError
-    return replace(path, target)
+    return move(path, target)
 
   with monkeypatch.context() as patch, pytest.raises(StoppedError):
-    patch.setattr(type(folder), "replace", stop_at_the_fourth)
+    patch.setattr(store.shutil, "move", stop_at_the_fourth)
     load(folder, FRAMES[:-1])
   for frames in (FRAMES, FRAMES[:-1]):
     result, calls = load(folder, frames)
@@ -234,3 +234,32 @@ def test_arrays_are_written_as_numpy_does(tmp_path, kind):
   for written in (array, array.T, array[:, ::2]):
     store._write(tmp_path / "a.npy", written)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), written)
+
+
+@pytest.mark.parametrize("killed_at", [None, 0, 3, 8, 9])
+def test_whole_flow_moves_and_an_interrupted_move_is_completed(
+  folder, tmp_path, monkeypatch, killed_at
+):
+  """Flow of other strides was there before, of which nothing stays."""
+  target = tmp_path / "deep" / "flow"
+  stored_video_flow(target, FRAMES, strides=(2, 3), estimator=IndexEstimator())
+  left = {path.name: path.read_bytes() for path in folder.iterdir()}
+  real, calls = store.shutil.move, []
+
+  def move(*args):
+    calls.append(args)
+    if len(calls) - 1 == killed_at:
+      raise KeyboardInterrupt
+    real(*args)
+
+  monkeypatch.setattr(store.shutil, "move", move)
+  if killed_at is not None:
+    with pytest.raises(KeyboardInterrupt):
+      store.move_stored_flow(folder, target, strides=STRIDES)
+    assert not (target / "made_from.json").exists()  # half of it does not count
+  for _ in range(2):  # nothing is left to be moved the second time
+    store.move_stored_flow(folder, target, strides=STRIDES)
+  assert {path.name: path.read_bytes() for path in target.iterdir()} == left
+  result, calls = load(target)
+  assert calls == 0
+  assert_same_flow(result)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dipvid_jax.cli import inpaint
-from dipvid_jax.errors import InputError
+from dipvid_jax.errors import BusyError, InputError
 from dipvid_jax.runs import run
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.storage import locks
@@ -49,7 +49,7 @@ def assert_held(folder, *, by):
     lambda: locks.check_free(folder),
     locks.sole_writer(folder).__enter__,
   ):
-    with pytest.raises(InputError, match=r"another run .* is writing there") as error:
+    with pytest.raises(BusyError, match=r"another run .* is writing there") as error:
       attempt()
     assert str(folder) in str(error.value) and f"process {by})" in str(error.value)
 
@@ -81,14 +81,74 @@ def test_a_folder_that_is_missing_is_free(tmp_path):
   assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_does_not_stop_a_run(tmp_path, monkeypatch, code):
+def without_locks(monkeypatch, code=errno.ENOLCK):
   def flock(*_):
     raise OSError(code, "no locks here")
 
   monkeypatch.setattr(fcntl, "flock", flock)
-  with locks.sole_writer(tmp_path):
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_does_not_stop_a_run(tmp_path, monkeypatch, code):
+  without_locks(monkeypatch, code)
+  with locks.sole_writer(tmp_path) as hold:
     locks.check_free(tmp_path)
+    hold.check()
+
+
+def test_without_locks_the_newer_run_has_the_folder(tmp_path, monkeypatch):
+  without_locks(monkeypatch)
+  with locks.sole_writer(tmp_path) as older:
+    with locks.sole_writer(tmp_path) as newer:
+      newer.check()
+      with pytest.raises(InputError, match="has taken over this folder") as error:
+        older.check()
+    newer.check()
+  line = str(error.value)
+  assert f"--output {tmp_path}: another run (process {os.getpid()})" in line
+  (tmp_path / ".lock").unlink()
+  with pytest.raises(InputError, match="another run has taken over"):
+    newer.check()
+
+
+def test_a_holder_on_another_host_is_named_with_it(tmp_path, monkeypatch):
+  with locks.sole_writer(tmp_path) as hold:
+    hold.check()
+    monkeypatch.setattr(locks.socket, "gethostname", lambda: "node 7\u00e9")
+    with pytest.raises(
+      BusyError, match=rf"\(process {os.getpid()} on \S+\) is writing"
+    ):
+      locks.check_free(tmp_path)
+  with locks.sole_writer(tmp_path):
+    monkeypatch.undo()
+    with pytest.raises(BusyError, match=rf"\(process {os.getpid()} on node-7-\)"):
+      locks.check_free(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "12", "12\n", "12 node-7.lan 0af3\n"])
+def test_files_of_every_version_are_taken(tmp_path, content):
+  (tmp_path / ".lock").write_text(content)
+  with locks.sole_writer(tmp_path) as hold:
+    hold.check()
+
+
+def test_a_file_that_was_removed_before_it_was_locked_is_opened_again(
+  tmp_path, monkeypatch
+):
+  """Else the run would lock a file that no other run ever sees."""
+  real, removed = fcntl.flock, []
+
+  def flock(*args):
+    if not removed:
+      removed.append((tmp_path / ".lock").unlink())
+    real(*args)
+
+  monkeypatch.setattr(fcntl, "flock", flock)
+  with locks.sole_writer(tmp_path) as hold:
+    hold.check()
+    assert_held(tmp_path, by=os.getpid())
+    hold.remove_file()
+  assert removed and not list(tmp_path.iterdir())
 
 
 def arguments(folder, output):
