@@ -13,6 +13,8 @@ if not hasattr(_flow, "estimate_video_flow"):
     "rename it, or run from another folder"
   )
 
+from dipvid_jax.clip_lists.inpaint_many import inpaint_many
+from dipvid_jax.clip_lists.job import Job, Outcome
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.media.masks import read_mask
 from dipvid_jax.media.preparation import prepare
@@ -62,7 +64,9 @@ __all__ = [
   "EncoderDecoder",
   "Inpainted",
   "InputError",
+  "Job",
   "Loss",
+  "Outcome",
   "Outputs",
   "Stopping",
   "TrainState",
@@ -75,6 +79,7 @@ __all__ = [
   "fit_batch",
   "flow_loss",
   "hole_psnr",
+  "inpaint_many",
   "inpaint_video",
   "load_config",
   "load_recipe",

@@ -34,7 +34,9 @@ examples:
   bin/inpaint --config fast.py --tfds composed --video-id clip-mask-0 --output out
       a video of a set made by bin/compose-set; its truth is not read
   bin/inpaint --config fast.py --manifest clips.csv
-      many clips, one on each line; start it on every machine that should help
+      many clips, one on each line, one after the other
+  bin/inpaint --config fast.py --manifest clips.csv --ray auto
+      the same on all machines of a Ray cluster (--ray local: on all GPUs of this one)
 
 results in the output folder:
   inpainted.mp4, frames/   the input with the hole filled
@@ -145,7 +147,7 @@ def main(argv: list[str] | None = None) -> int:
   set_up_jax(deterministic=arguments.deterministic)
   values = {flag.key: getattr(arguments, flag.key) for flag in _FLAGS}
   given = {key: value for key, value in values.items() if value is not None}
-  if arguments.manifest:
+  if arguments.manifest or arguments.ray or arguments.line is not None:
     return inpaint_many.main(arguments, given=given, overrides=rest)
 
   def work() -> None:

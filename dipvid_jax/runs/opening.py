@@ -6,7 +6,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.method.config import Config
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.occupancy import check_inputs
-from dipvid_jax.runs.source import check_source, read_by
+from dipvid_jax.runs.source import check_is_path, check_source, read_by
 from dipvid_jax.storage.locks import check_free
 
 
@@ -14,11 +14,12 @@ def named_folder(config: Config) -> RunFolder:
   """The output folder of a config that names a clip.
 
   Raises:
-    InputError: it names none, or no clip.
+    InputError: it names none or an address, or no clip.
   """
   check_source(config.source)
   if not config.output.folder:
     raise InputError("--output is missing; see --help")
+  check_is_path("--output", config.output.folder)
   return RunFolder(config.output.folder)
 
 

@@ -1,6 +1,7 @@
 """Where a run's clip comes from: files, or a video of a data set."""
 
 import fractions
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from dipvid_jax.method.config import Config
 from dipvid_jax.method.settings import SourceConfig
 from dipvid_jax.terminal import say, stage
 from dipvid_jax.types import Video
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 class Source(NamedTuple):
@@ -54,6 +57,24 @@ def check_source(source: SourceConfig) -> None:
   for key in ("video", "mask"):
     if not getattr(source, key):
       raise InputError(f"--{key} is missing; see --help")
+    check_is_path(f"--{key}", getattr(source, key))
+
+
+def check_is_path(flag: str, name: str) -> None:
+  """Checks that a name is not an address of object storage or of the web.
+
+  Args:
+    flag: that gave it, for the line.
+    name: of a file or folder.
+
+  Raises:
+    InputError: it is one.
+  """
+  if _ADDRESS.match(name):
+    raise InputError(
+      f"{flag} {name}: is an address, not a file or folder; download it, or mount the"
+      " storage (s3fs, gcsfuse, rclone mount) and name the path there"
+    )
 
 
 def read_by(config: Config, *, recipe: str | Path | None) -> dict[str, Path]:
@@ -71,6 +92,22 @@ def read_by(config: Config, *, recipe: str | Path | None) -> dict[str, Path]:
     "--config.flow.weights": config.flow.weights,
   }
   return {flag: Path(value) for flag, value in named.items() if value}
+
+
+def absolute(config: Config) -> Config:
+  """The config with paths that other processes and machines understand."""
+
+  def whole(name: str | None) -> str | None:
+    return str(Path(name).absolute()) if name else name
+
+  source, weights = config.source, config.flow.weights
+  return config.replace(
+    video=whole(source.video),
+    mask=whole(source.mask),
+    tfds=whole(source.tfds) if Path(source.tfds or "").exists() else source.tfds,
+    output=whole(config.output.folder),
+    **{"flow.weights": whole(weights)},
+  )
 
 
 def source_name(source: SourceConfig) -> str:

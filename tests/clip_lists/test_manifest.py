@@ -147,11 +147,12 @@ def run(folder, text, *flags):
     (_HEAD, ("--video", "x"), "--manifest and --video exclude each other"),
     (_HEAD, ("--video-id", "x"), "--manifest and --video-id exclude each other"),
     (_HEAD, ("--overwrite",), "remove the outputs"),
-    (_HEAD, ("--claim-timeout", "0"), "--claim-timeout"),
+    (_HEAD + _ROW, ("--line", "1"), "in lines 2 to 2"),
+    (_HEAD, ("--gpus-per-clip", "0.5"), "--gpus-per-clip: is of tasks; add --ray"),
+    (_HEAD, ("--cpus-per-clip", "2"), "--cpus-per-clip: is of tasks; add --ray"),
     (_HEAD, ("--config", "none.py"), "none.py"),
     (_HEAD, ("--config.sed=1",), "sed"),
     (_HEAD, ("stray",), "stray"),
-    (_HEAD, ("--distributed",), "no cluster that JAX knows"),
     (f"config,{_HEAD}none.py,{_ROW}", (), "clips.csv, line 2: --config none.py"),
     (f"seed,{_HEAD}1,{_ROW}-1,b.mp4,m.png,p", (), "clips.csv, line 3: config.seed"),
     (f"seed,{_HEAD}many,{_ROW}", (), "clips.csv, line 2: "),
@@ -162,7 +163,7 @@ def run(folder, text, *flags):
 def test_nothing_runs_unless_the_whole_list_is_valid(
   folder, capsys, monkeypatch, text, flags, said
 ):
-  monkeypatch.setattr(inpaint_many, "Worker", None)
+  monkeypatch.setattr(inpaint_many, "settle", None)
   assert run(folder, text, *flags) == 2
   error = capsys.readouterr().err
   assert error.startswith("inpaint: ") and error.count("\n") == 1

@@ -1,0 +1,1 @@
+"""A list of clips on a Ray cluster, or as tasks on this machine."""
