@@ -70,7 +70,7 @@ def build(way: Way) -> Program:
   batch = take_batch(_draw_clip(way), 0, 0, 0, batch_size=way.batch_size)
   if vgg:
     add = functools.partial(add_known_features, vgg=vgg, vgg_dtype=dtype)
-    batch = jax.jit(add)(batch)
+    batch = jax.jit(add)(batch)._replace(vgg=vgg)
   state = create_train_state(
     jax.random.key(1), model=model, optimizer=optimizer, sample=batch.noise[:1]
   )

@@ -14,6 +14,7 @@ from flow import machine
 # from XLA's memory analysis on a CPU (jax 0.10.2), which a test repeats.
 _NETWORK = (680, 990, 1160, 1300, 1380, 1400)
 _FLOW_LOSSES, _VGG = 150, 1300
+_VGG_WEIGHTS = 6_941_952  # bytes; their gradients use a second, turned copy
 _TEMPORAL = 2.2  # times the network's, with 3D convolutions
 # Floating-point operations of an update for each pixel of its batch: 48 and 271 GFLOP
 # at 5 x 192 x 384, 2.85 times the former with 3D convolutions.
@@ -98,8 +99,9 @@ def needs(work: Work) -> Needs:
   clip = work.frame_count * (frame + (held_flow if work.flow_losses else 0))
   result = work.frame_count * clip_pixels * _FLOAT * (3 + 3 + 2 + 1)
   carried = work.frame_count * clip_pixels * _FLOAT * _CARRY if work.carry else 0
+  held = clip + 2 * work.state_bytes + 2 * _VGG_WEIGHTS * work.perceptual
   return Needs(
-    device=clip + 2 * work.state_bytes + batch * _bytes_a_pixel(work),
+    device=held + batch * _bytes_a_pixel(work),
     host=_COMPILER
     + work.frame_count * (4 * frame + stored_flow + held_flow)
     + 2 * result

@@ -83,7 +83,8 @@ def make_losses(
 
   Args:
     image_weight, flow_weight, consistency_weight, perceptual_weight: multipliers.
-    vgg: VGG16's weights, needed by the perceptual term.
+    vgg: VGG16's weights, needed by the perceptual term; those of a batch, if it has
+      them, come first.
     vgg_input, vgg_dtype: convention and dtype of `vgg16_features`.
 
   Returns:
@@ -99,7 +100,7 @@ def make_losses(
 
   def perceptual_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
     features = vgg16_features(
-      weights, outputs.image, convention=vgg_input, dtype=vgg_dtype
+      batch.vgg or weights, outputs.image, convention=vgg_input, dtype=vgg_dtype
     )
     return perceptual_loss(features, batch.features, batch.feature_holes)
 
