@@ -3,6 +3,7 @@
 import contextlib
 import importlib.metadata
 import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,9 @@ _NO_FUSION_LIBRARY = "--xla_cpu_experimental_ynn_fusion_type="
 # XLA aborts at a flag that it does not know.
 _KNOWN_TO = ((0, 10), (0, 11))
 _DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+# They compile the addition of a float to one in memory to a loop of retries on NVIDIA
+# GPUs (jax-ml/jax 38806); 0.11.1 does not.
+_SLOW_SCATTERS = ((0, 10, 2), (0, 11, 0))
 _GPU_PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin")
 
 
@@ -106,11 +110,13 @@ def _asked_threads() -> int | None:
 def check_device() -> None:
   """Starts JAX, so that a platform which it cannot start on is one line.
 
+  Says so if this version of JAX is known to be slow on the device.
+
   Raises:
     InputError: JAX has no device.
   """
   try:
-    jax.devices()
+    (device, *_) = jax.devices()
   except (RuntimeError, AssertionError) as error:  # the latter without any words
     asked = os.environ.get("JAX_PLATFORMS", "")
     reason = " ".join(str(error).split("(set JAX_PLATFORMS")[0].split())
@@ -119,6 +125,18 @@ def check_device() -> None:
       f" ({reason or 'it has no plugin for it'}); for a GPU install dipvid_jax[cuda12]"
       " or [cuda13], or set JAX_PLATFORMS=cpu"
     ) from error
+  if _is_cuda(device) and jaxlib.version.__version_info__[:3] in _SLOW_SCATTERS:
+    print(
+      f"JAX {jaxlib.__version__} is slow on NVIDIA GPUs where gradients meet in one"
+      " pixel, as those of the flow losses do; 0.11.1 and 0.10.1 are not:"
+      " pip install 'jax[cuda12]==0.11.1' (or cuda13)",
+      file=sys.stderr,
+    )
+
+
+def _is_cuda(device: jax.Device) -> bool:
+  """AMD's GPUs have the same platform's name."""
+  return device.platform == "gpu" and "cuda" in device.client.platform_version.lower()
 
 
 def set_xla_flags(*, deterministic: bool = False) -> None:

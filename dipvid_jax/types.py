@@ -7,11 +7,14 @@ working size.
 import dataclasses
 import fractions
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int, Int64, UInt8
+
+from flow.types import AnyArray
 
 # The field of an interlaced frame that is shown first: its even lines or its odd ones.
 FieldOrder = Literal["top", "bottom"]
@@ -103,6 +106,8 @@ class Batch(NamedTuple):
     flow_channel: the first of the two generated flow channels.
     features: features of the known frames, one map per layer.
     feature_holes: one mask per layer, 1 where a feature saw the hole.
+    vgg: VGG16's weights, where a compiled function takes them as an argument; empty:
+      the perceptual loss has its own, which are constants of the compiled function.
   """
 
   noise: Float[jax.Array, "N H W C"]
@@ -115,6 +120,7 @@ class Batch(NamedTuple):
   flow_channel: Int[jax.Array, ""] | None = None
   features: tuple[Float[jax.Array, "N _h _w _c"], ...] = ()
   feature_holes: tuple[Float[jax.Array, "N _h _w 1"], ...] = ()
+  vgg: Sequence[Mapping[str, AnyArray]] = ()
 
 
 class HasStep(Protocol):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from flow.taps import take_pixels
 from flow.types import AnyArray, at_least_float32
 
 _IN_BOUNDS_THRESHOLD = 0.999
@@ -15,7 +16,8 @@ def backward_warp(
   """Samples an image where a flow points: `warped[y, x] = image[y + dy, x + dx]`.
 
   Bilinear, zeros outside the frame, pixel centres at integer coordinates
-  (PyTorch's `align_corners=True`). Differentiable in both arguments.
+  (PyTorch's `align_corners=True`). Differentiable in both arguments; the gradient is
+  described in `flow.taps`.
 
   Args:
     image: `[B, H, W, C]` float.
@@ -41,7 +43,7 @@ def backward_warp(
   left, top = jnp.floor(x), jnp.floor(y)
   x_weight, y_weight = x - left, y - top
 
-  rows = image.reshape(batch, height * width, channels)
+  pixels = jnp.asarray(image).reshape(batch, height * width, channels)
   warped = jnp.zeros(image.shape, jnp.result_type(image, flow))
   weight_inside = jnp.zeros(x.shape, flow.dtype)
   for tap_y, weight_y in ((top, 1 - y_weight), (top + 1, y_weight)):
@@ -50,13 +52,9 @@ def backward_warp(
         (tap_x >= 0) & (tap_x <= width - 1) & (tap_y >= 0) & (tap_y <= height - 1)
       )
       weight = jnp.where(inside, weight_x * weight_y, 0)
-      index = jnp.clip(tap_y, 0, height - 1).astype(jnp.int32) * width + jnp.clip(
-        tap_x, 0, width - 1
-      ).astype(jnp.int32)
-      tap = jnp.take_along_axis(
-        rows, index.reshape(batch, height * width, 1), axis=1
-      ).reshape(image.shape)
-      warped += tap * weight[..., None]
+      index = tap_y.astype(jnp.int32) * width + tap_x.astype(jnp.int32)
+      tap = take_pixels(pixels, *(a.reshape(batch, -1) for a in (index, inside)))
+      warped += tap.reshape(image.shape) * weight[..., None]
       weight_inside += weight
   in_bounds = (weight_inside >= _IN_BOUNDS_THRESHOLD).astype(flow.dtype)
   return warped, jax.lax.stop_gradient(in_bounds)[..., None]

@@ -27,6 +27,7 @@ CHECKED = (
   "flow.pwcnet.correlation",
   "flow.refinement",
   "flow.scenes",
+  "flow.taps",
   "flow.training.losses",
   "flow.warp",
 )

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import types
 
 import jax
 import pytest
@@ -33,6 +34,34 @@ def test_a_platform_without_a_device_is_one_line(monkeypatch, capsys, error, wor
   assert inpaint.main(["--video", "a.mp4", "--mask", "m.png", "--output", "o"]) == 2
   said = capsys.readouterr().err
   assert said.startswith("inpaint: JAX_PLATFORMS=cuda: ") and said.count("\n") == 1
+
+
+def a_device(platform, version):
+  client = types.SimpleNamespace(platform_version=version)
+  return types.SimpleNamespace(platform=platform, client=client)
+
+
+@pytest.mark.parametrize(
+  ("device", "version", "warned"),
+  [
+    (a_device("gpu", "PJRT C API\ncuda 12080"), (0, 10, 2), True),
+    (a_device("gpu", "PJRT C API\ncuda 13000"), (0, 11, 0), True),
+    (a_device("gpu", "PJRT C API\ncuda 12080"), (0, 11, 1), False),
+    (a_device("gpu", "PJRT C API\ncuda 12080"), (0, 10, 1), False),
+    (a_device("gpu", "PJRT C API\nrocm 70000"), (0, 10, 2), False),
+    (a_device("cpu", "cpu"), (0, 10, 2), False),
+  ],
+)
+def test_a_version_that_is_slow_on_the_device_is_named(
+  monkeypatch, capsys, device, version, warned
+):
+  monkeypatch.setattr(jax_setup.jax, "devices", lambda: [device])
+  monkeypatch.setattr(jax_setup.jaxlib.version, "__version_info__", version)
+  jax_setup.check_device()
+  said = capsys.readouterr().err
+  assert bool(said) == warned
+  if warned:
+    assert "0.11.1" in said and said.count("\n") == 1
 
 
 def test_commands_compute_in_32_bits_whatever_the_environment_says():

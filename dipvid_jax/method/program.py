@@ -13,7 +13,7 @@ from dipvid_jax.method.network_frames import network_frames
 from dipvid_jax.method.requirements import Work
 from dipvid_jax.method.settings import LossWeights
 from dipvid_jax.networks.generator import EncoderDecoder
-from dipvid_jax.networks.vgg import load_vgg16
+from dipvid_jax.networks.vgg import VGGParams, load_vgg16
 from dipvid_jax.training.batching import DeviceClip
 from dipvid_jax.training.fit import FitVisits, make_fit_visits
 from dipvid_jax.training.frame_networks import (
@@ -182,7 +182,7 @@ def build_program(
     updates=_network_updates(config, visits),
     schedule=config.training.learning_rate_schedule,
   )
-  losses, prepare_batch = _objective(config.losses)
+  losses, prepare_batch, vgg = _objective(config.losses)
   create_state = make_create_state(model, optimizer)
   if config.schedule.per_frame:
     return Program(
@@ -198,6 +198,7 @@ def build_program(
         frame_updates=_frame_updates(config),
         best_of_every=config.training.best_of_every,
         prepare_batch=prepare_batch,
+        vgg=vgg,
       ),
       render=best_frames,
     )
@@ -213,6 +214,7 @@ def build_program(
       make_train_step(model, optimizer, losses=losses),
       batch_size=batch_size,
       prepare_batch=prepare_batch,
+      vgg=vgg,
     ),
     render=lambda state, clip, on_window=None: render(
       state.params, clip.noise, on_window
@@ -243,9 +245,13 @@ def _network_updates(config: Config, visits: list[Visit]) -> int:
   return sum(visit.updates for visit in visits)
 
 
-def _objective(weights: LossWeights) -> tuple[Losses, PrepareBatch]:
-  """The losses, and what they need computed once for each batch."""
-  vgg = load_vgg16() if weights.perceptual_weight else None
+def _objective(weights: LossWeights) -> tuple[Losses, PrepareBatch, VGGParams]:
+  """The losses, what they need computed once for each batch, and VGG16's weights.
+
+  Batches bring the weights, as an argument of what is compiled: 7 MB of constants
+  would be in every program and in every one that is kept on disk.
+  """
+  vgg = load_vgg16() if weights.perceptual_weight else ()
   convention, dtype = weights.vgg_input, weights.vgg_dtype
   losses = make_losses(
     image_weight=weights.image_weight,
@@ -258,11 +264,13 @@ def _objective(weights: LossWeights) -> tuple[Losses, PrepareBatch]:
   )
 
   def prepare_batch(batch: Batch) -> Batch:
-    if vgg is None:
+    if not batch.vgg:
       return batch
-    return add_known_features(batch, vgg=vgg, vgg_input=convention, vgg_dtype=dtype)
+    return add_known_features(
+      batch, vgg=batch.vgg, vgg_input=convention, vgg_dtype=dtype
+    )
 
-  return losses, prepare_batch
+  return losses, prepare_batch, vgg
 
 
 def describe_work(

@@ -14,10 +14,12 @@ from flow import machine
 # from XLA's memory analysis on a CPU (jax 0.10.2), which a test repeats.
 _NETWORK = (680, 990, 1160, 1300, 1380, 1400)
 _FLOW_LOSSES, _VGG = 150, 1300
+_VGG_WEIGHTS = 6_941_952  # bytes; their gradients use a second, turned copy
 _TEMPORAL = 2.2  # times the network's, with 3D convolutions
 # Floating-point operations of an update for each pixel of its batch: 48 and 271 GFLOP
 # at 5 x 192 x 384, 2.85 times the former with 3D convolutions.
-_NETWORK_FLOP, _VGG_FLOP, _TEMPORAL_FLOP = 130e3, 736e3, 2.85
+_NETWORK_FLOP = (24e3, 56e3, 87e3, 118e3, 125e3, 130e3)  # by levels
+_VGG_FLOP, _TEMPORAL_FLOP = 736e3, 2.85
 _COMPILER = 500_000_000  # bytes on the host while a program is compiled
 _FLOAT, _BOOL = 4, 1
 _CARRY = 30  # floats per pixel of a window: three propagations and their flow
@@ -98,14 +100,18 @@ def needs(work: Work) -> Needs:
   clip = work.frame_count * (frame + (held_flow if work.flow_losses else 0))
   result = work.frame_count * clip_pixels * _FLOAT * (3 + 3 + 2 + 1)
   carried = work.frame_count * clip_pixels * _FLOAT * _CARRY if work.carry else 0
+  held = clip + 2 * work.state_bytes + 2 * _VGG_WEIGHTS * work.perceptual
   return Needs(
-    device=clip + 2 * work.state_bytes + batch * _bytes_a_pixel(work),
+    device=held + batch * _bytes_a_pixel(work),
     host=_COMPILER
     + work.frame_count * (4 * frame + stored_flow + held_flow)
     + 2 * result
     + carried,
     disk=work.window_count * (work.frame_count * stored_flow + 2 * work.state_bytes),
-    flop=batch * _flop_a_pixel(work),
+    flop=batch
+    * flop_a_pixel(
+      levels=work.levels, temporal=work.temporal, perceptual=work.perceptual
+    ),
   )
 
 
@@ -114,9 +120,23 @@ def _bytes_a_pixel(work: Work) -> int:
   return round(network) + _FLOW_LOSSES * work.flow_losses + _VGG * work.perceptual
 
 
-def _flop_a_pixel(work: Work) -> float:
-  network = _NETWORK_FLOP * (_TEMPORAL_FLOP if work.temporal else 1)
-  return network + _VGG_FLOP * work.perceptual
+def flop_a_pixel(
+  *, levels: int, temporal: bool = False, perceptual: bool = False
+) -> float:
+  """Floating-point operations of an update for each pixel of its batch.
+
+  XLA counts the same before compilation, but only for a CPU.
+
+  Args:
+    levels: of the network.
+    temporal: 3D convolutions.
+    perceptual: VGG16 is used.
+
+  Returns:
+    The number, within some hundredths.
+  """
+  network = _NETWORK_FLOP[levels - 1] * (_TEMPORAL_FLOP if temporal else 1)
+  return network + _VGG_FLOP * perceptual
 
 
 class Memory(NamedTuple):

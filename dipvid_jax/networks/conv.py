@@ -4,11 +4,14 @@ XLA:CPU has a fast convolution only for the canonical layout (NHWC, HWIO, no
 reversal), and inside a loop it no longer rewrites other layouts into it: JAX's own
 gradient convolutions then fall to a naive loop nest, two hundred times slower
 (jax-ml/jax issue 12868). Here both gradients are written as canonical convolutions.
+
+Other platforms get JAX's own gradients. The platform that a program is lowered for
+decides, so that an exported program of several platforms has the form of each.
 """
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +19,7 @@ from jax import lax
 from jaxtyping import Float
 
 _Widths = Sequence[tuple[int, int]]
+_Gradient = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 _LAYOUTS = {4: ("NHWC", "HWIO", "NHWC"), 5: ("NDHWC", "DHWIO", "NDHWC")}
 
 
@@ -53,12 +57,7 @@ def convolve(
   strides = tuple(strides)
   if all(size == 1 for size in (*kernel.shape[:spatial], *strides)):
     return x @ kernel.reshape(kernel.shape[-2:])
-  if jax.default_backend() == "cpu":
-    x, kernel = _varying_alike(x, kernel)
-    if spatial == 3 and strides[0] == 1:
-      return _time_in_channels(x, kernel, strides, zero_padding)
-    return _canonical(x, kernel, strides, zero_padding)
-  return _forward(x, kernel, strides, zero_padding)
+  return _convolve(*_varying_alike(x, kernel), strides, zero_padding)
 
 
 def _varying_alike(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -98,50 +97,117 @@ def _forward(
   )
 
 
-def _time_in_channels(
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _convolve(
   x: jax.Array, kernel: jax.Array, strides: tuple[int, ...], padding: int
 ) -> jax.Array:
-  """A 3D convolution as a 2D one over neighbouring frames laid side by side.
+  def forward(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return _forward(x, kernel, strides, padding)
 
-  The same products and sums; XLA:CPU has a fast convolution for images only.
-  """
-  taps = kernel.shape[0]
+  def by_images(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    images = _side_by_side(x, kernel.shape[0], padding)
+    y = _forward(images, _flat(kernel), strides[1:], padding)
+    return y.reshape(len(x), -1, *y.shape[1:])
+
+  if not _is_by_images(strides):
+    return forward(x, kernel)
+  return lax.platform_dependent(x, kernel, cpu=by_images, default=forward)
+
+
+def _is_by_images(strides: Sequence[int]) -> bool:
+  """Whether a CPU runs a 3D convolution as a 2D one, for which XLA:CPU is fast."""
+  return len(strides) == 3 and strides[0] == 1
+
+
+def _side_by_side(x: jax.Array, taps: int, padding: int) -> jax.Array:
+  """`[N, D, H, W, I]` as images `[N D', H, W, taps I]` of neighbouring frames."""
   x = jnp.pad(x, [(0, 0), (padding, padding), (0, 0), (0, 0), (0, 0)])
   count = x.shape[1] - taps + 1
   x = jnp.concatenate([x[:, k : k + count] for k in range(taps)], axis=-1)
-  flat = jnp.moveaxis(kernel, 0, 2)  # [h, w, taps, I, O]
-  flat = flat.reshape(*flat.shape[:2], -1, flat.shape[-1])
-  y = _canonical(x.reshape(-1, *x.shape[2:]), flat, strides[1:], padding)
-  return y.reshape(x.shape[0], count, *y.shape[1:])
+  return x.reshape(-1, *x.shape[2:])
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _canonical(
-  x: jax.Array, kernel: jax.Array, strides: tuple[int, ...], padding: int
-) -> jax.Array:
-  return _forward(x, kernel, strides, padding)
+def _flat(kernel: jax.Array) -> jax.Array:
+  """`[taps, h, w, I, O]` for such images: `[h, w, taps I, O]`."""
+  kernel = jnp.moveaxis(kernel, 0, 2)
+  return kernel.reshape(*kernel.shape[:2], -1, kernel.shape[-1])
 
 
-def _canonical_forward(
+def _convolve_forward(
   x: jax.Array, kernel: jax.Array, strides: tuple[int, ...], padding: int
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-  return _forward(x, kernel, strides, padding), (x, kernel)
+  return _convolve(x, kernel, strides, padding), (x, kernel)
 
 
-def _canonical_backward(
+def _convolve_backward(
   strides: tuple[int, ...],
   padding: int,
   residuals: tuple[jax.Array, jax.Array],
   cotangent: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-  x, kernel = residuals
-  return (
-    _input_gradient(cotangent, kernel, strides, padding, x.shape),
-    _kernel_gradient(cotangent, x, strides, padding, kernel.shape),
+  """Each gradient on its own, so that one which nobody asks for is not computed."""
+  canonical = _image_gradients if _is_by_images(strides) else _canonical_gradients
+  x_gradient, kernel_gradient = (
+    lax.platform_dependent(*residuals, cotangent, cpu=on_cpu, default=elsewhere)
+    for on_cpu, elsewhere in zip(
+      canonical(strides, padding), _jax_gradients(strides, padding), strict=True
+    )
   )
+  return x_gradient, kernel_gradient
 
 
-_canonical.defvjp(_canonical_forward, _canonical_backward)
+_convolve.defvjp(_convolve_forward, _convolve_backward)
+
+
+def _jax_gradients(strides: tuple[int, ...], padding: int) -> tuple[_Gradient, ...]:
+  def of_input(x: jax.Array, kernel: jax.Array, cotangent: jax.Array) -> jax.Array:
+    (gradient,) = jax.linear_transpose(
+      lambda x: _forward(x, kernel, strides, padding), x
+    )(cotangent)
+    return gradient
+
+  def of_kernel(x: jax.Array, kernel: jax.Array, cotangent: jax.Array) -> jax.Array:
+    (gradient,) = jax.linear_transpose(
+      lambda kernel: _forward(x, kernel, strides, padding), kernel
+    )(cotangent)
+    return gradient
+
+  return of_input, of_kernel
+
+
+def _canonical_gradients(
+  strides: tuple[int, ...], padding: int
+) -> tuple[_Gradient, ...]:
+  def of_input(x: jax.Array, kernel: jax.Array, cotangent: jax.Array) -> jax.Array:
+    return _input_gradient(cotangent, kernel, strides, padding, x.shape)
+
+  def of_kernel(x: jax.Array, kernel: jax.Array, cotangent: jax.Array) -> jax.Array:
+    return _kernel_gradient(cotangent, x, strides, padding, kernel.shape)
+
+  return of_input, of_kernel
+
+
+def _image_gradients(strides: tuple[int, ...], padding: int) -> tuple[_Gradient, ...]:
+  """Those of a 3D convolution that is one of images."""
+  by_input, by_kernel = _canonical_gradients(strides[1:], padding)
+
+  def of_input(x: jax.Array, kernel: jax.Array, cotangent: jax.Array) -> jax.Array:
+    images, spread = jax.vjp(lambda x: _side_by_side(x, len(kernel), padding), x)
+    (gradient,) = spread(by_input(images, _flat(kernel), _images(cotangent)))
+    return gradient
+
+  def of_kernel(x: jax.Array, kernel: jax.Array, cotangent: jax.Array) -> jax.Array:
+    flat, unflatten = jax.vjp(_flat, kernel)
+    images = _side_by_side(x, len(kernel), padding)
+    (gradient,) = unflatten(by_kernel(images, flat, _images(cotangent)))
+    return gradient
+
+  return of_input, of_kernel
+
+
+def _images(frames: jax.Array) -> jax.Array:
+  """`[N, D, H, W, O]` as `[N D, H, W, O]`."""
+  return frames.reshape(-1, *frames.shape[2:])
 
 
 def _input_gradient(

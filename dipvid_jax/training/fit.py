@@ -1,5 +1,6 @@
 """Training on the whole video, visit by visit and round by round."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dipvid_jax.errors import DivergedError
+from dipvid_jax.networks.vgg import VGGParams
 from dipvid_jax.training.batching import DeviceClip, take_batch
 from dipvid_jax.training.schedule import Visit
 from dipvid_jax.training.step import Metrics, TrainState, TrainStep, fit_batch
@@ -23,6 +25,7 @@ def make_fit_visits(
   *,
   batch_size: int,
   prepare_batch: Callable[[Batch], Batch] = lambda batch: batch,
+  vgg: VGGParams = (),
 ) -> FitVisits:
   """Compiles visits: for each, gather the batch, prepare it, scan over its updates.
 
@@ -31,25 +34,34 @@ def make_fit_visits(
     batch_size: N.
     prepare_batch: adds what all updates of a visit share, such as the known frames'
       features.
+    vgg: VGG16's weights, which every batch gets; empty where no loss reads them.
 
   Returns:
     `fit_visits(state, clip, batches, *, inner_steps) -> (state, metrics)`: batches
     `[K, 3]` int32 are (start, stride_index, direction), visited in order; metrics
-    `[K * inner_steps]` each. The state is donated, `inner_steps` is static, the rest
+    `[K * inner_steps]` each. It is a `functools.partial` of the compiled function,
+    which takes `vgg` first. The state is donated, `inner_steps` is static, the rest
     is traced.
   """
 
   def fit_visits(
-    state: TrainState, clip: DeviceClip, batches: jax.Array, *, inner_steps: int
+    vgg: VGGParams,
+    state: TrainState,
+    clip: DeviceClip,
+    batches: jax.Array,
+    *,
+    inner_steps: int,
   ) -> tuple[TrainState, Metrics]:
     def visit(state: TrainState, indices: jax.Array) -> tuple[TrainState, Metrics]:
-      batch = prepare_batch(take_batch(clip, *indices, batch_size=batch_size))
+      batch = take_batch(clip, *indices, batch_size=batch_size)
+      batch = prepare_batch(batch._replace(vgg=vgg))
       return fit_batch(state, batch, train_step=train_step, inner_steps=inner_steps)
 
     state, metrics = jax.lax.scan(visit, state, batches)
     return state, jax.tree.map(jnp.ravel, metrics)
 
-  return jax.jit(fit_visits, donate_argnums=0, static_argnames="inner_steps")
+  compiled = jax.jit(fit_visits, donate_argnums=1, static_argnames="inner_steps")
+  return functools.partial(compiled, vgg)
 
 
 def fit(

@@ -1,5 +1,6 @@
 """DIP: one network per frame, and the best of its outputs during training."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -7,11 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dipvid_jax.networks.vgg import VGGParams
 from dipvid_jax.training.batching import DeviceClip, take_batch
 from dipvid_jax.training.fit import FitVisits
 from dipvid_jax.training.step import CreateState, Metrics, TrainState, Update
 from dipvid_jax.types import Batch, Outputs
 
+# Not `.at[].set`, which is a scatter.
+_put = functools.partial(jax.lax.dynamic_update_index_in_dim, axis=0)
 _Carry = tuple[TrainState, tuple[jax.Array, jax.Array]]  # network; best image and loss
 
 
@@ -67,6 +71,7 @@ def make_fit_frames(
   frame_updates: int,
   best_of_every: int = 1,
   prepare_batch: Callable[[Batch], Batch] = lambda batch: batch,
+  vgg: VGGParams = (),
 ) -> FitVisits:
   """Compiles visits to single frames, each with its own network.
 
@@ -77,17 +82,24 @@ def make_fit_frames(
     frame_updates: updates of each network; the next frame gets a fresh one.
     best_of_every: updates from one candidate for the result to the next: 1 in the
       authors' program, 100 in the paper.
-    prepare_batch: as in `make_fit_visits`.
+    prepare_batch, vgg: as in `make_fit_visits`.
 
   Returns:
     `fit_visits(state, clip, batches, *, inner_steps) -> (state, metrics)`, as from
-    `make_fit_visits`. All visits of a call belong to one frame.
+    `make_fit_visits`; a `functools.partial` that takes the one of the compiled
+    function first. All visits of a call belong to one frame.
   """
 
   def fit_frame(
-    state: FrameNetworks, clip: DeviceClip, frame: jax.Array, *, inner_steps: int
+    vgg: VGGParams,
+    state: FrameNetworks,
+    clip: DeviceClip,
+    frame: jax.Array,
+    *,
+    inner_steps: int,
   ) -> tuple[FrameNetworks, Metrics]:
-    batch = prepare_batch(take_batch(clip, frame, 0, 0, batch_size=1))
+    batch = take_batch(clip, frame, 0, 0, batch_size=1)
+    batch = prepare_batch(batch._replace(vgg=vgg))
 
     def body(carry: _Carry, _: None) -> tuple[_Carry, Metrics]:
       network, (best_image, best_loss) = carry
@@ -107,22 +119,27 @@ def make_fit_frames(
     state = FrameNetworks(
       network=network,
       step=state.step + inner_steps,
-      image=state.image.at[frame].set(image),
-      image_loss=state.image_loss.at[frame].set(loss),
+      image=_put(state.image, image, frame),
+      image_loss=_put(state.image_loss, loss, frame),
     )
     return state, metrics
 
-  compiled = jax.jit(fit_frame, donate_argnums=0, static_argnames="inner_steps")
+  compiled = jax.jit(fit_frame, donate_argnums=1, static_argnames="inner_steps")
 
   def fit_visits(
-    state: FrameNetworks, clip: DeviceClip, batches: np.ndarray, *, inner_steps: int
+    compiled: Callable[..., tuple[FrameNetworks, Metrics]],
+    state: FrameNetworks,
+    clip: DeviceClip,
+    batches: np.ndarray,
+    *,
+    inner_steps: int,
   ) -> tuple[FrameNetworks, Metrics]:
     frame = int(batches[0][0])
     if int(state.step) % frame_updates == 0:
       state = state._replace(network=_draw(key, clip, frame, create_state))
     return compiled(state, clip, frame, inner_steps=inner_steps * len(batches))
 
-  return fit_visits
+  return functools.partial(fit_visits, functools.partial(compiled, vgg))
 
 
 def best_frames(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Float
 
 from dipvid_jax.networks.vgg import VGGParams, feature_hole_masks, vgg16_features
@@ -16,6 +17,8 @@ from dipvid_jax.training.losses import (
 from dipvid_jax.types import Batch, Outputs
 from flow import backward_warp
 from flow.types import AnyArray
+
+_OUTSIDE = 1e6  # pixels of flow, which lead out of any frame
 
 
 class Loss(NamedTuple):
@@ -46,11 +49,12 @@ def flow_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
 
 def consistency_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
   """Equation 5 on the batch's pairs; see `consistency_loss`."""
+  hole_mask = _known(batch.flow_hole)
   pixels = pair_flow(outputs, batch) * _known(batch.flow_scale)
+  # The loss reads the hole alone: elsewhere the warp's gradient has nothing to add.
+  pixels = jnp.where(hole_mask > 0, pixels, _OUTSIDE)
   warped, in_bounds = backward_warp(outputs.image[1:], pixels)
-  return consistency_loss(
-    warped, outputs.image[:-1], _known(batch.flow_hole), in_bounds
-  )
+  return consistency_loss(warped, outputs.image[:-1], hole_mask, in_bounds)
 
 
 def pair_flow(outputs: Outputs, batch: Batch) -> Float[jax.Array, "P H W 2"]:
@@ -79,7 +83,8 @@ def make_losses(
 
   Args:
     image_weight, flow_weight, consistency_weight, perceptual_weight: multipliers.
-    vgg: VGG16's weights, needed by the perceptual term.
+    vgg: VGG16's weights, needed by the perceptual term; those of a batch, if it has
+      them, come first.
     vgg_input, vgg_dtype: convention and dtype of `vgg16_features`.
 
   Returns:
@@ -95,7 +100,7 @@ def make_losses(
 
   def perceptual_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
     features = vgg16_features(
-      weights, outputs.image, convention=vgg_input, dtype=vgg_dtype
+      batch.vgg or weights, outputs.image, convention=vgg_input, dtype=vgg_dtype
     )
     return perceptual_loss(features, batch.features, batch.feature_holes)
 

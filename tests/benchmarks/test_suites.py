@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import command, report, suites, updates
+from benchmarks import command, jax_updates, report, suites, updates
 from benchmarks.ways import Way
 from benchmarks.workers import Worker
 
@@ -33,6 +33,14 @@ def test_our_rows_are_complete_and_plausible():
     assert 0 < low <= row["updates_per_second"] <= high
     share = row["updates_per_second"] * row["gflop_per_update"] / 100
     assert math.isclose(row["share_of_peak"], share, abs_tol=1e-3)
+
+
+@pytest.mark.parametrize(("losses", "expected"), [("all", 319), ("no_vgg", 48)])
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_the_arithmetic_of_an_update_is_known_on_every_device(losses, expected, device):
+  """XLA's count, which tests/training/test_work.py has, is None on a GPU."""
+  gflop = jax_updates.gflop_per_update(Way("jax", "scan", losses, device))
+  assert gflop == pytest.approx(expected, rel=0.01)
 
 
 def test_pytorch_rows_are_compared_with_the_authors_way():

@@ -1,5 +1,7 @@
 """Convolution and its hand-written gradients, against JAX's own and in the program."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -157,3 +159,32 @@ def test_jax_own_gradients_in_a_scan_are_not(size, kernel_size, strides):
   """Without this the test above would prove nothing; if it fails, XLA has improved."""
   found = convolutions(compiled_scan(plain, size, kernel_size, strides))
   assert not all(map(is_canonical, found)), found
+
+
+def lowered_gradients(function, arrays, platforms, **settings):
+  """Gradient of the sum of squares, for some platforms: its program and layouts."""
+
+  def energy(*arrays):
+    return jnp.sum(jnp.square(function(*arrays, **settings)))
+
+  gradients = jax.jit(jax.grad(energy, argnums=(0, 1)))
+  program = jax.export.export(gradients, platforms=platforms)(*arrays)
+  layouts = re.findall(r"dim_numbers = (\[.*?\]x\[.*?\])", program.mlir_module())
+  return program, set(layouts)
+
+
+@pytest.mark.parametrize("size", [(8, 9), (3, 8, 9)])
+def test_one_export_for_two_platforms_has_the_form_of_each(size):
+  settings = {"strides": (1,) * len(size), "zero_padding": 1}
+  arrays = [jnp.asarray(x, jnp.float32) for x in draw(size, (3,) * len(size))]
+  (_, on_cpu), (_, on_gpu), (program, on_both) = (
+    lowered_gradients(convolve, arrays, platforms, **settings)
+    for platforms in (("cpu",), ("cuda",), ("cpu", "cuda"))
+  )
+  assert on_cpu == {"[b, 0, 1, f]x[0, 1, i, o]"}
+  _, jax_own = lowered_gradients(plain, arrays, ("cuda",), **settings)
+  assert on_gpu == jax_own and len(on_gpu) == 3
+  assert on_both == on_cpu | on_gpu
+  expected, _ = lowered_gradients(plain, arrays, ("cpu",), **settings)
+  for ours, other in zip(program.call(*arrays), expected.call(*arrays), strict=True):
+    np.testing.assert_allclose(ours, other, rtol=1e-4, atol=1e-3)

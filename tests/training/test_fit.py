@@ -68,7 +68,7 @@ def test_one_compilation_serves_every_batch(clip):
   ]
   state = fit(start(), clip, visits=visits, fit_visits=fit_visits)
   assert state.step == 2 * len(visits)
-  assert fit_visits._cache_size() == 1 and len(traced) == 1
+  assert fit_visits.func._cache_size() == 1 and len(traced) == 1
 
 
 def test_a_visit_needs_nothing_from_the_host(clip, fit_visits):
@@ -86,7 +86,8 @@ def test_a_visit_never_leaves_the_device_nor_the_fast_convolutions(clip):
   step = make_train_step(model, OPTIMIZER, losses=LOSSES)
   fit_visits = make_fit_visits(step, batch_size=BATCH_SIZE)
   shapes = jax.eval_shape(lambda: start(model))
-  lowered = fit_visits.lower(shapes, clip, on_device((0, 0, 0)), inner_steps=3)
+  arguments = (*fit_visits.args, shapes, clip, on_device((0, 0, 0)))
+  lowered = fit_visits.func.lower(*arguments, inner_steps=3)
   text = lowered.compile().as_text()
   found = convolutions(text)
   # 5x5, 5x5 and 3x3: three values, three kernels' and two inputs' gradients.

@@ -162,6 +162,20 @@ def test_perceptual_term_compares_with_the_known_frames(outputs, batch, conventi
   )
 
 
+def test_weights_that_a_batch_brings_come_first(outputs, batch):
+  def term(outputs, batch, own, brought):
+    losses = make_losses(vgg=own)
+    batch = add_known_features(batch, vgg=small_vgg())._replace(vgg=brought)
+    return losses["perceptual"].function(outputs, batch)
+
+  others = tuple({"kernel": 0 * x["kernel"], "bias": x["bias"]} for x in small_vgg())
+  values = [
+    oracles.in_float64(term, outputs, batch, *weights)
+    for weights in ((small_vgg(), ()), (others, small_vgg()), (others, ()))
+  ]
+  assert values[0] == values[1] != values[2]
+
+
 def test_the_known_frames_have_features_and_holes_at_each_layer():
   def prepare(batch, vgg):
     return add_known_features(batch, vgg=vgg)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 import pytest
 
+from dipvid_jax.method.requirements import flop_a_pixel
 from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.networks.vgg import load_vgg16
 from dipvid_jax.training.objective import make_losses
@@ -42,8 +43,9 @@ def _batch():
   )
 
 
-def _gigaflops(vgg):
-  model, optimizer = EncoderDecoder(flow_channels=12), optax.adam(0.01)
+def _gigaflops(vgg, *, levels=6):
+  model = EncoderDecoder(flow_channels=12, levels=levels)
+  optimizer = optax.adam(0.01)
   losses = make_losses(vgg=vgg, perceptual_weight=0.01 if vgg else 0.0)
   state = jax.eval_shape(
     lambda key: create_train_state(
@@ -61,3 +63,8 @@ def _gigaflops(vgg):
 def test_work_of_an_update(losses, least, most):
   gigaflops = _gigaflops(load_vgg16() if losses == "all" else None)
   assert least < gigaflops < most
+
+
+def test_the_estimate_is_xlas_count():
+  estimate = flop_a_pixel(levels=2) * _N * _H * _W / 1e9
+  assert estimate == pytest.approx(_gigaflops(None, levels=2), rel=0.02)
