@@ -1,15 +1,19 @@
-"""Ray: connected to, asked for a process for each step, and let go of."""
+"""A Ray cluster that takes steps, each in a process of its own."""
 
 import contextlib
 import itertools
-import os
 import secrets
-import socket
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from dipvid_jax.clip_lists.on_ray.connecting import (
+  answers,
+  connect,
+  host_and_port,
+  import_ray,
+)
 from dipvid_jax.clip_lists.on_ray.memory import memory_of
 from dipvid_jax.clip_lists.on_ray.schedule import LostError
 from dipvid_jax.clip_lists.on_ray.step import (
@@ -21,13 +25,9 @@ from dipvid_jax.clip_lists.on_ray.step import (
   take_step,
 )
 from dipvid_jax.errors import InputError, UnfinishedError
-from flow.machine import cpu_count
 
 _LEAST_PENDING = 64  # steps sent at a time: enough for a cluster that grows when asked
 _CPUS = 4  # of a step without a GPU, where the node has as many
-_ANSWER = 5.0  # seconds for the head to take a connection
-_RECONNECT_NAME = "RAY_gcs_rpc_server_reconnect_timeout_s"
-_RECONNECT = 10  # seconds without the head after which a local node ends
 _STALE = 86_400.0  # seconds after which the mark of a step is of no use to anyone
 _GONE = 10.0  # seconds without the head after which the command ends
 
@@ -62,17 +62,17 @@ class Cluster:
       InputError: Ray is not installed, nothing answers there, or no node could ever
         take a step.
     """
-    self._ray = _import_ray()
+    self._ray = import_ray()
     self._address = address
     self._token = secrets.token_hex(4)
     self._numbers = itertools.count()
     self._marks: dict[Any, Path] = {}
     self._head: tuple[str, int] | None = None
     self._head_seen = self._looked = time.monotonic()
-    _connect(self._ray, address)
+    connect(self._ray, address)
     try:
       if address != "local":
-        self._head = _host_and_port(self._ray.get_runtime_context().gcs_address)
+        self._head = host_and_port(self._ray.get_runtime_context().gcs_address)
       self._ask_for(cpus_per_clip, gpus_per_clip)
     except BaseException:
       self._ray.shutdown()
@@ -214,78 +214,13 @@ class Cluster:
     if self._head is None or now < self._looked + 2:
       return
     self._looked = now
-    if _answers(self._head, timeout=2.0):
+    if answers(self._head, timeout=2.0):
       self._head_seen = time.monotonic()
     elif now > self._head_seen + _GONE:
       raise UnfinishedError(
         f"--ray {self._address}: the cluster's head has not answered for"
         f" {now - self._head_seen:.0f} seconds"
       )
-
-
-def _import_ray() -> Any:
-  """Ray, without its reports of who uses it."""
-  os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-  # Of this process, so that `_check_head` says it first; nodes have their own.
-  os.environ[_RECONNECT_NAME] = "60"
-  try:
-    import ray
-  except ImportError as error:
-    raise InputError(
-      "--ray: Ray is not installed; install dipvid_jax[ray], or leave out --ray"
-    ) from error
-  return ray
-
-
-def _connect(ray: Any, address: str) -> None:
-  if ray.is_initialized():
-    raise InputError("ray: this process is connected already; call ray.shutdown()")
-  quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-  if address == "local":
-    ray.init(
-      address="local",
-      num_cpus=cpu_count(),
-      include_dashboard=False,
-      _node_ip_address="127.0.0.1",
-      _system_config={"gcs_rpc_server_reconnect_timeout_s": _RECONNECT},
-      **quiet,
-    )
-    return
-  if address != "auto":
-    place = _host_and_port(address)
-    if place is None:
-      raise InputError(
-        f"--ray {address}: is neither local, auto nor HOST:PORT, such as"
-        " 10.0.0.1:6379 (the port of ray start --head)"
-      )
-    if not _answers(place, timeout=_ANSWER):
-      raise InputError(
-        f"--ray {address}: nothing answers there; start the cluster with ray start"
-        " --head, or check host, port and firewall"
-      )
-  try:
-    ray.init(address=address, **quiet)
-  except Exception as error:  # Ray raises many kinds
-    reason = " ".join(str(error).split())[:200]
-    raise InputError(
-      f"--ray {address}: cannot be connected to ({reason}); this machine must be a node"
-      " of the cluster: ray start --address HOST:PORT"
-    ) from error
-
-
-def _host_and_port(address: str) -> tuple[str, int] | None:
-  host, _, port = address.rpartition(":")
-  if not host or "/" in host or not port.isdigit() or not 0 < int(port) < 2**16:
-    return None
-  return host.strip("[]"), int(port)
-
-
-def _answers(place: tuple[str, int], *, timeout: float) -> bool:
-  try:
-    with socket.create_connection(place, timeout=timeout):
-      return True
-  except OSError:
-    return False
 
 
 def _sweep(folder: Path) -> None:
