@@ -137,7 +137,15 @@ def has_begun(folder):
 
 
 def checkpoints(folder):
-  return [path for path in folder.rglob("checkpoints/**/[0-9]*") if path.is_dir()]
+  """The checkpoints below a folder, whose other folders may go at any moment."""
+  walk = os.walk(folder)  # a folder that has gone in between is passed over
+  return [
+    Path(at, name)
+    for at, names, _ in walk
+    if "checkpoints" in Path(at).parts
+    for name in names
+    if name.isdigit()
+  ]
 
 
 def assert_same_results(folder, undisturbed, names):
