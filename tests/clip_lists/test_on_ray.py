@@ -72,6 +72,7 @@ def cluster():
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on 127.0.0.1 alone
     "RAY_gcs_rpc_server_reconnect_timeout_s": "10",
+    "RAY_worker_niceness": "0",  # 15 by default: behind everything else here
   }
   with pytest.MonkeyPatch.context() as patch:
     for name, value in settings.items():
@@ -250,6 +251,23 @@ def test_when_the_head_dies_the_command_ends_and_no_worker_goes_on(
   assert "head has not answered for" in error
   assert "the same command continues" in error
   wait_until(lambda: not running & set(workers()), seconds=30)
+
+
+def test_clips_that_no_node_has_the_memory_for_are_not_tried_for_ever(
+  clips, start, tmp_path
+):
+  """Ray's own limit is set so low that it kills whatever begins."""
+  pytest.importorskip("ray", reason="Ray is not installed: pip install dipvid_jax[ray]")
+  manifest = write_manifest(clips, tmp_path, ["a"])
+  command = start(
+    COMMAND,
+    *("--manifest", manifest, "--ray", "local", "--cpus-per-clip", "1", *_FLAGS),
+    RAY_memory_usage_threshold="0.0001",
+    RAY_memory_monitor_refresh_ms="50",
+  )
+  said = end(command, code=1)
+  assert "failed: its node ran out of memory; use a smaller --size" in said
+  assert "3 attempts left no new checkpoint" in said
 
 
 def test_an_address_where_nothing_answers_is_one_line(clips, tmp_path, capsys):
