@@ -49,10 +49,9 @@ def write_clips(folder: Path, lengths: dict[str, int]) -> None:
 
 
 def write_manifest(clips: Path, folder: Path, names: list[str]) -> Path:
-  """A list of clips, each with its name for a folder beside the list."""
+  """A list of clips, each with its name for a folder beside the list, and a seed."""
   lines = [
-    f"{clips / name}.mp4,{clips / name}-mask.mp4,{name},{seed}"
-    for seed, name in enumerate(names)
+    f"{clips / name}.mp4,{clips / name}-mask.mp4,{name},{len(name)}" for name in names
   ]
   path = folder / "clips.csv"
   path.write_text("\n".join(["video,mask,output,seed", *lines]))
