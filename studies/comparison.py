@@ -8,7 +8,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation import summarise, table_2
 from dipvid_jax.evaluation.clip_arrays import read_stitched, read_true_clip
 from dipvid_jax.evaluation.clip_files import pair_composed
-from dipvid_jax.media.pixels import to_levels
+from dipvid_jax.evaluation.frame_quality import as_levels
 from dipvid_jax.method.keys import Value
 from dipvid_jax.terminal import say
 from studies.measured import Figures
@@ -82,7 +82,7 @@ def _read_system(
   found = []
   for clip in pair_composed(folder, set_folder, video_ids=videos):
     true_clip = read_true_clip(clip)
-    stitched = to_levels(read_stitched(true_clip, size=None).result)
+    stitched = as_levels(read_stitched(true_clip, size=None).result)
     found.append(
       MethodRun(clip.name, name, stitched, stitched, true_clip.frames, true_clip.masks)
     )

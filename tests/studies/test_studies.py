@@ -263,7 +263,7 @@ def test_from_a_set_to_the_tables_and_what_is_done_is_kept(
   best, grey, ours = json.loads((tmp_path / "compare.json").read_text())
   assert (best["method"], ours["method"]) == ("best", "DIP-Vid")
   assert best["paper_psnr"] == np.inf and best["paper_ssim"] == 1
-  assert 10 < grey["paper_psnr"] < 20
+  assert 15 < grey["paper_psnr"] < 25
   assert ours["hole_psnr"] == rows[0]["hole_psnr"]
   assert ours["paper_psnr"] > rows[0]["paper_psnr"]  # stitched, not full, frames
   table = (tmp_path / "compare.md").read_text()
