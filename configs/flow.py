@@ -1,8 +1,8 @@
 """DIP-Vid-Flow as the authors' program runs it.
 
 Paper: Zhang et al., An Internal Learning Approach to Video Inpainting, ICCV 2019.
-Where paper and program differ, this follows the program; `schedule="epochs"` is the
-paper's text (816,000 updates for 80 frames).
+Where paper and program differ, this follows the program; `paper.py` is the paper's
+text.
 
 Command:
   bin/inpaint --config flow.py --video clip.mp4 --mask mask.mp4 --output out
@@ -65,6 +65,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.network = "2d"  # "3d" also convolves over the frames of a batch
   config.levels = 6
   config.random_norm_scale = False  # True draws BatchNorm's scale as PyTorch 1.0 did
+  config.second_kernel = 1  # of a level's way up; 3 in the paper, see paper.py
+  config.initialization = "pytorch"  # "lecun" in the paper
 
   config.strides = (1, 3, 5)
   config.batch_size = 5
@@ -93,4 +95,6 @@ def get_config() -> ml_collections.ConfigDict:
   config.perceptual_weight = 0.01
   config.vgg_input = "authors"  # or "imagenet"
   config.vgg_dtype = "float32"  # or "bfloat16", meant for GPUs (not measured)
+  config.perceptual_mask = "dilated"  # "resized" in the paper
+  config.consistency_both_ways = False  # True in the paper's equation
   return config

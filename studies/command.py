@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.errors import InputError
+from dipvid_jax.evaluation import load_inception
 from dipvid_jax.jax_setup import set_up_jax
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.media.images import write_image
@@ -14,23 +15,28 @@ from dipvid_jax.method.overrides import read_config
 from dipvid_jax.method.recipes import load_config
 from dipvid_jax.runs.config_file import is_of_a_run
 from dipvid_jax.storage import disk
+from studies.comparison import compare, comparison_markdown, read_systems
 from studies.complexity import study_complexity
 from studies.features import study_features
-from studies.method_runs import METHODS, run_method
+from studies.measured import Figures
+from studies.method_runs import METHODS, RUNNABLE, run_method
 from studies.table import run_table, table_markdown
 from studies.time_slice import compare_slices
 from studies.training import study_training
-from studies.windows import LENGTHS, study_windows
+from studies.windows import DRAWN, LENGTHS, draw_videos, study_windows
 
 _MARKER = ".study"  # in the folder of a study
-STUDIES = ("table", "complexity", "slice", "windows", "training", "features")
+STUDIES = (
+  *("table", "compare", "complexity", "slice", "windows", "training", "features"),
+)
 _EXAMPLES = """\
 studies:
   table       the methods over the set, the paper's Table 1 beside our figures
+  compare     other systems' frames beside ours, by complexity (Table 2)
   complexity  from the table: means over the videos above a complexity (figure 7)
   slice       from the table: a fixed row of pixels over time (figure 5)
   windows     quality against the length of the window (figure 10)
-  training    frames and flow after each round (figure 8)
+  training    frames and flow before and after each round (figure 8)
   features    the encoder's features against VGG16's (figure 9)
 
 examples:
@@ -40,6 +46,9 @@ examples:
   bin/ablation table --set composed --output study --max-updates 500 \\
       --config.levels=5 --config.inner_steps=5
       500 updates of every network, for a small set
+  bin/ablation compare --set composed --output study --methods fast \\
+      --results ProPainter=propainter/results E2FGVI=e2fgvi/results
+      frames of other systems on the videos of the set
 
 The same command continues an interrupted study. --config.KEY=VALUE sets a key of all
 methods. Exit code: 0 done, 1 the training diverged, 2 bad input or a full disk, 130
@@ -78,9 +87,9 @@ def make_parser() -> argparse.ArgumentParser:
   parser.add_argument(
     "--methods",
     nargs="+",
-    default=list(METHODS),
-    choices=METHODS,
-    help="only these methods (default: all)",
+    metavar="METHOD",
+    choices=RUNNABLE,
+    help="only these methods (default: the paper's four; compare: flow)",
   )
   parser.add_argument(
     "--max-updates",
@@ -96,6 +105,26 @@ def make_parser() -> argparse.ArgumentParser:
     metavar="K",
     help="window lengths in frames, for the study windows",
   )
+  parser.add_argument(
+    "--draw-seed",
+    type=int,
+    default=0,
+    metavar="N",
+    help=f"of the {DRAWN} videos that windows draws without --videos (default: 0)",
+  )
+  parser.add_argument(
+    "--results",
+    nargs="+",
+    default=[],
+    metavar="NAME=DIR",
+    help="other systems' results on the set, for the study compare",
+  )
+  parser.add_argument(
+    "--inception",
+    type=Path,
+    metavar="FILE",
+    help="InceptionV3's weights, for FID in table and compare",
+  )
   return parser
 
 
@@ -109,9 +138,9 @@ def main(argv: list[str] | None = None) -> int:
     claim_folder(arguments.output)
     if arguments.max_updates is not None:
       settings["max_updates"] = arguments.max_updates
-    videos = arguments.videos or sorted(VideoSet(arguments.set_folder).places)
-    for study in arguments.studies:
-      _run_study(study, arguments, videos, settings)
+    study = _Study(arguments, settings)
+    for name in arguments.studies:
+      getattr(study, name)()
 
   return run_command("ablation", work, resume="the same command continues")
 
@@ -154,37 +183,79 @@ def read_settings(overrides: Sequence[str]) -> dict[str, Value]:
   return {key: value for key, value in after.items() if value != before[key]}
 
 
-def _run_study(
-  study: str,
-  arguments: argparse.Namespace,
-  videos: Sequence[str],
-  settings: Mapping[str, Value],
-) -> None:
-  folder, output = arguments.set_folder, arguments.output
-  if study == "table":
+class _Study:
+  """A study's folder and settings; a method for each of `STUDIES`."""
+
+  def __init__(self, arguments: argparse.Namespace, settings: Mapping[str, Value]):
+    self._arguments = arguments
+    self._set: str = arguments.set_folder
+    self._output: Path = arguments.output
+    self._settings = settings
+    self._systems = read_systems(arguments.results)
+    self._all = sorted(VideoSet(self._set).places)
+    self._videos: list[str] = arguments.videos or self._all
+    weights = arguments.inception
+    self._figures = Figures(
+      self._output, inception=load_inception(weights) if weights else None
+    )
+
+  def table(self) -> None:
     rows = run_table(
-      folder,
-      videos=videos,
-      methods=arguments.methods,
-      output=output,
-      settings=settings,
+      self._set,
+      videos=self._videos,
+      methods=self._methods(*METHODS),
+      output=self._output,
+      settings=self._settings,
+      figures=self._figures,
     )
     table = table_markdown(rows)
-    (output / "table.md").write_text(table)
+    (self._output / "table.md").write_text(table)
     print(table)
-  elif study == "complexity":
-    study_complexity(output)
-  elif study == "slice":
-    runs = [
-      run_method(folder, videos[0], method, output=output, settings=settings)
-      for method in arguments.methods
-    ]
-    write_image(output / "slice.png", compare_slices(runs))
-  elif study == "windows":
-    study_windows(
-      folder, videos, lengths=arguments.lengths, output=output, settings=settings
+
+  def compare(self) -> None:
+    rows = compare(
+      self._set,
+      systems=self._systems,
+      methods=self._methods("flow"),
+      videos=self._videos,
+      output=self._output,
+      settings=self._settings,
+      figures=self._figures,
     )
-  elif study == "training":
-    study_training(folder, videos[0], output=output, settings=settings)
-  else:
-    study_features(folder, videos[0], output=output, settings=settings)
+    print(comparison_markdown(rows))
+
+  def complexity(self) -> None:
+    study_complexity(self._output)
+
+  def slice(self) -> None:
+    runs = [
+      run_method(
+        *(self._set, self._videos[0], method),
+        output=self._output,
+        settings=self._settings,
+      )
+      for method in self._methods(*METHODS)
+    ]
+    write_image(self._output / "slice.png", compare_slices(runs))
+
+  def windows(self) -> None:
+    drawn = draw_videos(self._all, seed=self._arguments.draw_seed)
+    study_windows(
+      *(self._set, self._arguments.videos or drawn),
+      lengths=self._arguments.lengths,
+      output=self._output,
+      settings=self._settings,
+    )
+
+  def training(self) -> None:
+    study_training(
+      self._set, self._videos[0], output=self._output, settings=self._settings
+    )
+
+  def features(self) -> None:
+    study_features(
+      self._set, self._videos[0], output=self._output, settings=self._settings
+    )
+
+  def _methods(self, *default: str) -> Sequence[str]:
+    return self._arguments.methods or default

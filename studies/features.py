@@ -13,21 +13,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dipvid_jax.composed import read_composed
+from dipvid_jax.composed import Composed, read_composed
 from dipvid_jax.errors import InputError
 from dipvid_jax.media.images import write_image
 from dipvid_jax.media.pixels import to_levels
 from dipvid_jax.method.config import Config
 from dipvid_jax.method.keys import Value
-from dipvid_jax.method.program import build_program, flow_strides
-from dipvid_jax.method.training_clip import make_training_clip
 from dipvid_jax.networks.vgg import load_vgg16, vgg16_features
-from dipvid_jax.propagation.telea import telea
 from dipvid_jax.training.fit import fit
 from dipvid_jax.training.step import TrainState
-from flow import estimate_video_flow
 from flow.types import Params
-from studies.method_runs import as_unit, hole_mask, method_config
+from studies.method_runs import as_unit, hole_mask
+from studies.network import begin, flow_config
 from studies.plots import stack_labelled
 from studies.rows import write_rows
 
@@ -57,7 +54,7 @@ def study_features(
   """
   composed = read_composed(set_folder, video_id)
   truth, holes = as_unit(composed.truth), hole_mask(composed.hole)
-  config = method_config("flow", size=truth.shape[1:3], settings=settings)
+  config = flow_config(composed, settings)
   if config.network.levels < 5:
     raise InputError(
       f"config.levels: {config.network.levels} levels do not reach stride 32; "
@@ -66,9 +63,7 @@ def study_features(
   start = (len(truth) - _FRAMES) // 2
   window = slice(start, start + _FRAMES)
   maps = {
-    "encoder at stride 32": _encoder_features(
-      as_unit(composed.frames), holes, config, window
-    ),
+    "encoder at stride 32": _encoder_features(composed, config, window),
     "VGG16 pool5": _pool5(truth[window]),
   }
   reference = _reference_patch(holes[start + _FRAMES // 2])
@@ -97,15 +92,10 @@ def study_features(
   return rows
 
 
-def _encoder_features(
-  frames: np.ndarray, holes: np.ndarray, config: Config, window: slice
-) -> np.ndarray:
+def _encoder_features(composed: Composed, config: Config, window: slice) -> np.ndarray:
   """The trained encoder's features of a window, `[5, H/32, W/32, C]`."""
-  seen = telea(frames, holes)
-  strides = flow_strides(len(frames), config=config)
-  video_flow = estimate_video_flow(seen, strides=strides)
-  program = build_program(len(frames), config=config)
-  clip = make_training_clip(seen, holes, video_flow, config=config).device
+  network = begin(composed, config)
+  program, clip = network.program, network.clip.device
   fitted = fit(
     program.start(clip), clip, visits=program.visits, fit_visits=program.fit_visits
   )

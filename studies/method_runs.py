@@ -21,6 +21,13 @@ METHODS = {
   "vid3d": "DIP-Vid-3DCN",
   "flow": "DIP-Vid-Flow",
 }
+_TITLES = METHODS | {"fast": "fast.py", "telea": "Telea, each frame alone"}
+RUNNABLE = (*METHODS, "fast")
+
+
+def method_title(method: str) -> str:
+  """How a method is called in tables and figures."""
+  return _TITLES.get(method, method)
 
 
 class MethodRun(NamedTuple):

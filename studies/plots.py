@@ -12,13 +12,11 @@ from dipvid_jax.storage.atomic import replacing
 _LABEL_HEIGHT = 20
 
 
-def plot_curves(
-  path: Path,
-  curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-  *,
-  x: str,
-  y: str,
-) -> None:
+Curves = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+_COLUMNS = 2
+
+
+def plot_curves(path: Path, curves: Curves, *, x: str, y: str) -> None:
   """Plots curves to a PNG file.
 
   Args:
@@ -29,18 +27,35 @@ def plot_curves(
   Raises:
     InputError: matplotlib is not installed.
   """
+  plot_panels(path, {y: curves}, x=x)
+
+
+def plot_panels(path: Path, panels: Mapping[str, Curves], *, x: str) -> None:
+  """Plots panels of curves, two beside each other, to a PNG file.
+
+  Args:
+    path: the file.
+    panels: curves by the label of their y axis.
+    x: the label of all x axes.
+
+  Raises:
+    InputError: matplotlib is not installed.
+  """
   try:
     from matplotlib.figure import Figure
   except ImportError as error:
     raise InputError(
       "the studies' plots need matplotlib: pip install 'dipvid_jax[studies]'"
     ) from error
-  figure = Figure(figsize=(5, 3.2), dpi=110, layout="constrained")
-  axes = figure.add_subplot(xlabel=x, ylabel=y)
-  for name, (xs, ys) in curves.items():
-    axes.plot(xs, ys, marker="o", markersize=4, label=name)
-  axes.grid(alpha=0.3)
-  axes.legend(fontsize=8)
+  columns = min(_COLUMNS, len(panels))
+  rows = -(-len(panels) // columns)
+  figure = Figure(figsize=(5 * columns, 3.2 * rows), dpi=110, layout="constrained")
+  for number, (y, curves) in enumerate(panels.items(), 1):
+    axes = figure.add_subplot(rows, columns, number, xlabel=x, ylabel=y)
+    for name, (xs, ys) in curves.items():
+      axes.plot(xs, ys, marker="o", markersize=4, label=name)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
   with replacing(path) as partial:
     figure.savefig(partial, format="png")
 

@@ -1,27 +1,53 @@
 """Table 1 of the paper: our figures for the four methods beside the published ones."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from dipvid_jax.evaluation import evaluate_clip
+from dipvid_jax.evaluation import summarise
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.method.keys import Value
 from dipvid_jax.propagation.telea import telea
 from dipvid_jax.terminal import say
-from studies.method_runs import METHODS, MethodRun, as_unit, hole_mask, run_method
+from studies.measured import Figures
+from studies.method_runs import (
+  METHODS,
+  MethodRun,
+  as_unit,
+  hole_mask,
+  method_title,
+  run_method,
+)
 from studies.rows import write_rows
 
-# Zhang et al., Table 1: full-frame PSNR and SSIM, consistency PSNR and SSIM.
+
+class _Column(NamedTuple):
+  """A column of the table: its heading, the figure, its form, and a factor."""
+
+  heading: str
+  figure: str
+  form: str
+  factor: float = 1.0
+
+
+_COLUMNS = (
+  _Column("FID (paper)", "fid_paper", ".1f"),
+  _Column("consistency PSNR (paper)", "temporal_psnr", ".2f"),
+  _Column("consistency SSIM (paper)", "temporal_ssim", ".3f"),
+  _Column("PSNR (paper)", "paper_psnr", ".2f"),
+  _Column("SSIM (paper)", "paper_ssim", ".3f"),
+  _Column("hole PSNR", "hole_psnr", ".2f"),
+  _Column("hole SSIM", "hole_ssim", ".3f"),
+  _Column("warping error in the hole, 1e-3", "hole_warping_error", ".2f", 1e3),
+)
+# Zhang et al., Table 1: the first five columns.
 PAPER = {
-  "dip": (25.2, 0.926, 18.8, 0.532),
-  "vid": (28.7, 0.956, 23.6, 0.768),
-  "vid3d": (30.9, 0.966, 26.7, 0.871),
-  "flow": (32.1, 0.969, 28.1, 0.895),
+  "dip": (22.3, 18.8, 0.532, 25.2, 0.926),
+  "vid": (16.1, 23.6, 0.768, 28.7, 0.956),
+  "vid3d": (12.1, 26.7, 0.871, 30.9, 0.966),
+  "flow": (10.4, 28.1, 0.895, 32.1, 0.969),
 }
-_MEASURES = ("paper", "hole", "temporal", "warping", "complexity")
 
 
 def run_table(
@@ -29,6 +55,7 @@ def run_table(
   *,
   output: Path,
   settings: Mapping[str, Value],
+  figures: Figures,
   methods: Sequence[str] = tuple(METHODS),
   videos: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
@@ -40,6 +67,7 @@ def run_table(
     set_folder: a composed set.
     output: the study's folder.
     settings: values of config keys to change, the same for all methods.
+    figures: of the study.
     methods: names of configs.
     videos: ids; None takes all videos of the set.
 
@@ -53,29 +81,17 @@ def run_table(
       result = run_method(
         set_folder, video_id, method, output=output, settings=settings
       )
-      rows.append(_measure(result))
+      rows.append(figures.measure(result))
       write_rows(output / "rows", rows)
-    rows.append(_measure_telea(result))
+    rows.append(figures.measure(_fill_by_telea(result)))
     write_rows(output / "rows", rows)
   return rows
 
 
-def _measure(result: MethodRun) -> dict[str, Any]:
-  figures = evaluate_clip(
-    result.full,
-    result.stitched,
-    result.truth,
-    hole_mask(result.hole),
-    measures=_MEASURES,
-  )
-  return {"video": result.video_id, "method": result.method, **figures}
-
-
-def _measure_telea(result: MethodRun) -> dict[str, Any]:
-  """The row of Telea's method, a baseline without a network."""
+def _fill_by_telea(result: MethodRun) -> MethodRun:
+  """A baseline without a network on the same video."""
   filled = telea(as_unit(result.truth), hole_mask(result.hole))
-  same = result._replace(method="telea", full=filled, stitched=filled)
-  return _measure(same)
+  return result._replace(method="telea", full=filled, stitched=filled)
 
 
 def table_markdown(rows: Sequence[dict[str, Any]]) -> str:
@@ -85,37 +101,43 @@ def table_markdown(rows: Sequence[dict[str, Any]]) -> str:
     rows: from `run_table`.
 
   Returns:
-    The table.
+    The table. A figure that one of the videos lacks is not measured.
   """
-  headings = (
-    ("method", None),
-    ("PSNR (paper)", "paper_psnr"),
-    ("SSIM (paper)", "paper_ssim"),
-    ("consistency PSNR (paper)", "temporal_psnr"),
-    ("consistency SSIM (paper)", "temporal_ssim"),
-    ("hole PSNR", "hole_psnr"),
-    ("hole SSIM", "hole_ssim"),
-    ("warping error in the hole, 1e-3", "hole_warping_error"),
-  )
   lines = [
-    "| " + " | ".join(heading for heading, _ in headings) + " |",
-    "| --- " * len(headings) + "|",
+    "| " + " | ".join(["method", *(column.heading for column in _COLUMNS)]) + " |",
+    "| --- " * (1 + len(_COLUMNS)) + "|",
   ]
-  for method in dict.fromkeys(row["method"] for row in rows):
-    own = [row for row in rows if row["method"] == method]
-    means = {
-      key: float(np.nanmean([row[key] for row in own])) for _, key in headings[1:]
-    }
-    paper = PAPER.get(method, (None,) * 4)
-    cells = [METHODS.get(method, "Telea, each frame alone")]
-    formats = (".2f", ".3f", ".2f", ".3f")
-    for (_, key), form, theirs in zip(headings[1:5], formats, paper, strict=True):
-      beside = "" if theirs is None else f" ({theirs})"
-      cells.append(f"{means[key]:{form}}{beside}")
-    cells += [
-      f"{means['hole_psnr']:.2f}",
-      f"{means['hole_ssim']:.3f}",
-      f"{1e3 * means['hole_warping_error']:.2f}",
-    ]
+  for method, means in method_means(rows).items():
+    paper = PAPER.get(method, ())
+    cells = [method_title(method)]
+    for number, column in enumerate(_COLUMNS):
+      mean = column.factor * means.get(column.figure, math.nan)
+      cell = "not measured" if math.isnan(mean) else f"{mean:{column.form}}"
+      cells.append(f"{cell} ({paper[number]})" if number < len(paper) else cell)
     lines.append("| " + " | ".join(cells) + " |")
+  if not any("fid_paper" in row for row in rows):
+    lines += ["", "FID needs InceptionV3's weights: --inception FILE."]
   return "\n".join(lines) + "\n"
+
+
+def method_means(rows: Sequence[dict[str, Any]]) -> dict[str, Mapping[str, float]]:
+  """Means over all videos for each method, as `bin/evaluate` takes them.
+
+  Args:
+    rows: with video, method and figures.
+
+  Returns:
+    `{method: {figure: mean}}`.
+  """
+  return {method: summarise(own)["all"] for method, own in rows_by_method(rows).items()}
+
+
+def rows_by_method(
+  rows: Sequence[dict[str, Any]],
+) -> dict[str, dict[str, dict[str, float]]]:
+  """Sorts rows of a study: `{method: {video: figures}}`."""
+  found: dict[str, dict[str, dict[str, float]]] = {}
+  for row in rows:
+    figures = {key: v for key, v in row.items() if key not in ("video", "method")}
+    found.setdefault(row["method"], {})[row["video"]] = figures
+  return found

@@ -9,7 +9,7 @@ import numpy as np
 
 from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.report.time_slice import enlarge, fullest_row, time_slice
-from studies.method_runs import METHODS, MethodRun
+from studies.method_runs import MethodRun, method_title
 from studies.plots import stack_labelled
 
 _SCALE = 3
@@ -33,10 +33,7 @@ def compare_slices(runs: Sequence[MethodRun], *, row: int | None = None) -> np.n
     f"truth, frame {len(truth) // 2}, row {row}": frame,
     "truth": time_slice(truth, row=row),
     "the hole": time_slice(truth, row=row, holes=hole),
-    **{
-      METHODS.get(run.method, run.method): time_slice(run.stitched, row=row)
-      for run in runs
-    },
+    **{method_title(run.method): time_slice(run.stitched, row=row) for run in runs},
   }
   scaled = {
     name: enlarge(picture, rows=_SCALE, columns=_SCALE)

@@ -1,4 +1,4 @@
-"""The network's frames and flow after each round; Zhang et al., figure 8."""
+"""The network's frames and flow before and after each round; Zhang et al., figure 8."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,8 @@ from dipvid_jax.method.pipeline import Inpainted, inpaint_video
 from dipvid_jax.report.preview import flow_colours
 from dipvid_jax.training.schedule import Visit
 from dipvid_jax.types import HasStep
-from studies.method_runs import as_unit, hole_mask, method_config
+from studies.method_runs import as_unit, hole_mask
+from studies.network import begin, first_frames, flow_config
 from studies.plots import plot_curves, stack_labelled
 from studies.rows import write_rows
 
@@ -26,7 +27,7 @@ _PICTURES = 4
 def study_training(
   set_folder: str, video_id: str, *, output: Path, settings: Mapping[str, Value]
 ) -> list[dict[str, Any]]:
-  """Trains DIP-Vid-Flow and measures its output after every round.
+  """Trains DIP-Vid-Flow and measures its output before and after every round.
 
   Writes `training.json`, `training.csv`, the curve `training.png`, and
   `training-frames.png` with the middle frame and its flow after some rounds.
@@ -38,32 +39,43 @@ def study_training(
     settings: values of config keys to change.
 
   Returns:
-    A row for each round.
+    A row for the state before the first update, and one for each round.
   """
   composed = read_composed(set_folder, video_id)
   truth, holes = as_unit(composed.truth), hole_mask(composed.hole)
-  config = method_config("flow", size=truth.shape[1:3], settings=settings)
+  network = begin(composed, flow_config(composed, settings))
   middle = len(truth) // 2
   rows: list[dict[str, Any]] = []
   frames: list[np.ndarray] = []
   flows: list[np.ndarray] = []
 
+  def look(updates: int, full: np.ndarray, flow: np.ndarray) -> None:
+    """Measures all frames and keeps the middle one."""
+    rows.append(
+      {
+        "updates": updates,
+        "hole_psnr": hole_psnr(full, truth, holes),
+        "known_psnr": hole_psnr(full, truth, 1 - holes),
+      }
+    )
+    frames.append(_outline(to_levels(full[middle]), holes[middle]))
+    flows.append(flow[middle])
+
   class Watch(Callbacks):
-    """Measures and keeps the middle frame after every round."""
+    """Looks at the output after every round."""
 
     def on_round(self, visit: Visit, state: HasStep, result: Inpainted) -> None:
       assert result.flow is not None  # for the type checker: this method makes flow
-      rows.append(
-        {
-          "updates": int(state.step),
-          "hole_psnr": hole_psnr(result.full, truth, holes),
-          "known_psnr": hole_psnr(result.full, truth, 1 - holes),
-        }
-      )
-      frames.append(_outline(to_levels(result.full[middle]), holes[middle]))
-      flows.append(result.flow[middle])
+      look(int(state.step), result.full, result.flow)
 
-  inpaint_video(as_unit(composed.frames), holes, config=config, callbacks=Watch())
+  look(0, *first_frames(network))
+  inpaint_video(
+    *(as_unit(composed.frames), holes),
+    config=network.config,
+    video_flow=network.video_flow,
+    program=network.program,
+    callbacks=Watch(),
+  )
   write_rows(output / "training", rows)
   updates = [row["updates"] for row in rows]
   names = {"hole_psnr": "hole", "known_psnr": "known region"}

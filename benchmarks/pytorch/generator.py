@@ -78,7 +78,15 @@ def batch_norm(channels: int, ndim: int) -> nn.Module:
 class Level(nn.Module):
   """One level: the skip, two convolutions down and two up around the level below."""
 
-  def __init__(self, in_channels: int, channels: int, below: int, *, ndim: int):
+  def __init__(
+    self,
+    in_channels: int,
+    channels: int,
+    below: int,
+    *,
+    ndim: int,
+    second_kernel: int = 1,
+  ):
     """Builds a level of `channels`; the level below returns `below` channels."""
     super().__init__()
     self.ndim = ndim
@@ -87,7 +95,7 @@ class Level(nn.Module):
     self.refine = ConvBlock(channels, channels, 5, stride=1, ndim=ndim)
     self.concat_norm = batch_norm(SKIP_CHANNELS + below, ndim)
     self.up = ConvBlock(SKIP_CHANNELS + below, channels, 3, stride=1, ndim=ndim)
-    self.mix = ConvBlock(channels, channels, 1, stride=1, ndim=ndim)
+    self.mix = ConvBlock(channels, channels, second_kernel, stride=1, ndim=ndim)
 
   def descend(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Returns the skip branch at full size and the deep branch at half size."""
@@ -110,13 +118,21 @@ class EncoderDecoder(nn.Module):
 
   levels: Any  # an `nn.ModuleList`, which has no type for its elements
 
-  def __init__(self, levels: int = 6, out_channels: int = 15, *, ndim: int = 2):
+  def __init__(
+    self,
+    levels: int = 6,
+    out_channels: int = 15,
+    *,
+    ndim: int = 2,
+    second_kernel: int = 1,
+  ):
     """Builds the network.
 
     Args:
       levels: 1 to 6; the size must be a multiple of `2 ** levels`.
       out_channels: 15 with the flow head (image 3, flow 12), 3 without.
       ndim: 2 for frames, 3 for one volume.
+      second_kernel: of a level's second convolution up: 1, or 3 as the paper says.
     """
     super().__init__()
     self.ndim = ndim
@@ -124,7 +140,8 @@ class EncoderDecoder(nn.Module):
     inputs = (1, *channels[:-1])
     below = (*channels[1:], channels[-1])
     self.levels = nn.ModuleList(
-      Level(*sizes, ndim=ndim) for sizes in zip(inputs, channels, below, strict=True)
+      Level(*sizes, ndim=ndim, second_kernel=second_kernel)
+      for sizes in zip(inputs, channels, below, strict=True)
     )
     head: Callable[..., nn.Module] = nn.Conv2d if ndim == 2 else nn.Conv3d
     self.head = head(channels[0], out_channels, 1)

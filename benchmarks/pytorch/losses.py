@@ -109,6 +109,8 @@ def consistency_loss(
   output_j: torch.Tensor,
   flow_pixels: torch.Tensor,
   hole_flow: torch.Tensor,
+  *,
+  both_ways: bool = False,
 ) -> torch.Tensor:
   """`mean[((warp(out_j) - stop_gradient(out_i)) * hole_flow * in_bounds)^2]`.
 
@@ -117,12 +119,14 @@ def consistency_loss(
     output_j: `[N-1, 3, H, W]` generated frames j.
     flow_pixels: `[N-1, 2, H, W]` generated flow i -> j in pixels.
     hole_flow: `[N-1, 1, H, W]`.
+    both_ways: without the stop, as the paper's equation reads.
 
   Returns:
     Scalar.
   """
   warped, in_bounds = warp(output_j, flow_pixels)
-  return (((warped - output_i.detach()) * hole_flow * in_bounds) ** 2).mean()
+  reference = output_i if both_ways else output_i.detach()
+  return (((warped - reference) * hole_flow * in_bounds) ** 2).mean()
 
 
 def perceptual_loss(

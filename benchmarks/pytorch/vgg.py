@@ -138,6 +138,22 @@ def _convolution(kernel: np.ndarray, bias: np.ndarray) -> nn.Conv2d:
   return convolution
 
 
+def resized_hole_masks(hole: torch.Tensor) -> list[torch.Tensor]:
+  """Reduces the hole to each feature's size, by area: the paper's mask.
+
+  Args:
+    hole: `[N, 1, H, W]`, 1 in the hole.
+
+  Returns:
+    `[N, 1, H, W]`, `[N, 1, H/2, W/2]`, `[N, 1, H/4, W/4]`, in [0, 1].
+  """
+  height, width = hole.shape[2:]
+  return [
+    functional.interpolate(hole, size=(height // step, width // step), mode="area")
+    for step in (1, 2, 4)
+  ]
+
+
 def feature_hole_masks(hole: torch.Tensor) -> list[torch.Tensor]:
   """Dilates the hole by each feature's receptive field.
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.cli.sizes import parse_size
+from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.clip import MEASURES
-from dipvid_jax.evaluation.clip_files import ClipFiles, pair_clips
+from dipvid_jax.evaluation.clip_files import ClipFiles, pair_clips, pair_composed
 from dipvid_jax.evaluation.evaluate import evaluate
 from dipvid_jax.evaluation.tables import (
   check_writable,
@@ -16,7 +17,9 @@ from dipvid_jax.evaluation.tables import (
   write_markdown,
 )
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch
+from dipvid_jax.evaluation.truth import ComposedTruth, TrueFiles
 from dipvid_jax.jax_setup import check_device, set_up_jax
+from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.terminal import stage
 from flow import make_estimator
 from flow.estimators import ESTIMATORS
@@ -28,9 +31,12 @@ examples:
   bin/evaluate --results e2fgvi/ --truth davis/JPEGImages/ --masks masks/ \\
       --size 240x432 --measures sttn,hole --json e2fgvi.json
       a set: what has equal names in the three folders belongs together
+  bin/evaluate --results propainter/ --tfds composed
+      a composed set, which holds truth and masks itself
 
 A result is a folder of bin/inpaint, or any system's stitched frames (a folder of
-images, or a video). The measure paper is of a network's full frames: a run's own
+images, or a video; the layouts of STTN, E2FGVI, ProPainter and DAVIS are known). The
+measure paper is of a network's full frames: a run's own
 full frames, or those that --full names.
 
 measures:
@@ -73,17 +79,19 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--truth",
     type=Path,
-    required=True,
     metavar="PATH",
     help="the true frames: of one clip, or a folder of several",
   )
   parser.add_argument(
     "--masks",
     type=Path,
-    required=True,
     metavar="PATH",
     help="white in the hole: of one clip, or a folder of several",
   )
+  parser.add_argument(
+    "--tfds", metavar="SET", help="instead of both: a composed set, see bin/compose-set"
+  )
+  parser.add_argument("--video-id", metavar="ID", help="the video of --result in SET")
   parser.add_argument(
     "--full",
     type=Path,
@@ -186,14 +194,27 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def find_clips(arguments: argparse.Namespace) -> list[ClipFiles]:
-  """The clip of --result, or the clips of --results."""
+  """The clip of --result, or the clips of --results.
+
+  Raises:
+    InputError: the true frames are not named, or are named twice.
+  """
+  files = arguments.truth, arguments.masks
+  if arguments.tfds is None and None in files:
+    raise InputError("name the true frames: --truth and --masks, or --tfds")
+  if arguments.tfds and any((*files, arguments.full)):
+    raise InputError("--tfds holds truth and masks; leave out --truth, --masks, --full")
+  if arguments.results and arguments.tfds:
+    return pair_composed(arguments.results, arguments.tfds)
   if arguments.results:
-    return pair_clips(
-      arguments.results, arguments.truth, arguments.masks, full=arguments.full
-    )
+    return pair_clips(arguments.results, *files, full=arguments.full)
+  if arguments.tfds:
+    videos = VideoSet(arguments.tfds)
+    videos.check_id(arguments.video_id)
+    truth = ComposedTruth(videos, arguments.video_id)
+    return [ClipFiles(arguments.video_id, arguments.result, truth)]
   name = arguments.result.resolve().stem
-  paths = arguments.result, arguments.truth, arguments.masks, arguments.full
-  return [ClipFiles(name, *paths)]
+  return [ClipFiles(name, arguments.result, TrueFiles(*files), arguments.full)]
 
 
 def read_measures(arguments: argparse.Namespace) -> list[str]:

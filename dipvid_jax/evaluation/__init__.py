@@ -2,7 +2,12 @@
 
 from dipvid_jax.evaluation.clip import DEFAULT_MEASURES, MEASURES, evaluate_clip
 from dipvid_jax.evaluation.fid import frechet_distance, paper_fid
-from dipvid_jax.evaluation.frame_quality import hole_ssim, paper_quality, sttn_quality
+from dipvid_jax.evaluation.frame_quality import (
+  hole_ssim,
+  paper_quality,
+  region_quality,
+  sttn_quality,
+)
 from dipvid_jax.evaluation.inception import frame_features, load_inception
 from dipvid_jax.evaluation.lpips import load_lpips, lpips_distance
 from dipvid_jax.evaluation.summary import Evaluation, partition, summarise
@@ -27,6 +32,7 @@ __all__ = [
   "paper_fid",
   "paper_quality",
   "partition",
+  "region_quality",
   "sttn_quality",
   "summarise",
   "table_2",

@@ -10,7 +10,7 @@ import numpy as np
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.clip_files import ClipFiles, full_path, is_run
 from dipvid_jax.media.images import format_size
-from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
+from dipvid_jax.media.masks import HOLE_ABOVE
 from dipvid_jax.media.placement import Placement, place
 from dipvid_jax.media.preparation import prepare_frames, prepare_holes
 from dipvid_jax.media.video_reading import read_video
@@ -52,11 +52,9 @@ def read_true_clip(files: ClipFiles) -> TrueClip:
   """Reads the true frames and the masks.
 
   Raises:
-    InputError: as `read_video` and `read_mask`.
+    InputError: as `Truth.read`.
   """
-  frames = read_video(files.truth).frames
-  masks = read_mask(files.masks, frame_count=len(frames), size=frames.shape[1:3])
-  return TrueClip(files, frames, masks)
+  return TrueClip(files, *files.truth.read())
 
 
 def read_stitched(clip: TrueClip, *, size: Size | None) -> Arrays:

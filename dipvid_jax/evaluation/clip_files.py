@@ -1,10 +1,13 @@
-"""Where the result, the truth and the masks of a clip lie."""
+"""Where the result of a clip lies, and what it is scored against."""
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.media.sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES, os_reason
+from dipvid_jax.evaluation.layouts import find_clips, find_results
+from dipvid_jax.evaluation.truth import ComposedTruth, TrueFiles, Truth
+from dipvid_jax.media.data_sets import VideoSet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,29 +18,25 @@ class ClipFiles:
     name: of its row in a table.
     result: a run's output folder, or any system's stitched frames: a folder of
       images or a video.
-    truth: the true frames, a folder of images or a video.
-    masks: in any form that `read_mask` takes.
+    truth: the true frames and the masks.
     full: full frames of the truth's size, a folder of images or a video; None takes
       the full frames in a run's folder.
   """
 
   name: str
   result: Path
-  truth: Path
-  masks: Path
+  truth: Truth
   full: Path | None = None
 
 
 def pair_clips(
   results: Path, truth: Path, masks: Path, *, full: Path | None = None
 ) -> list[ClipFiles]:
-  """Pairs entries of equal name in folders of several clips.
-
-  The name of an entry is a folder's name, or a file's without its suffix.
+  """Pairs results with the true clips of equal name.
 
   Args:
-    results: a folder with a result for each clip.
-    truth: a folder with at least these clips.
+    results: a folder with a result for each clip, as `find_results` takes it.
+    truth: a folder with at least these clips, as `find_clips` takes it.
     masks: a folder with at least their masks.
     full: a folder with at least their full frames.
 
@@ -48,47 +47,62 @@ def pair_clips(
     InputError: a folder cannot be read, is empty, holds a name twice, or lacks a name
       in `results`.
   """
-  folders = {"result": results, "truth": truth, "masks": masks}
-  if full is not None:
-    folders["full"] = full
-  named = {
-    field: _entries(folder, images=field == "masks")
-    for field, folder in folders.items()
-  }
-  for field, entries in named.items():
-    if missing := sorted(named["result"].keys() - entries):
-      raise InputError(
-        f"{folders[field]}: has nothing named {', '.join(missing)}, which {results}"
-        " has; add it"
-      )
+  frames = find_clips(truth, kind="frames")
+  named = find_results(results, names=frames)
+  holes = find_clips(masks, kind="masks")
+  whole = find_results(full, names=frames) if full else None
+  _check_names(truth, frames, results, named)
+  _check_names(masks, holes, results, named)
+  if full and whole is not None:
+    _check_names(full, whole, results, named)
   return [
-    ClipFiles(name, **{field: entries[name] for field, entries in named.items()})
-    for name in sorted(named["result"])
+    ClipFiles(
+      name,
+      named[name],
+      TrueFiles(frames[name], holes[name]),
+      full=whole[name] if whole else None,
+    )
+    for name in sorted(named)
   ]
 
 
-def _entries(folder: Path, *, images: bool) -> dict[str, Path]:
-  """The folders and videos in a folder, and its images on request, by name."""
-  suffixes = VIDEO_SUFFIXES | (IMAGE_SUFFIXES if images else frozenset())
-  entries: dict[str, Path] = {}
-  try:
-    paths = sorted(folder.iterdir())
-  except OSError as error:
-    raise InputError(f"{folder}: {os_reason(error)}") from error
-  for path in paths:
-    if path.name.startswith(".") or not (
-      path.is_dir() or path.suffix.lower() in suffixes
-    ):
-      continue
-    name = path.name if path.is_dir() else path.stem
-    if name in entries:
-      raise InputError(
-        f"{folder}: holds {entries[name].name} and {path.name}; keep one"
-      )
-    entries[name] = path
-  if not entries:
-    raise InputError(f"{folder}: holds no folder and no video; give one of each clip")
-  return entries
+def pair_composed(
+  results: Path, set_name: str, *, video_ids: Collection[str] | None = None
+) -> list[ClipFiles]:
+  """Pairs results with the videos of a composed set.
+
+  Args:
+    results: a folder with a result for each video, as `find_results` takes it.
+    set_name: the set, as `VideoSet` takes it.
+    video_ids: of the videos that are scored; None: all that have a result.
+
+  Returns:
+    The files of each video, sorted by name.
+
+  Raises:
+    InputError: the set or the folder cannot be read, a result is of no video of the
+      set, or a video of `video_ids` has none.
+  """
+  videos = VideoSet(set_name)
+  named = find_results(results, names=videos.places)
+  if video_ids is None:
+    for name in named:
+      videos.check_id(name)
+  else:
+    _check_names(results, named, Path(set_name), video_ids)
+  return [
+    ClipFiles(name, named[name], ComposedTruth(videos, name))
+    for name in sorted(named if video_ids is None else video_ids)
+  ]
+
+
+def _check_names(
+  folder: Path, held: Collection[str], other: Path, wanted: Collection[str]
+) -> None:
+  if missing := sorted(set(wanted) - set(held)):
+    raise InputError(
+      f"{folder}: has nothing named {', '.join(missing)}, which {other} has; add it"
+    )
 
 
 def full_path(files: ClipFiles) -> Path | None:
@@ -100,5 +114,5 @@ def full_path(files: ClipFiles) -> Path | None:
 
 
 def is_run(path: Path) -> bool:
-  """Whether a path is the output folder of a run of this program."""
+  """Whether frames lie in a folder of their own: in a run's, or in ProPainter's."""
   return (path / "frames").is_dir()

@@ -122,6 +122,37 @@ def hole_ssim(result: np.ndarray, truth: np.ndarray, hole_masks: np.ndarray) -> 
   return float(total / (3 * hole.sum()))
 
 
+def region_quality(result: np.ndarray, truth: np.ndarray, masks: np.ndarray) -> Quality:
+  """PSNR and SSIM of a part of each frame, averaged over the frames that have it.
+
+  Args:
+    result, truth: `[T, H, W, 3]`.
+    masks: `[T, H, W, 1]`, above 0 in the part; everywhere gives `paper_quality`.
+
+  Returns:
+    The means; PSNR is infinite where a frame is exact.
+
+  Raises:
+    InputError: the frames are smaller than a window, or scikit-image is missing.
+    ValueError: no frame has the part.
+  """
+  structural_similarity = load_skimage().structural_similarity
+  check_sides("hole", truth.shape, WINDOW)
+  parts = np.asarray(masks)[..., 0] > 0
+  qualities = []
+  for inside, a, b in zip(
+    parts, map(as_float, result), map(as_float, truth), strict=True
+  ):
+    if inside.any():
+      _, ssim_map = structural_similarity(
+        a, b, data_range=1.0, channel_axis=-1, full=True, **GAUSSIAN
+      )
+      qualities.append((psnr(a[inside], b[inside]), ssim_map[inside].mean()))
+  if not qualities:
+    raise ValueError("region_quality: no pixel is in the region")
+  return Quality(*np.mean(qualities, axis=0).tolist())
+
+
 def load_skimage() -> ModuleType:
   """Imports scikit-image's metrics.
 

@@ -28,7 +28,7 @@ class Key:
     least: the smallest value.
     most: the largest value.
     above: the value must be above this one.
-    choices: the values of a key that takes words.
+    choices: the values of a key that takes words or a few numbers.
     name: the key's name in a recipe, where it is not the field's.
   """
 
@@ -36,7 +36,7 @@ class Key:
   least: float | None = None
   most: float | None = None
   above: float | None = None
-  choices: tuple[str, ...] = ()
+  choices: tuple[str | int, ...] = ()
   name: str = ""
 
 
@@ -73,9 +73,9 @@ class ConfigKey:
         f"config.{self.name}: must be of type {self.kind.__name__}, got {value!r}"
       )
     converted = tuple(value) if isinstance(value, tuple | list) else value
-    if isinstance(converted, bool | str | tuple):
+    if self.rule.choices or isinstance(converted, bool | str | tuple):
       self._check_choice(converted)
-      return converted
+      return typing.cast(Value, converted)
     number = typing.cast(float, converted)
     self._check_range(number)
     return float(number) if self.kind is float else number
@@ -88,7 +88,7 @@ class ConfigKey:
 
   def _check_choice(self, value: object) -> None:
     if self.rule.choices and value not in self.rule.choices:
-      allowed = ", ".join(self.rule.choices)
+      allowed = ", ".join(map(str, self.rule.choices))
       raise InputError(f"config.{self.name}: {value!r} is not one of {allowed}")
 
   def _check_range(self, value: float) -> None:
@@ -116,7 +116,7 @@ class ConfigKey:
   def values(self) -> str:
     """The values that the key takes, in words."""
     if self.rule.choices:
-      words = ", ".join(self.rule.choices)
+      words = ", ".join(map(str, self.rule.choices))
     elif self.kind is tuple:
       words = "whole numbers, separated by commas"
     else:

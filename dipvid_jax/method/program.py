@@ -235,6 +235,8 @@ def _build_model(frame_count: int, config: Config) -> EncoderDecoder:
     levels=config.network.levels,
     temporal=config.network.network == "3d",
     random_scale=config.network.random_norm_scale,
+    second_kernel=config.network.second_kernel,
+    initialization=config.network.initialization,
   )
 
 
@@ -261,13 +263,18 @@ def _objective(weights: LossWeights) -> tuple[Losses, PrepareBatch, VGGParams]:
     vgg=vgg,
     vgg_input=convention,
     vgg_dtype=dtype,
+    consistency_both_ways=weights.consistency_both_ways,
   )
 
   def prepare_batch(batch: Batch) -> Batch:
     if not batch.vgg:
       return batch
     return add_known_features(
-      batch, vgg=batch.vgg, vgg_input=convention, vgg_dtype=dtype
+      batch,
+      vgg=batch.vgg,
+      vgg_input=convention,
+      vgg_dtype=dtype,
+      mask_form=weights.perceptual_mask,
     )
 
   return losses, prepare_batch, vgg

@@ -10,7 +10,7 @@ from typing import Annotated, get_args
 from dipvid_jax.media.placement import Fit
 from dipvid_jax.method.keys import Key
 from dipvid_jax.networks.generator import CHANNELS
-from dipvid_jax.networks.vgg import INPUT_CONVENTIONS
+from dipvid_jax.networks.vgg import INPUT_CONVENTIONS, MASK_FORMS
 from dipvid_jax.training.schedule import SCHEDULES
 from flow.estimators import ESTIMATORS
 
@@ -171,6 +171,22 @@ class NetworkConfig:
   random_norm_scale: Annotated[
     bool, Key("BatchNorm's scale starts random, as in PyTorch 1.0.")
   ]
+  second_kernel: Annotated[
+    int,
+    Key(
+      "Side of the second kernel of a level's way up: 1 in the authors' program, 3 in "
+      "the paper.",
+      choices=(1, 3),
+    ),
+  ]
+  initialization: Annotated[
+    str,
+    Key(
+      "pytorch: uniform on +-1/sqrt(inputs), the authors' program; lecun: normal with "
+      "deviation 1/sqrt(inputs) and no bias, the paper.",
+      choices=("pytorch", "lecun"),
+    ),
+  ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,6 +244,21 @@ class LossWeights:
     Key(
       "Precision of VGG16; bfloat16 is meant for GPUs.",
       choices=("float32", "bfloat16"),
+    ),
+  ]
+  perceptual_mask: Annotated[
+    str,
+    Key(
+      "dilated: features that saw the hole do not count (the authors' program); "
+      "resized: the hole reduced to the features' size (the paper).",
+      choices=MASK_FORMS,
+    ),
+  ]
+  consistency_both_ways: Annotated[
+    bool,
+    Key(
+      "The consistency loss also moves the frame that a warped one is compared with "
+      "(the paper's equation)."
     ),
   ]
 

@@ -76,16 +76,21 @@ def _broadcast(x: jax.Array) -> tuple[int, ...]:
   return (1,) * (x.ndim - 1) + (x.shape[-1],)
 
 
-def _uniform_fan_in(fan_in: int) -> Callable[..., jax.Array]:
-  """PyTorch's default for convolutions: uniform on +-1/sqrt(fan_in)."""
+_Initializer = Callable[..., jax.Array]
+
+
+def _initializers(name: str, fan_in: int) -> tuple[_Initializer, _Initializer]:
+  """Of a convolution's kernel and bias; see `EncoderDecoder`."""
   bound = 1 / math.sqrt(fan_in)
 
-  def init(
+  def uniform(
     key: PRNGKeyArray, shape: Sequence[int], dtype: Any = jnp.float32
   ) -> jax.Array:
     return jax.random.uniform(key, shape, dtype, -bound, bound)
 
-  return init
+  if name == "pytorch":
+    return uniform, uniform
+  return nn.initializers.normal(bound), nn.initializers.zeros
 
 
 class Conv(nn.Module):
@@ -95,11 +100,13 @@ class Conv(nn.Module):
     features: output channels.
     kernel_size: odd sizes, (height, width) or (time, height, width).
     strides: one for each spatial axis; None means ones.
+    initialization: see `EncoderDecoder`.
   """
 
   features: int
   kernel_size: Sequence[int]
   strides: Sequence[int] | None = None
+  initialization: str = "pytorch"
 
   @nn.compact
   def __call__(
@@ -120,10 +127,10 @@ class Conv(nn.Module):
     sizes = tuple(self.kernel_size)
     own = x.shape[-1]
     channels = own + (0 if upsampled is None else upsampled.shape[-1])
-    init = _uniform_fan_in(math.prod(sizes) * channels)
+    of_kernel, of_bias = _initializers(self.initialization, math.prod(sizes) * channels)
     kept = at_least_float32(x.dtype)
-    kernel = self.param("kernel", init, (*sizes, channels, self.features), kept)
-    bias = self.param("bias", init, (self.features,), kept)
+    kernel = self.param("kernel", of_kernel, (*sizes, channels, self.features), kept)
+    bias = self.param("bias", of_bias, (self.features,), kept)
     kernel, bias = kernel.astype(x.dtype), bias.astype(x.dtype)
     strides = tuple(self.strides or (1,) * len(sizes))
     y = convolve(_pad(x, sizes), kernel[..., :own, :], strides=strides)
@@ -150,6 +157,7 @@ class ConvBlock(nn.Module):
   kernel_size: Sequence[int]
   strides: Sequence[int] | None = None
   random_scale: bool = False
+  initialization: str = "pytorch"
 
   @nn.compact
   def __call__(
@@ -158,7 +166,8 @@ class ConvBlock(nn.Module):
     upsampled: Float[jax.Array, "N ... H//2 W//2 J"] | None = None,
   ) -> Float[jax.Array, "N ... {self.features}"]:
     """As `Conv`."""
-    x = Conv(self.features, self.kernel_size, self.strides, name="conv")(x, upsampled)
+    form = self.features, self.kernel_size, self.strides, self.initialization
+    x = Conv(*form, name="conv")(x, upsampled)
     (x,) = BatchNorm(self.random_scale, name="norm")(x)
     return nn.leaky_relu(x, _LEAKY_SLOPE)
 
@@ -179,15 +188,22 @@ class EncoderDecoder(nn.Module):
     levels: how many times the size is halved, up to 6.
     temporal: 3D convolutions.
     random_scale: see `BatchNorm`.
+    second_kernel: of a level's second convolution up: 1 in the authors' program, 3 in
+      the paper.
+    initialization: `pytorch`: kernels and biases uniform on +-1/sqrt(fan_in), as in
+      the authors' program; `lecun`: kernels normal with deviation 1/sqrt(fan_in),
+      biases 0, as LeCun et al. (Efficient BackProp), whom the paper names.
 
-  Reference: Zhang et al., ICCV 2019, section 3.3 and the authors' program (whose
-  second decoder convolution is 1x1 where the paper says 3x3).
+  Reference: Zhang et al., ICCV 2019, section 3.3 and supplement, and the authors'
+  program.
   """
 
   flow_channels: int = 0
   levels: int = len(CHANNELS)
   temporal: bool = False
   random_scale: bool = False
+  second_kernel: int = 1
+  initialization: str = "pytorch"
 
   def _block(
     self, features: int, space: int, *, strides: int = 1, time: int = 1, name: str
@@ -196,7 +212,8 @@ class EncoderDecoder(nn.Module):
     steps: Sequence[int] = (strides, strides)
     if self.temporal:
       kernel, steps = (time, *kernel), (1, *steps)
-    return ConvBlock(features, kernel, steps, self.random_scale, name=name)
+    form = features, kernel, steps, self.random_scale, self.initialization
+    return ConvBlock(*form, name=name)
 
   @nn.compact
   def __call__(self, noise: Float[jax.Array, "N ... _C"]) -> Outputs:
@@ -214,7 +231,7 @@ class EncoderDecoder(nn.Module):
       ValueError: rank or size do not fit (raised while tracing).
     """
     _check_size(noise.shape, self.levels)
-    channels = CHANNELS[: self.levels]
+    channels, second = CHANNELS[: self.levels], self.second_kernel
     h = noise[None] if self.temporal else noise
     skips = []
     for i, features in enumerate(channels):
@@ -225,9 +242,11 @@ class EncoderDecoder(nn.Module):
       # Upsampling changes no statistics: the map is normalised before it.
       skip, h = BatchNorm(self.random_scale, name=f"merge_{i}")(skips[i], h)
       h = self._block(features, 3, time=3, name=f"up_{i}_a")(skip, h)
-      h = self._block(features, 1, name=f"up_{i}_b")(h)
+      h = self._block(features, second, time=second, name=f"up_{i}_b")(h)
     h = h[0] if self.temporal else h
-    heads = Conv(3 + self.flow_channels, (1, 1), name="heads")(h)
+    heads = Conv(
+      3 + self.flow_channels, (1, 1), initialization=self.initialization, name="heads"
+    )(h)
     return Outputs(image=nn.sigmoid(heads[..., :3]), flow=heads[..., 3:])
 
 

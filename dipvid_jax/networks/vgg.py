@@ -19,6 +19,7 @@ _BLOCKS = (2, 2, 3, 3, 3)
 _LOSS_BLOCKS = 3  # what the perceptual loss reads
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+MASK_FORMS = ("dilated", "resized")
 INPUT_CONVENTIONS = ("authors", "imagenet")
 
 VGGParams = Sequence[Mapping[str, AnyArray]]
@@ -121,26 +122,47 @@ def _max_pool(x: jax.Array) -> jax.Array:
 
 
 def feature_hole_masks(
-  hole_mask: Float[jax.Array, "N H W 1"],
+  hole_mask: Float[jax.Array, "N H W 1"], *, form: str = "dilated"
 ) -> tuple[Float[jax.Array, "N _h _w 1"], ...]:
   """Where the features of `vgg16_features` have seen the hole.
 
-  The hole grows by one pixel with every 3x3 convolution and shrinks with every
-  pooling, as if it passed through VGG16 with kernels of ones.
-
   Args:
     hole_mask: `[N, H, W, 1]` float, 1 = hole.
+    form: `dilated`, as in the authors' program: the hole grows by one pixel with every
+      3x3 convolution and shrinks with every pooling, as if it passed through VGG16
+      with kernels of ones. `resized`, as in the paper: only reduced to the features'
+      size, by area, so that features beside the hole, which have seen it, count.
 
   Returns:
-    One mask `[N, h, w, 1]` of 0 and 1 per layer, three in all.
+    One mask `[N, h, w, 1]` per layer, three in all: of 0 and 1, or shares of a resized
+    pixel in [0, 1].
+
+  Raises:
+    ValueError: an unknown form.
   """
+  if form not in MASK_FORMS:
+    raise ValueError(f"form must be one of {MASK_FORMS}, got {form!r}")
+  mask = (hole_mask > 0).astype(hole_mask.dtype)
+  return _dilated(mask) if form == "dilated" else _resized(mask)
+
+
+def _resized(mask: jax.Array) -> tuple[jax.Array, ...]:
+  masks = [mask]
+  for _ in range(1, _LOSS_BLOCKS):
+    count, height, width, _ = mask.shape
+    mask = mask[:, : height // 2 * 2, : width // 2 * 2]
+    mask = mask.reshape(count, height // 2, 2, width // 2, 2, 1).mean((2, 4))
+    masks.append(mask)
+  return tuple(masks)
+
+
+def _dilated(mask: jax.Array) -> tuple[jax.Array, ...]:
 
   def dilate(mask: jax.Array) -> jax.Array:
     return jax.lax.reduce_window(
       mask, -jnp.inf, jax.lax.max, (1, 3, 3, 1), (1, 1, 1, 1), "SAME"
     )
 
-  mask = (hole_mask > 0).astype(hole_mask.dtype)
   masks = []
   for block, count in enumerate(_BLOCKS[:_LOSS_BLOCKS]):
     if block:

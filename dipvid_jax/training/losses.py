@@ -73,11 +73,13 @@ def consistency_loss(
   reference: Float[AnyArray, "P H W C"],
   hole_mask: Float[AnyArray, "P H W 1"],
   in_bounds: Float[AnyArray, "P H W 1"],
+  *,
+  both_ways: bool = False,
 ) -> Float[jax.Array, ""]:
   """Mean squared difference, in the hole, of a warped frame and its neighbour.
 
-  Gradients reach the warped frame and the flow that warped it; the loss itself stops
-  those of the reference.
+  Gradients reach the warped frame and the flow that warped it. The loss itself stops
+  those of the reference, as the authors' program does.
 
   Args:
     warped: `[P, H, W, C]` float, generated frame j warped by the generated flow
@@ -85,6 +87,7 @@ def consistency_loss(
     reference: `[P, H, W, C]` float, generated frame i.
     hole_mask: `[P, H, W, 1]` float, 1 where either frame of the pair is in the hole.
     in_bounds: `[P, H, W, 1]` float, 1 where the warp sampled inside the frame.
+    both_ways: gradients reach the reference too, as the paper's equation reads.
 
   Returns:
     Scalar, squared intensity in [0, 1].
@@ -95,7 +98,9 @@ def consistency_loss(
   Reference: equation 5.
   """
   _check_shapes("consistency_loss", warped, reference, hole_mask, in_bounds)
-  difference = warped - jax.lax.stop_gradient(reference)
+  if not both_ways:
+    reference = jax.lax.stop_gradient(reference)
+  difference = warped - reference
   return jnp.mean(jnp.square(difference * hole_mask * in_bounds))
 
 

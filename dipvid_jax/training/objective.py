@@ -1,5 +1,6 @@
 """The objective: losses by name, each a function of outputs and batch."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -47,14 +48,17 @@ def flow_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
   return flow_loss(pair_flow(outputs, batch), *map(_known, known))
 
 
-def consistency_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
+def consistency_term(
+  outputs: Outputs, batch: Batch, *, both_ways: bool = False
+) -> Float[jax.Array, ""]:
   """Equation 5 on the batch's pairs; see `consistency_loss`."""
   hole_mask = _known(batch.flow_hole)
   pixels = pair_flow(outputs, batch) * _known(batch.flow_scale)
   # The loss reads the hole alone: elsewhere the warp's gradient has nothing to add.
   pixels = jnp.where(hole_mask > 0, pixels, _OUTSIDE)
   warped, in_bounds = backward_warp(outputs.image[1:], pixels)
-  return consistency_loss(warped, outputs.image[:-1], hole_mask, in_bounds)
+  reference = outputs.image[:-1]
+  return consistency_loss(warped, reference, hole_mask, in_bounds, both_ways=both_ways)
 
 
 def pair_flow(outputs: Outputs, batch: Batch) -> Float[jax.Array, "P H W 2"]:
@@ -78,6 +82,7 @@ def make_losses(
   vgg: VGGParams | None = None,
   vgg_input: str = "authors",
   vgg_dtype: str | None = None,
+  consistency_both_ways: bool = False,
 ) -> dict[str, Loss]:
   """The paper's objective, without the terms of weight zero.
 
@@ -86,6 +91,7 @@ def make_losses(
     vgg: VGG16's weights, needed by the perceptual term; those of a batch, if it has
       them, come first.
     vgg_input, vgg_dtype: convention and dtype of `vgg16_features`.
+    consistency_both_ways: see `consistency_loss`.
 
   Returns:
     Losses by name: image, flow, consistency, perceptual.
@@ -107,7 +113,10 @@ def make_losses(
   losses = {
     "image": Loss(image_weight, image_term),
     "flow": Loss(flow_weight, flow_term),
-    "consistency": Loss(consistency_weight, consistency_term),
+    "consistency": Loss(
+      consistency_weight,
+      functools.partial(consistency_term, both_ways=consistency_both_ways),
+    ),
     "perceptual": Loss(perceptual_weight, perceptual_term),
   }
   return {name: loss for name, loss in losses.items() if loss.weight}
@@ -119,6 +128,7 @@ def add_known_features(
   vgg: VGGParams,
   vgg_input: str = "authors",
   vgg_dtype: str | None = None,
+  mask_form: str = "dilated",
 ) -> Batch:
   """Adds the known frames' features and their holes, once for all updates of a batch.
 
@@ -126,11 +136,12 @@ def add_known_features(
     batch: N frames.
     vgg: VGG16's weights.
     vgg_input, vgg_dtype: convention and dtype of `vgg16_features`.
+    mask_form: of `feature_hole_masks`.
 
   Returns:
     The batch with `features` and `feature_holes`.
   """
   return batch._replace(
     features=vgg16_features(vgg, batch.frames, convention=vgg_input, dtype=vgg_dtype),
-    feature_holes=feature_hole_masks(batch.hole_mask),
+    feature_holes=feature_hole_masks(batch.hole_mask, form=mask_form),
   )

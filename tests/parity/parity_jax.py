@@ -47,10 +47,15 @@ def raw_outputs(outputs: Outputs) -> jax.Array:
   return jnp.concatenate([outputs.image, outputs.flow], axis=-1)
 
 
-def make_model(*, levels: int, out_channels: int, ndim: int = 2) -> EncoderDecoder:
+def make_model(
+  *, levels: int, out_channels: int, ndim: int = 2, second_kernel: int = 1
+) -> EncoderDecoder:
   """The generator by the number of its head's channels."""
   return EncoderDecoder(
-    flow_channels=out_channels - 3, levels=levels, temporal=ndim == 3
+    flow_channels=out_channels - 3,
+    levels=levels,
+    temporal=ndim == 3,
+    second_kernel=second_kernel,
   )
 
 

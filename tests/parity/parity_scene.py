@@ -91,7 +91,9 @@ def flow_channel(stride: int, *, forward: bool) -> int:
   return 4 * STRIDES.index(stride) + (0 if forward else 2)
 
 
-def make_params(seed: int, *, levels: int, out_channels: int, ndim: int = 2) -> dict:
+def make_params(
+  seed: int, *, levels: int, out_channels: int, ndim: int = 2, second_kernel: int = 1
+) -> dict:
   """Generator parameters by Flax's names, float64.
 
   Kernels are as large as the default initialisation makes them; BatchNorm's scales
@@ -104,7 +106,8 @@ def make_params(seed: int, *, levels: int, out_channels: int, ndim: int = 2) -> 
     entering = channels[i - 1] if i else 1
     joined = _SKIP_CHANNELS + channels[min(i + 1, levels - 1)]
     block_inputs = (entering, entering, width, joined, width)
-    blocks = zip(_BLOCK_KERNELS.items(), block_inputs, strict=True)
+    kernels = {**_BLOCK_KERNELS, "up_{}_b": second_kernel}
+    blocks = zip(kernels.items(), block_inputs, strict=True)
     for (name, size), inputs in blocks:
       features = _SKIP_CHANNELS if name.startswith("skip") else width
       kernel = _kernel_shape(size, ndim)

@@ -22,10 +22,10 @@ def to_array(tensor: torch.Tensor) -> np.ndarray:
   return np.moveaxis(tensor.detach().numpy(), 1, -1).copy()
 
 
-def make_model(params: dict, *, levels: int, out_channels: int, ndim: int = 2):
+def make_model(params: dict, *, levels: int, out_channels: int, **form: int):
   """The generator with given Flax parameters, in their type."""
   state = to_torch(params, levels=levels)
-  model = EncoderDecoder(levels, out_channels, ndim=ndim)
+  model = EncoderDecoder(levels, out_channels, **form)
   model.to(state["head.weight"].dtype)
   model.load_state_dict(state)
   return model

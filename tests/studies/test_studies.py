@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation import hole_psnr
-from studies import command
+from dipvid_jax.media.images import write_images
+from dipvid_jax.media.video_writing import write_video
+from studies import command, measured, windows
+from studies.comparison import read_systems
 from studies.complexity import complexity_curve
 from studies.features import cosine_similarity
 from studies.method_runs import METHODS, MethodRun
@@ -17,7 +21,7 @@ from studies.plots import plot_curves, stack_labelled
 from studies.rows import read_rows, write_rows
 from studies.table import PAPER, table_markdown
 from studies.time_slice import compare_slices
-from studies.windows import inpaint_windows
+from studies.windows import draw_videos, inpaint_windows
 from tests.support.media_files import moving_frames
 from tests.support.synthetic import moving_hole, translating_clip
 
@@ -35,6 +39,7 @@ def test_rows_come_back_and_are_a_spreadsheet(tmp_path):
 
 def test_the_complexity_curve_is_the_mean_of_the_videos_at_or_above():
   figures = {"a": (0.1, 30.0, 20.0), "b": (0.3, 28.0, 18.0), "c": (0.2, 35.0, 21.0)}
+  ssims = {"paper_ssim": 0.9, "hole_ssim": 0.8}
   rows = [
     {
       "video": video,
@@ -42,6 +47,7 @@ def test_the_complexity_curve_is_the_mean_of_the_videos_at_or_above():
       "complexity": complexity,
       "paper_psnr": psnr + shift,
       "hole_psnr": hole + shift,
+      **ssims,
     }
     for video, (complexity, psnr, hole) in figures.items()
     for method, shift in (("dip", 0.0), ("flow", 2.0))
@@ -114,20 +120,27 @@ def test_a_plot_is_a_png(tmp_path):
 
 def test_the_table_has_the_papers_figures_beside_the_means():
   keys = (
-    *("paper_psnr", "paper_ssim", "temporal_psnr", "temporal_ssim"),
+    *("paper_psnr", "paper_ssim", "temporal_psnr", "temporal_ssim", "fid_paper"),
     *("hole_psnr", "hole_ssim", "hole_warping_error"),
   )
   rows = [
-    {"video": video, "method": method, **dict.fromkeys(keys, value)}
+    {"video": video, "method": method, "frames": 5.0, **dict.fromkeys(keys, value)}
     for video, value in (("a", 0.25), ("b", 0.75))
     for method in ("flow", "telea")
   ]
   lines = table_markdown(rows).splitlines()
   assert lines[2] == (
-    "| DIP-Vid-Flow | 0.50 (32.1) | 0.500 (0.969) | 0.50 (28.1) | 0.500 (0.895) "
-    "| 0.50 | 0.500 | 500.00 |"
+    "| DIP-Vid-Flow | 0.5 (10.4) | 0.50 (28.1) | 0.500 (0.895) | 0.50 (32.1) "
+    "| 0.500 (0.969) | 0.50 | 0.500 | 500.00 |"
   )
-  assert lines[3].startswith("| Telea, each frame alone | 0.50 | 0.500 |")
+  assert lines[3].startswith("| Telea, each frame alone | 0.5 | 0.50 | 0.500 |")
+  for row in rows:
+    del row["fid_paper"]
+  rows[0]["hole_psnr"] = float("nan")  # of one video: the mean is of another set
+  lines = table_markdown(rows).splitlines()
+  assert lines[2].startswith("| DIP-Vid-Flow | not measured (10.4) | 0.50 (28.1) |")
+  assert lines[2].endswith("| not measured | 0.500 | 500.00 |")
+  assert lines[-1] == "FID needs InceptionV3's weights: --inception FILE."
   assert set(PAPER) == set(METHODS)
 
 
@@ -167,7 +180,6 @@ def composed_set(tmp_path_factory):
   for package in ("tensorflow_datasets", "array_record"):
     pytest.importorskip(package, reason=f"{package} is in the extra data")
   from dipvid_jax.composed import build_composed
-  from dipvid_jax.media.images import write_images
 
   folder = tmp_path_factory.mktemp("set")
   write_images(folder / "clips/sea", moving_frames(6, 64, 64))
@@ -210,8 +222,8 @@ def test_a_folder_that_is_no_studys_is_refused(tmp_path, capsys):
     command.claim_folder(tmp_path / "table.md")
 
 
-def test_from_a_set_to_the_table_and_what_is_done_is_kept(
-  composed_set, tmp_path, capsys
+def test_from_a_set_to_the_tables_and_what_is_done_is_kept(
+  composed_set, tmp_path, capsys, monkeypatch
 ):
   pytest.importorskip("skimage", reason="scikit-image is in the extra eval")
   study = ("table", "complexity", "slice")
@@ -235,9 +247,30 @@ def test_from_a_set_to_the_table_and_what_is_done_is_kept(
     assert (tmp_path / name).stat().st_size > 0
 
   written = (run / "metrics.jsonl").stat().st_mtime_ns
-  assert ablation(composed_set, tmp_path, *study, extra=methods) == 0
+  with monkeypatch.context() as patch:  # neither trained nor measured again
+    patch.setattr(measured, "evaluate_clip", None)
+    assert ablation(composed_set, tmp_path, *study, extra=methods) == 0
   assert (run / "metrics.jsonl").stat().st_mtime_ns == written
   assert json.loads((tmp_path / "rows.json").read_text()) == rows
+
+  # Another system, which shows the truth, and one that shows grey frames.
+  write_images(tmp_path / f"theirs/{video}/frames", composed.truth)
+  (tmp_path / "grey").mkdir()
+  write_video(tmp_path / f"grey/{video}_results.mp4", composed.truth // 2 + 64, 25)
+  systems = [f"best={tmp_path / 'theirs'}", f"grey={tmp_path / 'grey'}"]
+  extra = (*methods[:2], "--results", *systems)
+  assert ablation(composed_set, tmp_path, "compare", extra=extra) == 0
+  best, grey, ours = json.loads((tmp_path / "compare.json").read_text())
+  assert (best["method"], ours["method"]) == ("best", "DIP-Vid")
+  assert best["paper_psnr"] == np.inf and best["paper_ssim"] == 1
+  assert 15 < grey["paper_psnr"] < 25
+  assert ours["hole_psnr"] == rows[0]["hole_psnr"]
+  assert ours["paper_psnr"] > rows[0]["paper_psnr"]  # stitched, not full, frames
+  table = (tmp_path / "compare.md").read_text()
+  assert "| best | inf/1.000 | not measured | not measured |" in table
+  assert (
+    "| paper's own set: Huang et al. | 32.3/.971 | 31.6/.968 | 33.0/.974 |" in table
+  )
   capsys.readouterr()
   other = (*methods, "--config.seed=5")
   assert ablation(composed_set, tmp_path, "table", extra=other) == 2
@@ -248,8 +281,74 @@ def test_training_is_looked_at_after_each_round(composed_set, tmp_path):
   extra = ("--config.rounds=2", "--max-updates", "8")
   assert ablation(composed_set, tmp_path, "training", extra=extra) == 0
   rows = json.loads((tmp_path / "training.json").read_text())
-  assert [row["updates"] for row in rows] == [4, 8]
-  assert cv2.imread(str(tmp_path / "training-frames.png")).shape[1] == 2 * 64
+  assert [row["updates"] for row in rows] == [0, 4, 8]
+  assert cv2.imread(str(tmp_path / "training-frames.png")).shape[1] == 3 * 64
+  assert rows[0]["known_psnr"] < 15  # noise: nothing has been seen yet
+
+
+def test_figures_are_measured_again_where_what_they_are_of_has_changed(
+  tmp_path, monkeypatch
+):
+  calls = []
+
+  def measure(full, stitched, truth, holes, **_):
+    calls.append(full)
+    return {"frames": float(len(full)), "hole_psnr": float(full.mean())}
+
+  monkeypatch.setattr(measured, "evaluate_clip", measure)
+  figures = measured.Figures(tmp_path)
+  run = method_run("dip", 200)
+  first = figures.measure(run)
+  assert (first["video"], first["method"]) == ("v", "dip")
+  assert figures.measure(run) == first and len(calls) == 1
+  other = run._replace(full=run.full // 2)
+  assert figures.measure(other)["hole_psnr"] < first["hole_psnr"]
+  assert measured.Figures(tmp_path).measure(other) and len(calls) == 2
+
+
+def test_ten_videos_are_drawn_by_seed():
+  ids = [f"v{k:02}" for k in range(30)]
+  drawn = draw_videos(ids, seed=0)
+  assert len(drawn) == 10 and drawn == sorted({*drawn}) and {*drawn} < {*ids}
+  assert draw_videos(ids[::-1], seed=0) == drawn != draw_videos(ids, seed=1)
+  assert draw_videos(ids[:4], seed=0) == ids[:4]
+
+
+def test_windows_are_measured_frame_by_frame_with_their_budget(
+  composed_set, tmp_path, monkeypatch
+):
+  def grey(frames, holes, k, settings):
+    return np.full_like(frames, 0.5), np.where(holes > 0, 0.5, frames)
+
+  monkeypatch.setattr(windows, "inpaint_windows", grey)
+  lengths = ("--lengths", "1", "3")
+  assert ablation(composed_set, tmp_path, "windows", extra=lengths) == 0
+  rows = json.loads((tmp_path / "windows.json").read_text())
+  assert [row["frames"] for row in rows] == [1, 3]
+  assert [row["updates_a_window"] for row in rows] == [2, 2]
+  from dipvid_jax.composed import read_composed
+
+  composed = read_composed(composed_set, rows[0]["video"])
+  known = composed.hole[..., 0] == 0
+  psnrs = [
+    -10 * np.log10(np.mean((frame[inside] / 255 - 0.5) ** 2))
+    for frame, inside in zip(composed.truth, known, strict=True)
+  ]
+  assert rows[0]["known_psnr"] == pytest.approx(np.mean(psnrs))
+  assert "| 1 (DIP) | 2 |" in (tmp_path / "windows.md").read_text()
+  assert (tmp_path / "windows.png").stat().st_size > 0
+
+  monkeypatch.setattr(windows, "inpaint_windows", None)  # what is measured is kept
+  assert ablation(composed_set, tmp_path, "windows", extra=lengths) == 0
+  with pytest.raises(TypeError):  # not of other settings
+    ablation(composed_set, tmp_path, "windows", extra=(*lengths, "--config.seed=1"))
+
+
+@pytest.mark.parametrize("word", ["ours", "=x", "a/b=x", "a="])
+def test_systems_are_named(word):
+  with pytest.raises(InputError, match="NAME=FOLDER"):
+    read_systems([word])
+  assert read_systems(["a=b=c"]) == {"a": Path("b=c")}
 
 
 def test_features_need_stride_32(composed_set, tmp_path, capsys):

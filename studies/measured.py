@@ -1,0 +1,106 @@
+"""Figures of results, measured once and kept with what they were measured from."""
+
+import hashlib
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dipvid_jax.evaluation import PatchSearch, evaluate_clip, frechet_distance
+from dipvid_jax.evaluation.inception import Inception
+from dipvid_jax.storage.atomic import replacing
+from studies.method_runs import MethodRun, hole_mask
+
+MEASURES = ("paper", "hole", "temporal", "warping", "complexity")
+
+
+class Figures:
+  """Measures results, each only once.
+
+  What is measured lies in `figures/VIDEO/METHOD.json` of the study, with a fingerprint
+  of the frames and settings; where these have changed it is measured again.
+  """
+
+  def __init__(self, output: Path, *, inception: Inception | None = None):
+    """Opens a study's figures.
+
+    Args:
+      output: the study's folder.
+      inception: from `load_inception`; without it FID is not measured.
+    """
+    self._folder = output / "figures"
+    self._inception = inception
+    self.measures = (*MEASURES, "fid") if inception else MEASURES
+
+  def measure(self, result: MethodRun) -> dict[str, Any]:
+    """Measures a result, or reads what was measured of the same one.
+
+    Args:
+      result: a method's frames beside the truth.
+
+    Returns:
+      A row: `video`, `method`, and the columns of `measures`.
+    """
+    made_from = fingerprint(
+      *(result.full, result.stitched, result.truth, result.hole),
+      measures=self.measures,
+      search=repr(PatchSearch()),
+      inception=self._inception and self._inception.identity,
+    )
+    path = self._folder / result.video_id / f"{result.method}.json"
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    if kept.get("made_from") != made_from:
+      kept = {"made_from": made_from, "figures": self._measure(result)}
+      path.parent.mkdir(parents=True, exist_ok=True)
+      with replacing(path) as partial:
+        partial.write_text(json.dumps(kept, indent=1) + "\n")
+    return {"video": result.video_id, "method": result.method, **kept["figures"]}
+
+  def pooled_fid(self, method: str, video_ids: Collection[str]) -> float:
+    """FID of all frames of a method together against the truth's; NaN: not measured.
+
+    Args:
+      method: the name that `measure` was given.
+      video_ids: of the videos, all measured.
+    """
+    if self._inception is None:
+      return float("nan")
+    kept = [np.load(self._features_path(name, method)) for name in video_ids]
+    result, truth = (
+      np.concatenate([features[name] for features in kept])
+      for name in ("result", "truth")
+    )
+    return frechet_distance(result, truth)
+
+  def _measure(self, result: MethodRun) -> dict[str, float]:
+    def keep(features: np.ndarray, of_truth: np.ndarray) -> None:
+      path = self._features_path(result.video_id, result.method)
+      path.parent.mkdir(parents=True, exist_ok=True)
+      with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, result=features, truth=of_truth)
+
+    return evaluate_clip(
+      *(result.full, result.stitched, result.truth, hole_mask(result.hole)),
+      measures=self.measures,
+      inception=self._inception,
+      on_features=keep,
+    )
+
+  def _features_path(self, video_id: str, method: str) -> Path:
+    return self._folder / video_id / f"{method}-features.npz"
+
+
+def fingerprint(*arrays: np.ndarray, **settings: Any) -> str:
+  """What figures depend on, in 16 hexadecimal digits.
+
+  Args:
+    *arrays: of any type and shape.
+    **settings: plain values.
+  """
+  digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+  for array in arrays:
+    digest.update(f"{array.dtype} {array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).data)
+  return digest.hexdigest()[:16]
