@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dipvid_jax.evaluation import PatchSearch, evaluate_clip, frechet_distance
+from dipvid_jax.evaluation import PatchSearch, evaluate_clip
 from dipvid_jax.evaluation.inception import Inception
 from dipvid_jax.storage.atomic import replacing
 from studies.method_runs import MethodRun, hole_mask
@@ -58,38 +57,12 @@ class Figures:
         partial.write_text(json.dumps(kept, indent=1) + "\n")
     return {"video": result.video_id, "method": result.method, **kept["figures"]}
 
-  def pooled_fid(self, method: str, video_ids: Collection[str]) -> float:
-    """FID of all frames of a method together against the truth's; NaN: not measured.
-
-    Args:
-      method: the name that `measure` was given.
-      video_ids: of the videos, all measured.
-    """
-    if self._inception is None:
-      return float("nan")
-    kept = [np.load(self._features_path(name, method)) for name in video_ids]
-    result, truth = (
-      np.concatenate([features[name] for features in kept])
-      for name in ("result", "truth")
-    )
-    return frechet_distance(result, truth)
-
   def _measure(self, result: MethodRun) -> dict[str, float]:
-    def keep(features: np.ndarray, of_truth: np.ndarray) -> None:
-      path = self._features_path(result.video_id, result.method)
-      path.parent.mkdir(parents=True, exist_ok=True)
-      with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, result=features, truth=of_truth)
-
     return evaluate_clip(
       *(result.full, result.stitched, result.truth, hole_mask(result.hole)),
       measures=self.measures,
       inception=self._inception,
-      on_features=keep,
     )
-
-  def _features_path(self, video_id: str, method: str) -> Path:
-    return self._folder / video_id / f"{method}-features.npz"
 
 
 def fingerprint(*arrays: np.ndarray, **settings: Any) -> str:
