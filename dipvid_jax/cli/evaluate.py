@@ -16,7 +16,7 @@ from dipvid_jax.evaluation.tables import (
   write_markdown,
 )
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch
-from dipvid_jax.jax_setup import check_device, set_up_jax
+from dipvid_jax.jax_setup import check_device, set_up_command
 from dipvid_jax.terminal import stage
 from flow import make_estimator
 from flow.estimators import ESTIMATORS
@@ -145,7 +145,7 @@ def _add_patches(parser: argparse.ArgumentParser) -> None:
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns the exit code."""
   arguments = make_parser().parse_args(argv)
-  set_up_jax()
+  set_up_command()
   return run_command("evaluate", lambda: run(arguments))
 
 
