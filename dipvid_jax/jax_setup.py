@@ -87,7 +87,7 @@ def _set_up(*, deterministic: bool, threads: int | None) -> list[str]:
 def _cache_programs() -> None:
   """Keeps compiled programs on disk, unless the program has a cache of its own."""
   if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    if jax.config.jax_compilation_cache_dir is not None:
+    if jax.config.jax_compilation_cache_dir is not None:  # type: ignore[attr-defined]
       return
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     jax.config.update("jax_compilation_cache_dir", str(caches / "dipvid_jax"))
@@ -209,7 +209,8 @@ def _given_flags() -> list[str]:
 
 
 def _runs_on_cpu() -> bool:
-  platforms = os.environ.get("JAX_PLATFORMS") or jax.config.jax_platforms
+  own = jax.config.jax_platforms  # type: ignore[attr-defined]
+  platforms = os.environ.get("JAX_PLATFORMS") or own
   if platforms:
     return platforms.split(",")[0] == "cpu"
   return not any(map(_is_installed, _GPU_PLUGINS))
