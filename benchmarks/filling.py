@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.composed_clips import CLIPS, compose
 from benchmarks.kept_rows import KeptRows
 from dipvid_jax.evaluation import temporal_consistency, warping_error
-from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.jax_setup import set_up_command
 from dipvid_jax.media.placement import Box
 from dipvid_jax.method.program import build_program
 from dipvid_jax.method.recipes import load_config
@@ -162,7 +162,7 @@ def main() -> None:
   parser.add_argument("--seeds", type=int, nargs="+", default=[0])
   parser.add_argument("--rows", type=Path, required=True, help="file of rows, extended")
   arguments = parser.parse_args()
-  set_up_jax()
+  set_up_command()
   rows = KeptRows(arguments.rows)
   for name in arguments.clips:
     for seed in arguments.seeds:

@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks.composed_clips import CLIPS, compose
 from benchmarks.kept_rows import KeptRows
-from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.jax_setup import set_up_command
 from dipvid_jax.media.placement import Box, size_suits
 from dipvid_jax.method.config import Config
 from dipvid_jax.method.program import NOISE_KEY, build_program
@@ -251,7 +251,7 @@ def main() -> None:
   parser.add_argument("--seconds", type=float, default=20, help="of all cores")
   parser.add_argument("--rows", type=Path, required=True, help="file of rows, extended")
   arguments = parser.parse_args()
-  set_up_jax()
+  set_up_command()
   rows = KeptRows(arguments.rows)
 
   for name in arguments.clips:

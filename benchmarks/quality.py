@@ -31,7 +31,7 @@ import numpy as np
 from benchmarks.kept_rows import KeptRows
 from dipvid_jax.composed import read_composed
 from dipvid_jax.evaluation import evaluate_clip, hole_psnr
-from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.jax_setup import set_up_command
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
 from dipvid_jax.media.pixels import to_levels
@@ -182,7 +182,7 @@ def main() -> None:
     "--updates", type=int, nargs="+", default=[100, 500], help="when to measure"
   )
   arguments = parser.parse_args()
-  set_up_jax()
+  set_up_command()
   clips = read_clips(arguments.clip, arguments.sets)
   wrong = arguments.reversed_flow
   clips = {name: clips[name] for name in arguments.videos or clips}

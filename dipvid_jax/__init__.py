@@ -16,6 +16,7 @@ if not hasattr(_flow, "estimate_video_flow"):
 from dipvid_jax.clip_lists.inpaint_many import inpaint_many
 from dipvid_jax.clip_lists.job import Job, Outcome
 from dipvid_jax.errors import DivergedError, InputError
+from dipvid_jax.jax_setup import set_up_jax
 from dipvid_jax.media.masks import read_mask
 from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
@@ -31,23 +32,35 @@ from dipvid_jax.training.batching import (
   DeviceClip,
   DeviceFlow,
   draw_noise,
+  put_clip,
   put_flow,
   take_batch,
 )
+from dipvid_jax.training.fit import make_fit_visits
 from dipvid_jax.training.losses import (
   consistency_loss,
   flow_loss,
   masked_l2_loss,
   perceptual_loss,
 )
-from dipvid_jax.training.objective import Loss, add_known_features, make_losses
-from dipvid_jax.training.render import make_render
+from dipvid_jax.training.objective import (
+  Loss,
+  Losses,
+  add_known_features,
+  consistency_term,
+  flow_term,
+  image_term,
+  make_losses,
+  pair_flow,
+)
+from dipvid_jax.training.render import inference_windows, make_render
 from dipvid_jax.training.schedule import make_schedule
 from dipvid_jax.training.step import (
   TrainState,
   create_train_state,
   fit_batch,
   make_train_step,
+  make_update,
 )
 from dipvid_jax.training.stopping import Stopping
 from dipvid_jax.types import Batch, Outputs, Video
@@ -66,6 +79,7 @@ __all__ = [
   "InputError",
   "Job",
   "Loss",
+  "Losses",
   "Outcome",
   "Outputs",
   "Stopping",
@@ -73,29 +87,38 @@ __all__ = [
   "Video",
   "add_known_features",
   "consistency_loss",
+  "consistency_term",
   "create_train_state",
   "draw_noise",
   "feature_hole_masks",
   "fit_batch",
   "flow_loss",
+  "flow_term",
   "hole_psnr",
+  "image_term",
+  "inference_windows",
   "inpaint_many",
   "inpaint_video",
   "load_config",
   "load_recipe",
   "load_vgg16",
+  "make_fit_visits",
   "make_losses",
   "make_render",
   "make_schedule",
   "make_train_step",
+  "make_update",
   "masked_l2_loss",
+  "pair_flow",
   "parse_recipe",
   "perceptual_loss",
   "prepare",
   "psnr",
+  "put_clip",
   "put_flow",
   "read_mask",
   "read_video",
+  "set_up_jax",
   "take_batch",
   "vgg16_features",
   "write_video",

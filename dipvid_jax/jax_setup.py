@@ -1,15 +1,17 @@
-"""What a command sets up before JAX starts, and whether JAX has a device then."""
+"""What is set up before JAX starts, and whether JAX has a device then."""
 
 import contextlib
 import importlib.metadata
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import cv2
 import jax
 import jaxlib
 from jax._src import xla_bridge
+from jax.experimental.compilation_cache import compilation_cache
 
 from flow.errors import InputError
 from flow.machine import cpu_count
@@ -29,26 +31,68 @@ _GPU_PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin")
 def set_up_jax(*, deterministic: bool = False, threads: int | None = None) -> None:
   """Sets XLA's flags and caches compiled programs on disk for later runs.
 
-  A command computes in 32 bits with JAX's usual promotion of types, whatever the
-  environment says (`JAX_ENABLE_X64`), so that its results do not depend on it.
+  Call it before JAX starts, which the first array or `jax.devices()` does; to import
+  JAX is not yet to start it. Later only the cache, and OpenCV's threads where none are
+  asked for, still change: XLA has read its flags and its number of threads. Types are
+  left alone (`jax_enable_x64`, `jax_numpy_dtype_promotion`).
 
   The cache is in `$XDG_CACHE_HOME/dipvid_jax` or `~/.cache/dipvid_jax`;
-  `JAX_COMPILATION_CACHE_DIR` names another folder, or turns it off if it is empty.
+  `JAX_COMPILATION_CACHE_DIR` names another folder, or turns it off if it is empty. A
+  folder that the program has set itself (`jax_compilation_cache_dir`) is kept.
 
   Args:
     deterministic: see `set_xla_flags`.
     threads: see `set_threads`; None: no more than CPUs that the process may use.
+
+  Warns:
+    RuntimeWarning: JAX has started, and what has no effect any more.
   """
-  set_xla_flags(deterministic=deterministic)
-  limit_threads(cpu_count())
-  if threads is not None:
-    set_threads(threads)
-  if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    jax.config.update("jax_compilation_cache_dir", str(caches / "dipvid_jax"))
-  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+  if late := _set_up(deterministic=deterministic, threads=threads):
+    warnings.warn(
+      f"JAX has started, so {' and '.join(late)} cannot take effect any more; call"
+      " set_up_jax before the first array",
+      RuntimeWarning,
+      stacklevel=2,
+    )
+
+
+def set_up_command(*, deterministic: bool = False, threads: int | None = None) -> None:
+  """Sets up JAX for a command, whose process is its own.
+
+  A command computes in 32 bits with JAX's usual promotion of types, whatever the
+  environment says (`JAX_ENABLE_X64`), so that its results do not depend on it.
+
+  Args:
+    deterministic, threads: as in `set_up_jax`.
+  """
+  _set_up(deterministic=deterministic, threads=threads)
   jax.config.update("jax_enable_x64", False)
   jax.config.update("jax_numpy_dtype_promotion", "standard")
+
+
+def _set_up(*, deterministic: bool, threads: int | None) -> list[str]:
+  """Sets up what still can be; returns what is asked for in vain."""
+  late = []
+  if not _has_started():
+    set_xla_flags(deterministic=deterministic)
+  elif missing := _missing_flags(deterministic=deterministic):
+    late.append(" ".join(missing))
+  limit_threads(cpu_count())
+  if threads is not None and not set_threads(threads):
+    late.append(f"threads={threads}")
+  _cache_programs()
+  return late
+
+
+def _cache_programs() -> None:
+  """Keeps compiled programs on disk, unless the program has a cache of its own."""
+  if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    if jax.config.jax_compilation_cache_dir is not None:  # type: ignore[attr-defined]
+      return
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    jax.config.update("jax_compilation_cache_dir", str(caches / "dipvid_jax"))
+    compilation_cache.reset_cache()  # JAX looks for one at its first compilation alone
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
 def cpu_threads() -> int:
@@ -145,19 +189,28 @@ def set_xla_flags(*, deterministic: bool = False) -> None:
   Args:
     deterministic: makes GPU runs repeatable bit for bit, at some cost in speed.
   """
-  flags = os.environ.get("XLA_FLAGS", "").split()
+  missing = _missing_flags(deterministic=deterministic)
+  os.environ["XLA_FLAGS"] = " ".join([*_given_flags(), *missing])
+
+
+def _missing_flags(*, deterministic: bool) -> list[str]:
+  """Flags that this program wants and about which the environment says nothing."""
   wanted = []
   if _runs_on_cpu() and jaxlib.version.__version_info__[:2] in _KNOWN_TO:
     wanted.append(_NO_FUSION_LIBRARY)
   if deterministic and not _runs_on_cpu():
     wanted.append(_DETERMINISTIC)
-  names = {flag.split("=")[0] for flag in flags}
-  flags += [flag for flag in wanted if flag.split("=")[0] not in names]
-  os.environ["XLA_FLAGS"] = " ".join(flags)
+  names = {flag.split("=")[0] for flag in _given_flags()}
+  return [flag for flag in wanted if flag.split("=")[0] not in names]
+
+
+def _given_flags() -> list[str]:
+  return os.environ.get("XLA_FLAGS", "").split()
 
 
 def _runs_on_cpu() -> bool:
-  platforms = os.environ.get("JAX_PLATFORMS", "")
+  own = jax.config.jax_platforms  # type: ignore[attr-defined]
+  platforms = os.environ.get("JAX_PLATFORMS") or own
   if platforms:
     return platforms.split(",")[0] == "cpu"
   return not any(map(_is_installed, _GPU_PLUGINS))

@@ -6,6 +6,8 @@ equal.
 
 import numpy as np
 
+from flow.types import check_floating
+
 
 def psnr(result: np.ndarray, truth: np.ndarray, *, peak: float = 1.0) -> float:
   """Peak signal-to-noise ratio over all values.
@@ -39,6 +41,7 @@ def hole_psnr(result: np.ndarray, truth: np.ndarray, hole_masks: np.ndarray) -> 
 
   Raises:
     ValueError: the shapes disagree, or no pixel is in the hole.
+    TypeError: the result or the truth is not float.
   """
   result, truth, hole_masks = map(np.asarray, (result, truth, hole_masks))
   if result.shape != truth.shape or hole_masks.shape != (*truth.shape[:-1], 1):
@@ -46,6 +49,8 @@ def hole_psnr(result: np.ndarray, truth: np.ndarray, hole_masks: np.ndarray) -> 
       f"hole_psnr needs results and truth of one shape and masks [.., 1], got "
       f"{result.shape}, {truth.shape} and {hole_masks.shape}"
     )
+  check_floating("hole_psnr: the result", result)
+  check_floating("hole_psnr: the truth", truth)
   hole = hole_masks[..., 0] > 0
   if not hole.any():
     raise ValueError("hole_psnr: no pixel is in the hole")

@@ -108,6 +108,8 @@ class Batch(NamedTuple):
     feature_holes: one mask per layer, 1 where a feature saw the hole.
     vgg: VGG16's weights, where a compiled function takes them as an argument; empty:
       the perceptual loss has its own, which are constants of the compiled function.
+    clip_strides: all strides with known flow of the clip that the batch is from; their
+      number says how many channels of flow a network must generate.
   """
 
   noise: Float[jax.Array, "N H W C"]
@@ -121,6 +123,7 @@ class Batch(NamedTuple):
   features: tuple[Float[jax.Array, "N _h _w _c"], ...] = ()
   feature_holes: tuple[Float[jax.Array, "N _h _w 1"], ...] = ()
   vgg: Sequence[Mapping[str, AnyArray]] = ()
+  clip_strides: Int[jax.Array, " S"] | None = None
 
 
 class HasStep(Protocol):

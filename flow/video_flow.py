@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from flow.consistency import visible_mask
 from flow.estimators import DISEstimator, Estimator
+from flow.types import check_floating
 
 _BLANK = 1 / 8  # of the other frame's contrast; light that changes keeps more
 _NOISE = 1.5 / 255  # contrast of a black frame after compression
@@ -72,10 +73,12 @@ def estimate_video_flow(
 
   Raises:
     ValueError: the frames have another shape, or a stride is outside 1 to T-1.
+    TypeError: the frames are not float.
   """
   frames = np.asarray(frames)
   if frames.ndim != 4 or frames.shape[-1] != 3:
     raise ValueError(f"frames must be [T, H, W, 3], got {frames.shape}")
+  check_floating("frames", frames)
   for stride in strides:
     if not 1 <= stride < len(frames):
       raise ValueError(

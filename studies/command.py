@@ -7,7 +7,7 @@ from pathlib import Path
 from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation import load_inception
-from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.jax_setup import set_up_command
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.media.images import write_image
 from dipvid_jax.method.keys import Value
@@ -131,7 +131,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns the exit code."""
   arguments, rest = make_parser().parse_known_args(argv)
-  set_up_jax()
+  set_up_command()
 
   def work() -> None:
     settings = read_settings(rest)

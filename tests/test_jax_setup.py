@@ -66,7 +66,7 @@ def test_a_version_that_is_slow_on_the_device_is_named(
 
 def test_commands_compute_in_32_bits_whatever_the_environment_says():
   with jax.enable_x64(), jax.numpy_dtype_promotion("strict"):
-    jax_setup.set_up_jax()
+    jax_setup.set_up_command()
   assert not jax.config.jax_enable_x64
   assert jax.config.jax_numpy_dtype_promotion == "standard"
 
@@ -116,7 +116,8 @@ def test_threads_can_be_set_before_jax_starts_alone(threads, monkeypatch):
   monkeypatch.setattr(jax_setup.xla_bridge, "backends_are_initialized", lambda: True)
   assert not jax_setup.set_threads(6)
   assert jax_setup.set_threads(5)
-  jax_setup.set_up_jax(threads=6)
+  with pytest.warns(RuntimeWarning, match="so threads=6 cannot take effect any more"):
+    jax_setup.set_up_jax(threads=6)
   jax_setup.limit_threads(1)
   assert jax_setup.cpu_threads() == 5 and set(threads[1:]) == {5}
 
@@ -133,13 +134,83 @@ print(sum("XLAEigen" in name for name in names), cpu_threads(), set_threads(2))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the names of threads")
-def test_xla_starts_the_threads_that_it_is_told():
-  """Whatever the environment says for other programs."""
+def run_alone(code, **environment):
+  """Runs Python code in a process where JAX has not started; returns what it prints."""
+  inherited = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
   done = subprocess.run(
-    [sys.executable, "-c", _STARTED],
-    env=os.environ | {"NPROC": "5", "PYTHONPATH": os.pathsep.join(sys.path)},
+    [sys.executable, "-c", code],
+    env=inherited | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
     capture_output=True,
     text=True,
   )
-  assert done.stdout.split() == ["3", "3", "False"], done.stderr
+  assert done.returncode == 0, done.stderr
+  return done.stdout.splitlines(), done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the names of threads")
+def test_xla_starts_the_threads_that_it_is_told():
+  """Whatever the environment says for other programs."""
+  printed, _ = run_alone(_STARTED, NPROC="5")
+  assert printed == ["3 3 False"]
+
+
+_EMBEDDED = """
+import os, sys, warnings
+import jax, jax.numpy as jnp
+import dipvid_jax
+
+if os.environ["STARTED"]:
+  jnp.ones(3) + 1
+flags = os.environ["XLA_FLAGS"]
+with warnings.catch_warnings(record=True) as caught:
+  warnings.simplefilter("always")
+  dipvid_jax.set_up_jax(threads=int(os.environ["THREADS"]))
+  dipvid_jax.set_up_jax()
+for warning in caught:
+  print(warning.category.__name__, warning.message, sep=": ", file=sys.stderr)
+print("flags", os.environ["XLA_FLAGS"] != flags)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+jax.jit(lambda x: jnp.sin(x) + 2)(jnp.ones(7))
+print("type", jnp.asarray(1.0).dtype)
+"""
+
+
+@pytest.mark.parametrize("started", ["", "yes"])
+def test_a_program_of_another_kind_sets_up_jax(tmp_path, started):
+  """Programs are cached, even if JAX has compiled before; flags cannot come later."""
+  environment = {"XLA_FLAGS": "", "JAX_ENABLE_X64": "1", "STARTED": started}
+  environment |= {"XDG_CACHE_HOME": str(tmp_path), "THREADS": "97"}
+  printed, said = run_alone(_EMBEDDED, **environment)
+  assert printed == [f"flags {not started}", "type float64"]
+  assert any((tmp_path / "dipvid_jax").iterdir())
+  if not started:
+    assert not said
+    return
+  first, second = said.splitlines()
+  late = "--xla_cpu_experimental_ynn_fusion_type="
+  assert first == (
+    f"RuntimeWarning: JAX has started, so {late} and threads=97 cannot take effect any"
+    " more; call set_up_jax before the first array"
+  )
+  assert late in second and "threads" not in second
+
+
+def test_a_cache_of_the_program_is_kept(monkeypatch):
+  monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
+  mine = jax.config.jax_compilation_cache_dir
+  assert mine
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+  jax_setup.set_up_jax()
+  assert jax.config.jax_compilation_cache_dir == mine
+  assert jax.config.jax_persistent_cache_min_compile_time_secs == 0
+
+
+def test_a_platform_of_the_program_decides_on_the_flags(monkeypatch):
+  """Not only one of the environment."""
+  monkeypatch.setenv("XLA_FLAGS", "")
+  monkeypatch.delenv("JAX_PLATFORMS")
+  monkeypatch.setattr(jax_setup, "_is_installed", lambda package: True)
+  assert jax.config.jax_platforms == "cpu"
+  jax_setup.set_xla_flags(deterministic=True)
+  assert os.environ["XLA_FLAGS"] == "--xla_cpu_experimental_ynn_fusion_type="

@@ -2,12 +2,14 @@
 
 import os
 import pathlib
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
 import dipvid_jax
+import flow
 from tests.support.signatures import (
   positional_settings,
   promised,
@@ -26,6 +28,13 @@ def test_all_names_exist_once_and_in_order():
   assert list(dipvid_jax.__all__) == sorted(set(dipvid_jax.__all__))
   assert all(hasattr(dipvid_jax, name) for name in dipvid_jax.__all__)
   assert {"EncoderDecoder", "TrainState", "DivergedError"} <= set(dipvid_jax.__all__)
+
+
+@pytest.mark.parametrize("package", [dipvid_jax, flow], ids=["dipvid_jax", "flow"])
+def test_no_public_name_is_also_a_module(package):
+  """`import package.name` and `package.name` would be two things."""
+  modules = {info.name for info in pkgutil.iter_modules(package.__path__)}
+  assert not modules & set(package.__all__)
 
 
 def test_names_and_signatures_are_the_promised_ones():

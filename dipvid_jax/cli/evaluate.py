@@ -18,7 +18,7 @@ from dipvid_jax.evaluation.tables import (
 )
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch
 from dipvid_jax.evaluation.truth import ComposedTruth, TrueFiles
-from dipvid_jax.jax_setup import check_device, set_up_jax
+from dipvid_jax.jax_setup import check_device, set_up_command
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.terminal import stage
 from flow import make_estimator
@@ -153,7 +153,7 @@ def _add_patches(parser: argparse.ArgumentParser) -> None:
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns the exit code."""
   arguments = make_parser().parse_args(argv)
-  set_up_jax()
+  set_up_command()
   return run_command("evaluate", lambda: run(arguments))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.flow_weights.known_pair import read_known_pair
-from dipvid_jax.jax_setup import check_device, set_up_jax
+from dipvid_jax.jax_setup import check_device, set_up_command
 from flow import end_point_error, make_estimator
 from flow.estimators import ESTIMATORS
 
@@ -37,7 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns the exit code."""
   arguments = make_parser().parse_args(argv)
-  set_up_jax()
+  set_up_command()
   return run_command("flow-error", lambda: print(measure(arguments)))
 
 

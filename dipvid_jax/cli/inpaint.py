@@ -9,7 +9,7 @@ from dipvid_jax.cli import inpaint_many
 from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.cli.sizes import parse_size_or_input
 from dipvid_jax.errors import InputError
-from dipvid_jax.jax_setup import check_device, set_up_jax
+from dipvid_jax.jax_setup import check_device, set_up_command
 from dipvid_jax.method.config import CONFIG_KEYS
 from dipvid_jax.method.key_table import keys_text
 from dipvid_jax.method.overrides import read_config
@@ -144,7 +144,7 @@ def main(argv: list[str] | None = None) -> int:
     The exit code.
   """
   arguments, rest = make_parser().parse_known_args(argv)
-  set_up_jax(deterministic=arguments.deterministic)
+  set_up_command(deterministic=arguments.deterministic)
   values = {flag.key: getattr(arguments, flag.key) for flag in _FLAGS}
   given = {key: value for key, value in values.items() if value is not None}
   if arguments.manifest or arguments.ray or arguments.line is not None:

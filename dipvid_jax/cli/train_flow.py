@@ -13,7 +13,7 @@ from dipvid_jax.flow_weights.trainer import (
   FlowTrainer,
   check_export,
 )
-from dipvid_jax.jax_setup import check_device, set_up_jax
+from dipvid_jax.jax_setup import check_device, set_up_command
 from flow.pwcnet.network import VARIANTS
 from flow.training import DECAYS
 
@@ -112,7 +112,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns the exit code."""
   arguments = make_parser().parse_args(argv)
-  set_up_jax()
+  set_up_command()
   return run_command(
     "train-flow",
     lambda: train(arguments),

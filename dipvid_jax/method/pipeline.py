@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import jax.numpy as jnp
 import numpy as np
 
 from dipvid_jax.errors import InputError
@@ -16,6 +15,11 @@ from dipvid_jax.method.training_clip import (
   make_training_clip,
 )
 from dipvid_jax.propagation.telea import telea
+from dipvid_jax.training.clip_checks import (
+  check_flow,
+  check_frames,
+  check_hole_masks,
+)
 from dipvid_jax.training.fit import fit
 from dipvid_jax.training.schedule import Visit, visits_left
 from dipvid_jax.training.stopping import Stopping
@@ -64,7 +68,8 @@ def inpaint_video(
       f"config must come from load_config, got {type(config).__name__}; "
       "parse_recipe turns a ConfigDict into one"
     )
-  frames, hole_masks = _check_clip(frames, hole_masks)
+  frames = check_frames(frames)
+  hole_masks = check_hole_masks(hole_masks, frames.shape)
   if not config.propagation.carry:
     check_size(frames.shape[1:3], config.network.levels)
   if config.propagation.hide_hole:
@@ -98,7 +103,7 @@ def _known_flow(
     estimator = make_estimator(config.flow.estimator, weights=config.flow.weights)
     given = estimate_video_flow(frames, strides=strides, estimator=estimator)
   video_flow = given(frames, strides) if callable(given) else given
-  _check_flow(video_flow, strides, frames.shape)
+  check_flow(video_flow, strides=strides, shape=frames.shape)
   return video_flow
 
 
@@ -147,44 +152,3 @@ def _run(
     stopping=stopping,
   )
   return render(state) if latest is None else latest
-
-
-def _check_clip(
-  frames: np.ndarray, hole_masks: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-  frames = np.asarray(frames)
-  hole_masks = np.asarray(hole_masks)
-  if frames.ndim != 4 or frames.shape[-1] != 3:
-    raise InputError(f"frames must be [T, H, W, 3], got {frames.shape}")
-  if not jnp.issubdtype(frames.dtype, jnp.floating):  # bfloat16 as well
-    raise InputError(
-      f"frames must be float in [0, 1], got {frames.dtype}; divide by 255"
-    )
-  if not frames.size:
-    raise InputError(f"frames are empty: {frames.shape}")
-  frames = frames.astype(np.float32)
-  if not (np.isfinite(frames).all() and frames.min() >= 0 and frames.max() <= 1):
-    raise InputError("frames must be finite and in [0, 1], in the hole too")
-  if hole_masks.shape != (*frames.shape[:3], 1):
-    raise InputError(
-      f"hole_masks must be {(*frames.shape[:3], 1)} like the frames, got"
-      f" {hole_masks.shape}"
-    )
-  if not np.isin(hole_masks, (0, 1)).all():
-    raise InputError("hole_masks must be 0 (observed) or 1 (fill)")
-  if hole_masks.all():
-    raise InputError("hole_masks mark the whole of every frame; nothing is left to fit")
-  return frames, hole_masks.astype(np.float32)
-
-
-def _check_flow(
-  video_flow: VideoFlow, strides: tuple[int, ...], shape: tuple[int, ...]
-) -> None:
-  expected = [(t, (shape[0] - t, *shape[1:3], 2)) for t in strides]
-  if [(pairs.stride, pairs.forward.shape) for pairs in video_flow] != expected:
-    raise InputError(
-      f"video_flow must hold strides {strides} of a clip {shape[:3]}; "
-      f"estimate_video_flow(frames, strides={strides}) makes it"
-    )
-  if not all(np.isfinite([p.forward, p.backward]).all() for p in video_flow):
-    raise InputError("video_flow must be finite")

@@ -180,7 +180,8 @@ class EncoderDecoder(nn.Module):
   the kernels are (3, 5, 5), (3, 3, 3) and (1, 1, 1) and the N frames of a batch are
   one volume (DIP-Vid-3DCN).
 
-  It computes in the type of the noise; its parameters are float32 at least.
+  It computes in the type of the noise; its parameters are float32 at least. It has
+  reverse-mode derivatives of any order, but no forward mode (see `networks.conv`).
 
   Attributes:
     flow_channels: 2 for each stride and direction, in the order f1 b1 f3 b3 f5 b5;

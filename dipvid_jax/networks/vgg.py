@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from dipvid_jax.networks.conv import convolve
 from dipvid_jax.networks.lpips_weights import read_lpips_weights
-from flow.types import AnyArray
+from flow.types import AnyArray, check_floating
 
 # Convolutions of the blocks that end in relu1_2, relu2_2, relu3_3, relu4_3, relu5_3.
 _BLOCKS = (2, 2, 3, 3, 3)
@@ -78,11 +78,13 @@ def vgg16_features(
 
   Raises:
     ValueError: an unknown convention, or images of another shape.
+    TypeError: the images are not float.
 
   Reference: Simonyan and Zisserman, 2015, configuration D.
   """
   if images.ndim != 4 or images.shape[-1] != 3:
     raise ValueError(f"images must be [N, H, W, 3], got {images.shape}")
+  check_floating("images", images)
   if convention not in INPUT_CONVENTIONS:
     raise ValueError(
       f"convention must be one of {INPUT_CONVENTIONS}, got {convention!r}"

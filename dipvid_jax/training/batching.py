@@ -1,12 +1,16 @@
 """The clip on the device, and gathering a batch from it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import dtypes
 from jaxtyping import Bool, Float, Int, PRNGKeyArray
 
+from dipvid_jax.errors import InputError
+from dipvid_jax.training.clip_checks import check_flow, check_frames, check_hole_masks
 from dipvid_jax.types import Batch
 from flow import VideoFlow, backward_warp
 from flow.types import AnyArray
@@ -66,6 +70,55 @@ def draw_noise(
     Float32 of that shape.
   """
   return jax.random.uniform(key, shape, jnp.float32, maxval=NOISE_AMPLITUDE)
+
+
+def put_clip(
+  frames: np.ndarray,
+  hole_masks: np.ndarray,
+  *,
+  noise: Float[AnyArray, "T H W C"],
+  video_flow: VideoFlow | None = None,
+  strides: Sequence[int] | None = None,
+) -> DeviceClip:
+  """Puts a clip on the device, checked.
+
+  Args:
+    frames: `[T, H, W, 3]` float RGB in [0, 1], finite in the hole too.
+    hole_masks: `[T, H, W, 1]`, 1 = fill, 0 = observed, or between.
+    noise: `[T, H, W, C]` float, the network's input, such as from `draw_noise`.
+    video_flow: from `flow.estimate_video_flow`; None for losses without flow.
+    strides: distances in frames at which batches are taken, those of `video_flow` if
+      it is given; None: those of `video_flow`, or 1.
+
+  Returns:
+    The clip, ready for `take_batch`.
+
+  Raises:
+    InputError: the arrays or the strides do not fit.
+  """
+  frames = check_frames(frames)
+  hole_masks = check_hole_masks(hole_masks, frames.shape, soft=True)
+  if noise.ndim != 4 or noise.shape[:3] != frames.shape[:3]:
+    raise InputError(
+      f"noise must be [T, H, W, C] with {frames.shape[:3]} as the frames, got"
+      f" {noise.shape}"
+    )
+  if strides is None:
+    strides = [pairs.stride for pairs in video_flow] if video_flow else [1]
+  if not strides or not all(0 < t < len(frames) for t in strides):
+    raise InputError(
+      f"strides must be from 1 to {len(frames) - 1} for {len(frames)} frames, got"
+      f" {tuple(strides)}"
+    )
+  if video_flow is not None:
+    check_flow(video_flow, strides=strides, shape=frames.shape)
+  return DeviceClip(
+    noise=jnp.asarray(noise),
+    frames=jnp.asarray(frames),
+    hole_mask=jnp.asarray(hole_masks),
+    strides=jnp.asarray(strides, jnp.int32),
+    flow=None if video_flow is None else put_flow(video_flow, hole_masks),
+  )
 
 
 def put_flow(
@@ -153,7 +206,9 @@ def take_batch(
 ) -> Batch:
   """Gathers N frames and the flow of their N-1 pairs.
 
-  All three indices may be traced, so one compilation serves every batch.
+  All three indices may be traced, so one compilation serves every batch. Indices that
+  are not are checked; traced ones outside the clip are clamped as JAX's indexing does,
+  and repeat its first or last frames.
 
   Args:
     clip: the clip on the device.
@@ -164,8 +219,12 @@ def take_batch(
 
   Returns:
     The batch, in reverse order if it runs backward in time.
+
+  Raises:
+    ValueError: an index that is not traced leads out of the clip.
   """
-  order = jnp.arange(batch_size, dtype=clip.strides.dtype)
+  _check_place(clip, start, stride_index, direction, batch_size)
+  order = jnp.arange(batch_size, dtype=dtypes.canonicalize_dtype(clip.strides.dtype))
   order = jnp.where(direction == 0, order, batch_size - 1 - order)
   index = jnp.asarray(start, order.dtype) + clip.strides[stride_index] * order
   batch = Batch(
@@ -182,4 +241,36 @@ def take_batch(
     visible=known.visible[stride_index, direction, source].astype(dtype),
     flow_scale=scale,
     flow_channel=jnp.asarray(4 * stride_index + 2 * direction),
+    clip_strides=clip.strides,
   )
+
+
+def _check_place(
+  clip: DeviceClip, start: Index, stride_index: Index, direction: Index, count: int
+) -> None:
+  """Checks what is known of a batch's place while tracing."""
+  first, which, way = map(_known, (start, stride_index, direction))
+  if which is not None and not 0 <= which < len(clip.strides):
+    raise ValueError(
+      f"stride_index {which}: the clip has {len(clip.strides)} strides, counted from 0"
+    )
+  if way not in (None, 0, 1):
+    raise ValueError(f"direction {way}: must be 0 (forward) or 1 (backward)")
+  stride = 1  # at least
+  if which is not None and not isinstance(clip.strides, jax.core.Tracer):
+    stride = int(jax.device_get(clip.strides)[which])
+  last = len(clip.frames) - 1 - (count - 1) * stride
+  if count < 1 or last < 0:
+    raise ValueError(
+      f"a clip of {len(clip.frames)} frames has no batch of {count} at stride {stride}"
+    )
+  if first is not None and not 0 <= first <= last:
+    raise ValueError(
+      f"start {first}: batches of {count} frames at stride {stride} start at frames 0"
+      f" to {last} of the clip"
+    )
+
+
+def _known(index: Index) -> int | None:
+  """An index as a number; None while it is traced."""
+  return None if isinstance(index, jax.core.Tracer) else int(jax.device_get(index))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from dipvid_jax.errors import DivergedError
 from dipvid_jax.networks.vgg import VGGParams
@@ -37,11 +38,12 @@ def make_fit_visits(
     vgg: VGG16's weights, which every batch gets; empty where no loss reads them.
 
   Returns:
-    `fit_visits(state, clip, batches, *, inner_steps) -> (state, metrics)`: batches
-    `[K, 3]` int32 are (start, stride_index, direction), visited in order; metrics
-    `[K * inner_steps]` each. It is a `functools.partial` of the compiled function,
-    which takes `vgg` first. The state is donated, `inner_steps` is static, the rest
-    is traced.
+    `fit_visits(state, clip, batches, *, inner_steps, key=None) -> (state, metrics)`:
+    batches `[K, 3]` int32 are (start, stride_index, direction), visited in order;
+    metrics `[K * inner_steps]` each; the key as in `fit_batch`. It is a
+    `functools.partial` of the compiled function, which takes `vgg` first. The state is
+    donated, `inner_steps` is static, the rest is traced: batches outside the clip
+    cannot be refused, see `take_batch`.
   """
 
   def fit_visits(
@@ -51,11 +53,14 @@ def make_fit_visits(
     batches: jax.Array,
     *,
     inner_steps: int,
+    key: PRNGKeyArray | None = None,
   ) -> tuple[TrainState, Metrics]:
     def visit(state: TrainState, indices: jax.Array) -> tuple[TrainState, Metrics]:
       batch = take_batch(clip, *indices, batch_size=batch_size)
       batch = prepare_batch(batch._replace(vgg=vgg))
-      return fit_batch(state, batch, train_step=train_step, inner_steps=inner_steps)
+      return fit_batch(
+        state, batch, train_step=train_step, inner_steps=inner_steps, key=key
+      )
 
     state, metrics = jax.lax.scan(visit, state, batches)
     return state, jax.tree.map(jnp.ravel, metrics)

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from flow.types import AnyArray
+from dipvid_jax.training.contract import check_mask
+from flow.types import AnyArray, check_floating
 
 
 def masked_l2_loss(
@@ -34,10 +35,11 @@ def masked_l2_loss(
 
   Raises:
     ValueError: the shapes disagree (raised while tracing).
+    TypeError: an array of whole numbers (raised while tracing).
 
   Reference: equation 3.
   """
-  _check_shapes("masked_l2_loss", prediction, target, hole_mask)
+  _check("masked_l2_loss", prediction, target, hole_mask)
   return jnp.mean(jnp.square((prediction - target) * (1 - hole_mask)))
 
 
@@ -61,10 +63,11 @@ def flow_loss(
 
   Raises:
     ValueError: the shapes disagree (raised while tracing).
+    TypeError: an array of whole numbers (raised while tracing).
 
   Reference: equation 4.
   """
-  _check_shapes("flow_loss", prediction, target, hole_mask, visible)
+  _check("flow_loss", prediction, target, hole_mask, visible)
   return jnp.mean(jnp.square((prediction - target) * (1 - hole_mask) * visible))
 
 
@@ -94,10 +97,11 @@ def consistency_loss(
 
   Raises:
     ValueError: the shapes disagree (raised while tracing).
+    TypeError: an array of whole numbers (raised while tracing).
 
   Reference: equation 5.
   """
-  _check_shapes("consistency_loss", warped, reference, hole_mask, in_bounds)
+  _check("consistency_loss", warped, reference, hole_mask, in_bounds)
   if not both_ways:
     reference = jax.lax.stop_gradient(reference)
   difference = warped - reference
@@ -134,9 +138,7 @@ def perceptual_loss(
   return jnp.asarray(sum((masked_l2_loss(*layer) for layer in layers), start=0.0))
 
 
-def _check_shapes(
-  name: str, prediction: AnyArray, target: AnyArray, *masks: AnyArray
-) -> None:
+def _check(name: str, prediction: AnyArray, target: AnyArray, *masks: AnyArray) -> None:
   mask_shape = (*prediction.shape[:-1], 1)
   shapes = (target.shape, *(mask.shape for mask in masks))
   if shapes != (prediction.shape, *(mask_shape for _ in masks)):
@@ -144,3 +146,7 @@ def _check_shapes(
       f"{name} needs a target of the prediction's shape {prediction.shape} and masks "
       f"of {mask_shape}, got {shapes}"
     )
+  check_floating(f"{name}: the prediction", prediction)
+  check_floating(f"{name}: the target", target)
+  for mask in masks:
+    check_mask(f"{name}: a mask", mask)

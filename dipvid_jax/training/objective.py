@@ -38,12 +38,35 @@ Losses = Mapping[str, Loss]
 
 
 def image_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
-  """Equation 3 on the whole batch; see `masked_l2_loss`."""
+  """The image loss of a whole batch; see `masked_l2_loss`.
+
+  Args:
+    outputs: of the network.
+    batch: N frames.
+
+  Returns:
+    Scalar, squared intensity in [0, 1].
+
+  Reference: Zhang et al., ICCV 2019, equation 3.
+  """
   return masked_l2_loss(outputs.image, batch.frames, batch.hole_mask)
 
 
 def flow_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
-  """Equation 4 on the batch's pairs; see `flow_loss`."""
+  """The flow loss of a batch's pairs; see `flow_loss`.
+
+  Args:
+    outputs: of the network.
+    batch: N frames with known flow.
+
+  Returns:
+    Scalar, squared network units.
+
+  Raises:
+    ValueError: as `pair_flow`.
+
+  Reference: Zhang et al., ICCV 2019, equation 4.
+  """
   known = (batch.flow, batch.flow_hole, batch.visible)
   return flow_loss(pair_flow(outputs, batch), *map(_known, known))
 
@@ -51,7 +74,21 @@ def flow_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
 def consistency_term(
   outputs: Outputs, batch: Batch, *, both_ways: bool = False
 ) -> Float[jax.Array, ""]:
-  """Equation 5 on the batch's pairs; see `consistency_loss`."""
+  """The consistency loss of a batch's pairs; see `consistency_loss`.
+
+  Args:
+    outputs: of the network.
+    batch: N frames with known flow, of which only the hole and the scale are read.
+    both_ways: see `consistency_loss`.
+
+  Returns:
+    Scalar, squared intensity in [0, 1].
+
+  Raises:
+    ValueError: as `pair_flow`.
+
+  Reference: Zhang et al., ICCV 2019, equation 5.
+  """
   hole_mask = _known(batch.flow_hole)
   pixels = pair_flow(outputs, batch) * _known(batch.flow_scale)
   # The loss reads the hole alone: elsewhere the warp's gradient has nothing to add.
@@ -62,9 +99,37 @@ def consistency_term(
 
 
 def pair_flow(outputs: Outputs, batch: Batch) -> Float[jax.Array, "P H W 2"]:
-  """Generated flow of the batch's stride and direction, `[N-1, H, W, 2]`."""
+  """The generated flow of a batch's stride and direction.
+
+  Args:
+    outputs: of the network.
+    batch: N frames with known flow.
+
+  Returns:
+    `[N-1, H, W, 2]` float, network units, from each frame to the next of the batch.
+
+  Raises:
+    ValueError: the batch has no known flow, or the network generates no flow for all
+      strides and directions (raised while tracing). A `flow_channel` that is traced,
+      in a batch without `clip_strides`, cannot be checked: it is clamped.
+  """
   channel = _known(batch.flow_channel)
+  _check_channels(outputs.flow.shape[-1], batch)
   return jax.lax.dynamic_slice_in_dim(outputs.flow[:-1], channel, 2, axis=-1)
+
+
+def _check_channels(channels: int, batch: Batch) -> None:
+  """A slice beyond the last channel would be moved back, to the flow of other pairs."""
+  first, needed = batch.flow_channel, 2
+  if not isinstance(first, jax.core.Tracer):
+    needed += int(jax.device_get(first))
+  elif batch.clip_strides is not None:
+    needed = 4 * len(batch.clip_strides)
+  if channels < needed:
+    raise ValueError(
+      f"the model generates {channels} channels of flow where the batch's clip needs"
+      f" {needed}, 2 for each stride and direction: set flow_channels={needed}"
+    )
 
 
 def _known(value: AnyArray | None) -> AnyArray:
@@ -97,14 +162,28 @@ def make_losses(
     Losses by name: image, flow, consistency, perceptual.
 
   Raises:
-    ValueError: a perceptual weight without VGG16's weights.
+    ValueError: a perceptual weight without VGG16's weights, or no weight at all.
   """
-
+  if not (image_weight or flow_weight or consistency_weight or perceptual_weight):
+    raise ValueError(
+      "every weight is 0, so there is no loss; for losses of your own alone, make a"
+      " dict of Loss(weight, function)"
+    )
   if perceptual_weight and vgg is None:
-    raise ValueError("the perceptual loss needs VGG16's weights: vgg=load_vgg16()")
+    raise ValueError(
+      "the perceptual loss needs VGG16's weights: vgg=load_vgg16(), or leave it out:"
+      " perceptual_weight=0"
+    )
   weights = vgg or ()
 
   def perceptual_term(outputs: Outputs, batch: Batch) -> Float[jax.Array, ""]:
+    if not (batch.vgg or weights):
+      raise ValueError("neither the batch nor make_losses has VGG16's weights: vgg=")
+    if not batch.features:
+      raise ValueError(
+        "the batch has no known features, which the perceptual loss needs:"
+        " add_known_features(batch, vgg=vgg)"
+      )
     features = vgg16_features(
       batch.vgg or weights, outputs.image, convention=vgg_input, dtype=vgg_dtype
     )

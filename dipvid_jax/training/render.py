@@ -47,7 +47,7 @@ def make_render(model: nn.Module, *, batch_size: int, flow_channels: int = 0) ->
     on_window: OnWindow | None = None,
   ) -> Outputs:
     kept = []
-    windows = inference_windows(len(noise), batch_size)
+    windows = inference_windows(len(noise), batch_size=batch_size)
     for start, rows in windows:
       outputs = jax.device_get(render_window(params, noise, np.int32(start)))
       kept.append(jax.tree.map(lambda x, rows=rows: x[rows], outputs))
@@ -58,7 +58,7 @@ def make_render(model: nn.Module, *, batch_size: int, flow_channels: int = 0) ->
   return render
 
 
-def inference_windows(frame_count: int, batch_size: int) -> list[tuple[int, slice]]:
+def inference_windows(frame_count: int, *, batch_size: int) -> list[tuple[int, slice]]:
   """The windows of inference, and the rows that each contributes to the result.
 
   Args:

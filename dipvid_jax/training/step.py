@@ -9,15 +9,25 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Float, PRNGKeyArray
 
+from dipvid_jax.training.contract import (
+  TOTAL,
+  check_batch,
+  check_losses,
+  check_outputs,
+  check_scalar,
+  check_variables,
+)
 from dipvid_jax.training.objective import Losses
 from dipvid_jax.types import Batch, Outputs
 from flow.types import AnyArray, Params, TrainState, Variables
 
 Noise = Float[AnyArray, "N H W C"]
 Metrics = dict[str, jax.Array]
-TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+# Of a state, a batch, and a key where the update draws random numbers.
+TrainStep = Callable[..., tuple[TrainState, Metrics]]
 CreateState = Callable[[PRNGKeyArray, Noise], TrainState]
-Update = Callable[[TrainState, Batch], tuple[TrainState, Metrics, Outputs]]
+# As a train step.
+Update = Callable[..., tuple[TrainState, Metrics, Outputs]]
 
 
 def create_train_state(
@@ -37,8 +47,14 @@ def create_train_state(
 
   Returns:
     The state before the first update.
+
+  Raises:
+    ValueError: the model keeps more than parameters, such as the running averages of
+      `nn.BatchNorm`, or has none (raised while tracing).
   """
-  params = _init(model, key, sample)["params"]
+  variables = _init(model, key, sample)
+  check_variables(variables)
+  params = variables["params"]
   return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
 
 
@@ -86,23 +102,34 @@ def make_update(
     losses: terms by name, each a weight and a function of (outputs, batch).
 
   Returns:
-    `update(state, batch) -> (state, metrics, outputs)`; metrics and outputs are
-    from before the update. The metrics are scalars: each loss by name, unweighted,
-    and `loss`, their weighted sum.
+    `update(state, batch, key=None) -> (state, metrics, outputs)`; metrics and outputs
+    are from before the update. The metrics are scalars: each loss by name, unweighted,
+    and `loss`, their weighted sum. The key, consumed, is for a model that draws random
+    numbers: its stream `dropout` and, by the name `params`, every other. While it is
+    traced, `update` raises a TypeError where the batch's types, what the model returns
+    or what a loss returns do not fit.
 
   Raises:
-    ValueError: no losses.
+    ValueError: no losses, or one with the name of their sum.
+    TypeError: a loss that is no `Loss`.
   """
-  if not losses:
-    raise ValueError("a train step needs at least one loss")
+  check_losses(losses)
 
-  def update(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics, Outputs]:
+  def update(
+    state: TrainState, batch: Batch, key: PRNGKeyArray | None = None
+  ) -> tuple[TrainState, Metrics, Outputs]:
+    check_batch(batch)
+
     def loss_fn(params: Params) -> tuple[jax.Array, tuple[Metrics, Outputs]]:
-      outputs = cast(Outputs, model.apply({"params": params}, batch.noise))
+      applied = model.apply({"params": params}, batch.noise, rngs=_streams(key))
+      check_outputs(applied)
+      outputs = cast(Outputs, applied)
       values = {name: loss.function(outputs, batch) for name, loss in losses.items()}
+      for name, value in values.items():
+        check_scalar(name, value)
       weighted = (losses[name].weight * value for name, value in values.items())
       total = cast(jax.Array, sum(weighted))
-      return total, (values | {"loss": total}, outputs)
+      return total, (values | {TOTAL: total}, outputs)
 
     grads, (metrics, outputs) = jax.grad(loss_fn, has_aux=True)(state.params)
     with jax.numpy_dtype_promotion("standard"):  # optax mixes counts and floats
@@ -111,6 +138,13 @@ def make_update(
     return TrainState(params, opt_state, state.step + 1), metrics, outputs
 
   return update
+
+
+def _streams(key: PRNGKeyArray | None) -> dict[str, jax.Array] | None:
+  """Flax's streams of random numbers: `dropout`, and `params` for any other name."""
+  if key is None:
+    return None
+  return dict(zip(("params", "dropout"), jax.random.split(key), strict=True))
 
 
 def make_train_step(
@@ -124,16 +158,19 @@ def make_train_step(
     losses: terms by name, each a weight and a function of (outputs, batch).
 
   Returns:
-    `train_step(state, batch) -> (state, metrics)`, as `make_update` without the
-    outputs.
+    `train_step(state, batch, key=None) -> (state, metrics)`, as `make_update` without
+    the outputs.
 
   Raises:
-    ValueError: no losses.
+    ValueError: no losses, or one with the name of their sum.
+    TypeError: a loss that is no `Loss`.
   """
   update = make_update(model, optimizer, losses=losses)
 
-  def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-    state, metrics, _ = update(state, batch)
+  def train_step(
+    state: TrainState, batch: Batch, key: PRNGKeyArray | None = None
+  ) -> tuple[TrainState, Metrics]:
+    state, metrics, _ = update(state, batch, key)
     return state, metrics
 
   return train_step
@@ -145,6 +182,7 @@ def fit_batch(
   *,
   train_step: TrainStep,
   inner_steps: int,
+  key: PRNGKeyArray | None = None,
   scan: Callable = jax.lax.scan,
 ) -> tuple[TrainState, Metrics]:
   """Updates a state several times on one batch.
@@ -152,8 +190,11 @@ def fit_batch(
   Args:
     state: the state before the first update.
     batch: N frames.
-    train_step: from `make_train_step`.
+    train_step: from `make_train_step`, or a function around it.
     inner_steps: how many updates.
+    key: a PRNG key for updates that draw random numbers. Each gets the key folded with
+      its number, `state.step`, so one key serves a whole run, resumed or not; None:
+      `train_step` is called without a key.
     scan: the loop; a Python loop of the same signature helps a debugger.
 
   Returns:
@@ -162,6 +203,8 @@ def fit_batch(
   """
 
   def body(state: TrainState, _: None) -> tuple[TrainState, Metrics]:
-    return train_step(state, batch)
+    if key is None:
+      return train_step(state, batch)
+    return train_step(state, batch, key=jax.random.fold_in(key, state.step))
 
   return scan(body, state, None, length=inner_steps)

@@ -45,6 +45,16 @@ def test_dis_finds_the_step_times_the_stride(stride):
   assert inner.mean() > 0.9
 
 
+def test_views_with_negative_strides_have_the_flow_of_a_copy():
+  view = translating_clip(3, (24, 32))[:, :, ::-1, ::-1]
+  assert min(view.strides) < 0
+  (actual,), (expected,) = (
+    estimate_video_flow(clip, strides=(1,)) for clip in (view, view.copy())
+  )
+  for array, copied in zip(vars(actual).values(), vars(expected).values(), strict=True):
+    np.testing.assert_array_equal(array, copied)
+
+
 class _RandomFlow:
   identity, pairs_per_call = "random", 2
 

@@ -1,5 +1,6 @@
 """Gathering a batch on the device against a loop over frames and pairs."""
 
+import functools
 import itertools
 
 import jax
@@ -7,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dipvid_jax.errors import InputError
 from dipvid_jax.training.batching import (
   DeviceClip,
   draw_noise,
   flow_scale,
   pair_hole_mask,
+  put_clip,
   put_flow,
   take_batch,
 )
@@ -179,9 +182,10 @@ def test_without_flow_a_batch_has_the_same_frames(gather, clip, where):
   assert_same_batch(
     batch._replace(flow=expected.flow, flow_scale=expected.flow_scale),
     expected,
-    but=["visible", "flow_hole", "flow_channel"],
+    but=["visible", "flow_hole", "flow_channel", "clip_strides"],
   )
   assert batch.flow is batch.visible is batch.flow_hole is batch.flow_channel is None
+  assert batch.clip_strides is None
 
 
 def test_put_flow_has_an_entry_for_each_stride_direction_and_source(clip):
@@ -244,3 +248,97 @@ def test_noise_is_uniform_up_to_a_tenth_and_depends_on_its_key():
   np.testing.assert_allclose(share / noise.size, 0.25, atol=0.03)
   np.testing.assert_array_equal(noise, draw_noise(jax.random.key(0), noise.shape))
   assert (noise != np.asarray(draw_noise(jax.random.key(1), noise.shape))).any()
+
+
+@pytest.mark.parametrize(
+  ("where", "size", "words"),
+  [
+    ((9, 0, 0), 4, r"start 9: .* start at frames 0 to 8 of the clip"),
+    ((-1, 0, 0), 4, "start -1"),
+    ((6, 1, 0), 4, "start 6: batches of 4 frames at stride 2 start at frames 0 to 5"),
+    ((0, 3, 0), 4, "stride_index 3: the clip has 3 strides"),
+    ((0, -1, 0), 4, "stride_index -1"),
+    ((0, 0, 2), 4, "direction 2: must be 0"),
+    ((0, 0, 0), 13, "12 frames has no batch of 13 at stride 1"),
+    ((0, 2, 0), 5, "12 frames has no batch of 5 at stride 3"),
+    ((0, 0, 0), 0, "no batch of 0"),
+  ],
+)
+@pytest.mark.parametrize("number", [int, np.int32, jnp.int32])
+def test_a_batch_outside_the_clip_is_refused(clip, where, size, words, number):
+  with pytest.raises(ValueError, match=words):
+    take_batch(clip, *map(number, where), batch_size=size)
+
+
+def test_what_is_known_of_a_traced_place_is_checked(clip):
+  """Traced indices are clamped, as the documentation says."""
+
+  def trace(start, index, **size):
+    return jax.eval_shape(
+      lambda clip, i: take_batch(clip, start, i, 0, **size), clip, index
+    )
+
+  with pytest.raises(ValueError, match="start 9: batches of 4 frames at stride 1"):
+    trace(9, np.int32(0), batch_size=4)
+  with pytest.raises(ValueError, match="no batch of 13"):
+    trace(0, np.int32(0), batch_size=13)
+  assert trace(8, np.int32(2), batch_size=4).frames.shape == (4, *SIZE, 3)
+
+
+def test_a_clip_of_numpy_arrays_with_any_strides_has_the_same_batches(clip):
+  """Among them negative ones, as `[..., ::-1]` makes of BGR, and int64."""
+  host = jax.tree.map(np.asarray, clip)._replace(strides=np.array(STRIDES))
+
+  def twice(array):
+    """Turned in memory, and turned back as a view."""
+    turned = array[(slice(None, None, -1),) * array.ndim].copy()
+    return turned[(slice(None, None, -1),) * array.ndim]
+
+  views = jax.tree.map(twice, host)
+  assert views.frames.strides[0] < 0
+  expected = take_batch(clip, 1, 1, BACKWARD, batch_size=BATCH_SIZE)
+  batch = take_batch(views, 1, 1, BACKWARD, batch_size=BATCH_SIZE)
+  close = functools.partial(np.testing.assert_allclose, rtol=1e-6)
+  jax.tree.map(close, batch, expected)  # NumPy divides the flow in its own way
+  assert batch.frames.dtype == jnp.float32
+
+
+def test_a_clip_is_put_on_the_device_from_arrays(clip, video_flow):
+  frames, holes, noise = (
+    np.asarray(x) for x in (clip.frames, clip.hole_mask, clip.noise)
+  )
+  put = put_clip(frames[..., ::-1], holes > 0, noise=noise, video_flow=video_flow)
+  expected = clip._replace(frames=clip.frames[..., ::-1])
+  jax.tree.map(np.testing.assert_array_equal, put, expected)
+  assert {x.dtype for x in put[:3]} == {jnp.dtype(jnp.float32)}
+  alone = put_clip(frames, holes / 2, noise=noise)
+  assert alone.flow is None and alone.strides.tolist() == [1]
+  assert put_clip(frames, holes, noise=noise, strides=(1, 3)).strides.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+  ("change", "words"),
+  [
+    ({"frames": np.zeros((COUNT, *SIZE, 4), np.float32)}, r"\[T, H, W, 3\]"),
+    ({"frames": np.full((COUNT, *SIZE, 3), 255.0)}, r"in \[0, 1\]"),
+    ({"frames": np.full((COUNT, *SIZE, 3), np.nan)}, "must be finite"),
+    ({"frames": np.zeros((COUNT, *SIZE, 3), np.uint8)}, "uint8; divide by 255"),
+    ({"hole_masks": np.full((COUNT, *SIZE, 1), 255)}, "from 0 .* to 1"),
+    ({"hole_masks": np.ones((COUNT, *SIZE, 1))}, "nothing is left to fit"),
+    ({"hole_masks": np.zeros((COUNT, *SIZE))}, "hole_masks must be"),
+    ({"noise": np.zeros((1, *SIZE, 1), np.float32)}, r"noise must be \[T, H, W, C\]"),
+    ({"strides": (1, COUNT)}, "strides must be from 1 to 11"),
+    ({"strides": ()}, "strides must be from 1"),
+    ({"strides": (1, 2)}, r"video_flow must hold strides \(1, 2\)"),
+  ],
+)
+def test_arrays_that_are_no_clip_are_refused(clip, video_flow, change, words):
+  arrays = {
+    "frames": np.asarray(clip.frames),
+    "hole_masks": np.asarray(clip.hole_mask),
+    "noise": np.asarray(clip.noise),
+    "video_flow": video_flow,
+  }
+  given = arrays | change
+  with pytest.raises(InputError, match=words):
+    put_clip(given.pop("frames"), given.pop("hole_masks"), **given)

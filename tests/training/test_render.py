@@ -66,7 +66,7 @@ def test_keeps_the_first_flow_channels(flow_channels):
 
 
 def test_windows_of_seven_frames():
-  assert inference_windows(7, 5) == [
+  assert inference_windows(7, batch_size=5) == [
     (0, slice(0, 3)),
     (1, slice(2, 3)),
     (2, slice(2, 5)),

@@ -2,6 +2,7 @@
 
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.training.batching import take_batch
+from dipvid_jax.training.fit import make_fit_visits
 from dipvid_jax.training.objective import Loss, make_losses
 from dipvid_jax.training.step import (
   TrainState,
@@ -17,6 +19,7 @@ from dipvid_jax.training.step import (
   fit_batch,
   make_train_step,
 )
+from dipvid_jax.types import Outputs
 from tests.support import oracles
 from tests.support.synthetic import PixelGenerator, device_clip
 
@@ -159,11 +162,6 @@ def test_a_loss_can_be_swapped_and_added(batch):
   np.testing.assert_allclose(metrics["loss"], expected, rtol=1e-6)
 
 
-def test_no_losses_is_refused():
-  with pytest.raises(ValueError, match="at least one loss"):
-    make_train_step(MODEL, optax.sgd(0.1), losses={})
-
-
 def test_nothing_relies_on_implicit_type_promotion(batch):
   model = EncoderDecoder(flow_channels=8, levels=1)
   optimizer = optax.sgd(0.1)  # optax's Adam itself promotes
@@ -207,3 +205,127 @@ def test_flat_input_and_zero_flow_give_finite_updates(batch, flat_step, hole, no
   assert all(np.isfinite(leaf).all() for leaf in leaves)
   empty = metrics["consistency"] if hole == 0 else metrics["image"] + metrics["flow"]
   assert empty == 0
+
+
+class RandomPixels(nn.Module):
+  """Drops hidden features, and shifts the image by a number of another stream.
+
+  Without a key for dropout, as in inference, neither.
+  """
+
+  @nn.compact
+  def __call__(self, noise):
+    """`[N, H, W, C]` to `Outputs`."""
+    training = self.has_rng("dropout")
+    hidden = nn.Dropout(0.5, deterministic=not training)(nn.Dense(8)(noise))
+    image = nn.sigmoid(nn.Dense(3)(hidden))
+    if training:
+      image += 0.1 * jax.random.normal(self.make_rng("shift"), ())
+    return Outputs(image=image, flow=image[..., :0])
+
+
+@pytest.fixture(scope="module")
+def random_step(batch):
+  """An update that draws random numbers, compiled once, and its state."""
+  losses, optimizer = {"image": LOSSES["image"]}, optax.sgd(0.1)
+  step = jax.jit(make_train_step(RandomPixels(), optimizer, losses=losses))
+  return step, start(optimizer, model=RandomPixels())
+
+
+def test_a_key_reaches_the_model(batch, random_step):
+  step, state = random_step
+  keys = jax.random.split(jax.random.key(0), 2)
+  without, first, again, other = (
+    float(step(state, batch, key=key)[1]["image"])
+    for key in (None, keys[0], keys[0], keys[1])
+  )
+  assert first == again
+  assert len({without, first, other}) == 3
+
+
+def test_each_update_of_a_batch_has_a_key_of_its_own(batch, random_step):
+  """Which depends on the update's number, so that a resumed run draws the same."""
+  step, state = random_step
+  key = jax.random.key(3)
+  _, metrics = fit_batch(
+    state, batch, train_step=step, inner_steps=2, key=key, scan=python_scan
+  )
+  for number, value in enumerate(metrics["image"]):
+    state, expected = step(state, batch, jax.random.fold_in(key, number))
+    assert expected["image"] == value
+
+
+def test_visits_take_a_key(batch, random_step):
+  step, state = random_step
+  clip, where = device_clip(COUNT, SIZE, STRIDES), np.int32([[1, 1, 0], [0, 0, 0]])
+  fit_visits = make_fit_visits(step, batch_size=4)
+
+  def values(key):
+    copy = jax.tree.map(jnp.array, state)
+    _, metrics = fit_visits(copy, clip, where, inner_steps=2, key=key)
+    return np.asarray(metrics["image"])
+
+  with_key = values(jax.random.key(0))
+  assert with_key.shape == (4,)
+  assert (values(jax.random.key(1)) != with_key).all()
+  first = batch, jax.random.fold_in(jax.random.key(0), 0)
+  np.testing.assert_allclose(step(state, *first)[1]["image"], with_key[0], rtol=1e-5)
+
+
+def test_an_update_without_finite_gradients_can_be_left_out(batch):
+  """By optax, which counts them; the metrics show the loss as it was."""
+  optimizer = optax.apply_if_finite(optax.adam(0.1), max_consecutive_errors=5)
+  losses = {"image": LOSSES["image"]}
+  step = jax.jit(make_train_step(MODEL, optimizer, losses=losses))
+  state = start(optimizer)
+  broken = batch._replace(frames=np.full_like(batch.frames, np.nan))
+  after, metrics = step(state, broken)
+  assert np.isnan(metrics["loss"])
+  assert_close(after.params, state.params, rtol=0)
+  assert int(after.opt_state.notfinite_count) == 1 and after.step == 1
+  healed, metrics = step(after, batch)
+  assert np.isfinite(metrics["loss"]) and int(healed.opt_state.notfinite_count) == 0
+  assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(healed.params))
+
+
+def test_losses_and_warp_have_forward_mode_derivatives(batch):
+  """In float64, against differences."""
+
+  def total(flow, batch):
+    outputs = Outputs(image=batch.frames[::-1], flow=flow)
+    return sum(loss.function(outputs, batch) for loss in LOSSES.values())
+
+  def slope_along(flow, direction, batch):
+    return jax.jvp(lambda x: total(x, batch), (flow,), (direction,))[1]
+
+  batch = widen(batch)
+  flow = np.random.default_rng(0).normal(size=(4, *SIZE, 8)) / 3
+  direction = np.random.default_rng(1).normal(size=flow.shape)
+  slope = oracles.in_float64(slope_along, flow, direction, batch)
+  ahead, behind = (
+    oracles.in_float64(total, flow + sign * 1e-7 * direction, batch) for sign in (1, -1)
+  )
+  np.testing.assert_allclose(slope, (ahead - behind) / 2e-7, rtol=1e-5)
+
+
+def test_the_generator_has_reverse_mode_derivatives_alone(batch):
+  """Its convolutions have gradients of their own; JAX says so in one line."""
+  model = EncoderDecoder(levels=1)
+  noise = jnp.zeros((1, 8, 12, 1))
+  params = jax.eval_shape(model.init, jax.random.key(0), noise)["params"]
+
+  def brightness(params):
+    return model.apply({"params": params}, noise).image.mean()
+
+  def forward(params):
+    return jax.jvp(brightness, (params,), (params,))
+
+  def curvature(params):
+    """The Hessian times the parameters, reverse over reverse."""
+    slope = jax.grad(brightness)
+    return jax.grad(lambda p: optax.tree.vdot(slope(p), params))(params)
+
+  with pytest.raises(TypeError, match=r"forward-mode autodiff \(jvp\).*custom_vjp"):
+    jax.jit(forward).lower(params)
+  shapes = jax.tree.map(jnp.shape, jax.eval_shape(curvature, params))
+  assert shapes == jax.tree.map(jnp.shape, params)
