@@ -21,7 +21,7 @@ _IRRELEVANT = (
 # Keys of every run's file, and hardly of another program's.
 _TELLTALE = {"video", "levels"}
 # What turns off a key of another version; of most it is 0, "", False or None.
-_OFF = {"networks": 1, "mask_threshold": 127}
+_OFF = {"networks": 1, "mask_threshold": 127, "matmul_precision": "default"}
 _MOST_THREADS = 4096  # a damaged number would be obeyed
 
 
