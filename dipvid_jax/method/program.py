@@ -317,4 +317,5 @@ def describe_work(
     flow_losses=config.losses.generates_flow,
     perceptual=bool(config.losses.perceptual_weight),
     carry=config.propagation.carry,
+    may_not_train=bool(config.propagation.carry and config.propagation.least_uncarried),
   )
