@@ -28,6 +28,7 @@ from dipvid_jax.runs import plan
 from dipvid_jax.training.fit import fit
 from flow.machine import FreeMemory
 from tests.support import media_files, untrained
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.synthetic import moving_hole, random_video_flow, translating_clip
 
 GIB = 2**30
@@ -79,15 +80,6 @@ def test_the_arrays_of_a_clip_are_counted_to_the_byte():
   assert (work.updates, work.stride_count) == (12, 2)
 
 
-@pytest.fixture
-def quickly():
-  """Compiles without optimisations of the code, which change no array."""
-  jax.config.update("jax_disable_most_optimizations", True)
-  yield
-  jax.config.update("jax_disable_most_optimizations", False)
-
-
-@pytest.mark.usefixtures("quickly")
 @pytest.mark.parametrize("recipe", ["flow", "fast", "vid", "vid3d", "dip"])
 def test_the_devices_memory_is_near_xlas_own_figure(recipe):
   """All of it, the clip and the state included; demo.py has the program of fast.py."""
@@ -96,7 +88,6 @@ def test_the_devices_memory_is_near_xlas_own_figure(recipe):
   assert 1 / 1.5 < needs(work).device / measured < 1.5
 
 
-@pytest.mark.usefixtures("quickly")
 @pytest.mark.parametrize("recipe", ["vid", "dip"])
 def test_the_training_is_not_compiled_again_after_xla_was_asked(recipe):
   compiled = []
