@@ -17,7 +17,7 @@ suites:
   scaling     time and memory against size, batch and length
   throughput  several batches or networks at a time
 
-Exit code: 0 done, 1 every row failed, 2 a wrong flag.
+Exit code: 0 done, 1 every row failed (with --dry-run: any row), 2 a wrong flag.
 """
 
 
@@ -48,6 +48,12 @@ def make_parser() -> argparse.ArgumentParser:
     help="only the suite updates, with shorter calls: under ten minutes on two cores",
   )
   parser.add_argument(
+    "--dry-run",
+    action="store_true",
+    help="run the code of every row once, at a tiny size and on the CPU whatever the"
+    " --device, and measure nothing; before the first minute on a GPU",
+  )
+  parser.add_argument(
     "--repeats",
     type=int,
     metavar="N",
@@ -65,7 +71,8 @@ def main(argv: list[str] | None = None) -> int:
   arguments = parser.parse_args(argv)
   if arguments.json and not arguments.json.parent.is_dir():
     parser.error(f"--json {arguments.json}: no such folder {arguments.json.parent}")
-  os.environ["JAX_PLATFORMS"] = "cpu" if arguments.device == "cpu" else "cuda"
+  on_cpu = arguments.device == "cpu" or arguments.dry_run
+  os.environ["JAX_PLATFORMS"] = "cpu" if on_cpu else "cuda"
   # Several processes share the device, so none may preallocate its memory.
   os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
   set_xla_flags()
@@ -76,13 +83,15 @@ def main(argv: list[str] | None = None) -> int:
     suites=["updates"] if arguments.quick else arguments.suite,
     quick=arguments.quick,
     repeats=arguments.repeats,
+    dry=arguments.dry_run,
   )
   if arguments.json:
     from benchmarks.report import write_json
 
     write_json(arguments.json, rows)
     print(f"rows: {arguments.json}")
-  return 0 if any("error" not in row for row in rows) else 1
+  failed = ["error" in row for row in rows]
+  return int(any(failed) if arguments.dry_run else all(failed))
 
 
 if __name__ == "__main__":

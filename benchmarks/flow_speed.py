@@ -33,12 +33,7 @@ def measure(*, height: int, width: int, repeats: int) -> Iterator[dict[str, Any]
   Yields:
     A row for each estimator.
   """
-  variables = pwcnet_variables(random_weights(0), source="random weights")
-  estimators: dict[str, Estimator] = {
-    "dis": DISEstimator(),
-    "pwcnet": PWCNetEstimator(variables, "random"),
-  }
-  for name, estimator in estimators.items():
+  for name, estimator in make_estimators().items():
     yield {
       "estimator": name,
       "height": height,
@@ -47,6 +42,12 @@ def measure(*, height: int, width: int, repeats: int) -> Iterator[dict[str, Any]
       "repeats": repeats,
       **_time(estimator, height, width, repeats),
     }
+
+
+def make_estimators() -> dict[str, Estimator]:
+  """What is timed, by name."""
+  variables = pwcnet_variables(random_weights(0), source="random weights")
+  return {"dis": DISEstimator(), "pwcnet": PWCNetEstimator(variables, "random")}
 
 
 def _time(

@@ -2,6 +2,8 @@
 
 import functools
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +19,7 @@ from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.networks.vgg import load_vgg16
 from dipvid_jax.training.batching import DeviceClip, draw_noise, put_flow, take_batch
 from dipvid_jax.training.objective import add_known_features, make_losses
+from dipvid_jax.training.precision import at_precision
 from dipvid_jax.training.step import (
   Metrics,
   TrainStep,
@@ -34,10 +37,11 @@ _COMMAND_BUFFERS = {
 }
 _UNROLL = {"unroll_2": 2, "unroll_4": 4}
 # `scan`: the updates of a batch in one scan, as `fit` runs them. `step`: one call from
-# Python per update. Each of the others changes one thing about `scan`, on a GPU.
+# Python per update. Each of the others changes one thing about `scan`, on a GPU:
+# `float32` is without TensorFloat-32.
 VARIANTS = {
   "cpu": ("scan", "step"),
-  "gpu": ("scan", "step", "vgg_bfloat16", *_UNROLL, *_COMMAND_BUFFERS),
+  "gpu": ("scan", "step", "float32", "vgg_bfloat16", *_UNROLL, *_COMMAND_BUFFERS),
 }
 
 # One network, or several that one program trains.
@@ -56,9 +60,11 @@ def build(way: Way) -> Program:
   Returns:
     The program.
   """
-  if way.variant in _COMMAND_BUFFERS:
-    flag = f"--xla_gpu_enable_command_buffer={_COMMAND_BUFFERS[way.variant]}"
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}"
+  flags = _xla_flags(way)
+  if way.dry and flags != os.environ.get("XLA_FLAGS", ""):
+    _check_flags(flags)
+  elif not way.dry:
+    os.environ["XLA_FLAGS"] = flags
   set_xla_flags()
   if way.device == "cpu":
     jax.config.update("jax_platforms", "cpu")
@@ -67,7 +73,8 @@ def build(way: Way) -> Program:
   losses = make_losses(vgg=vgg, vgg_dtype=dtype, perceptual_weight=0.01 if vgg else 0.0)
   model = EncoderDecoder(flow_channels=12, levels=way.levels)
   optimizer = optax.adam(0.01)
-  train_step = make_train_step(model, optimizer, losses=losses)
+  precision = "highest" if way.variant == "float32" else "default"
+  train_step = at_precision(make_train_step(model, optimizer, losses=losses), precision)
   batch = take_batch(_draw_clip(way), 0, 0, 0, batch_size=way.batch_size)
   if vgg:
     add = functools.partial(add_known_features, vgg=vgg, vgg_dtype=dtype)
@@ -156,8 +163,33 @@ def _runner(train_step: TrainStep, way: Way) -> Callable[..., tuple[_States, Any
   return jax.jit(fit, donate_argnums=0)
 
 
+def _xla_flags(way: Way) -> str:
+  """`XLA_FLAGS` with those of the way."""
+  flags = os.environ.get("XLA_FLAGS", "")
+  if way.variant not in _COMMAND_BUFFERS:
+    return flags
+  graphs = f"--xla_gpu_enable_command_buffer={_COMMAND_BUFFERS[way.variant]}"
+  return f"{flags} {graphs}".strip()
+
+
+@functools.cache
+def _check_flags(flags: str) -> None:
+  """Lets a process of its own start XLA with flags, which ends at one it rejects.
+
+  XLA knows a GPU's flags, and their values, on a CPU too, where they do nothing.
+  """
+  done = subprocess.run(
+    [sys.executable, "-c", "import jax; jax.devices()"],
+    env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+    capture_output=True,
+  )
+  if done.returncode:
+    raise RuntimeError(f"XLA rejects {flags}")
+
+
 def _precision(way: Way, vgg_dtype: str | None) -> str:
-  convolutions = "float32" if way.device == "cpu" else "TF32 convolutions"
+  lowered = way.device == "gpu" and way.variant != "float32"
+  convolutions = "TF32 convolutions" if lowered else "float32"
   return convolutions + (f", VGG {vgg_dtype}" if vgg_dtype else "")
 
 

@@ -9,23 +9,16 @@ Command:
 
 import argparse
 import collections
-import functools
 import math
 import re
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
-from jax import ShapeDtypeStruct
 
 from dipvid_jax import load_config
 from dipvid_jax.method.config import Config
-from dipvid_jax.method.program import Program, build_program, clip_strides
-from dipvid_jax.networks.vgg import VGGParams
-from dipvid_jax.training.batching import DeviceClip, DeviceFlow
-from dipvid_jax.training.fit import FitVisits
-from dipvid_jax.training.frame_networks import FrameNetworks
-from dipvid_jax.types import HasStep
+from dipvid_jax.method.program import build_program
+from dipvid_jax.method.traced_visit import abstract_clip, abstract_state, trace_visit
 
 RECIPES = ("flow", "fast", "vid3d", "dip")
 _SHOWN = ("convolution", "gather", "scatter", "sort", "while")
@@ -41,6 +34,7 @@ class Lowered(NamedTuple):
     types: of the elements of all arrays, in MLIR's words.
     custom_calls: their targets.
     donated: arguments whose memory the results reuse.
+    precisions: of the convolutions and products.
     state: how many arrays the training state has.
   """
 
@@ -49,6 +43,7 @@ class Lowered(NamedTuple):
   types: frozenset[str]
   custom_calls: frozenset[str]
   donated: int
+  precisions: frozenset[str]
   state: int = 0
 
 
@@ -67,57 +62,12 @@ def lower_updates(
     What it asks for.
   """
   program = build_program(frame_count, config=config)
-  clip = _clip(config, frame_count, size)
-  state = _state(program, clip, config)
-  where: Any = ShapeDtypeStruct((1, 3), jnp.int32)
-  if config.schedule.per_frame:
-    where = ShapeDtypeStruct((), jnp.int32)
-  function, weights = _compiled(program.fit_visits)
-  traced = function.trace(
-    weights, state, clip, where, inner_steps=config.schedule.inner_steps
-  )
+  traced = trace_visit(program, frame_count=frame_count, size=size, config=config)
   module = traced.lower(lowering_platforms=(platform,)).compiler_ir("stablehlo")
+  state = abstract_state(
+    program, abstract_clip(frame_count, size, config=config), config=config
+  )
   return _count(module)._replace(state=len(jax.tree.leaves(state)))
-
-
-def _state(program: Program, clip: DeviceClip, config: Config) -> HasStep:
-  """The shapes of a training state, which cannot be had from `program.start`."""
-  one = ShapeDtypeStruct((1, *clip.noise.shape[1:]), clip.noise.dtype)
-  network = jax.eval_shape(program.create_state, jax.random.key(0), one)
-  if not config.schedule.per_frame:
-    return network
-  step: Any = ShapeDtypeStruct((), jnp.int32)
-  loss: Any = ShapeDtypeStruct(clip.frames.shape[:1], jnp.float32)
-  return FrameNetworks(network, step, clip.frames, loss)
-
-
-def _compiled(fit_visits: FitVisits) -> tuple[Any, VGGParams]:
-  """The compiled function in it, and VGG16's weights, its first argument."""
-  assert isinstance(fit_visits, functools.partial)
-  (first,) = fit_visits.args
-  if isinstance(first, functools.partial):
-    return _compiled(first)
-  return fit_visits.func, first
-
-
-def _clip(config: Config, frame_count: int, size: tuple[int, int]) -> DeviceClip:
-  """A clip's shapes."""
-  strides = len(clip_strides(frame_count, config=config))
-
-  def frames(channels: int) -> ShapeDtypeStruct:
-    return ShapeDtypeStruct((frame_count, *size, channels), jnp.float32)
-
-  def pairs(channels: int, dtype: Any) -> ShapeDtypeStruct:
-    return ShapeDtypeStruct((strides, 2, frame_count, *size, channels), dtype)
-
-  flow: Any = None
-  if config.losses.generates_flow:
-    scale = ShapeDtypeStruct((strides,), jnp.float32)
-    flow = (pairs(2, jnp.float32), pairs(1, jnp.bool_), pairs(1, jnp.bool_), scale)
-    flow = DeviceFlow(*flow)
-  number = ShapeDtypeStruct((strides,), jnp.int32)
-  noise: Any = frames(config.network.noise_channels)
-  return DeviceClip(noise, frames(3), frames(1), number, flow)  # type: ignore[arg-type]
 
 
 def _count(module: Any) -> Lowered:
@@ -125,6 +75,7 @@ def _count(module: Any) -> Lowered:
   operations: collections.Counter[str] = collections.Counter()
   types: set[str] = set()
   targets: set[str] = set()
+  precisions: set[str] = set()
   constant_bytes = 0
 
   def visit(operation: Any) -> None:
@@ -138,6 +89,7 @@ def _count(module: Any) -> Lowered:
     types.update(map(_element, operation.results))
     if kind == "constant":
       constant_bytes += _constant_bytes(operation.attributes["value"])
+    precisions.update(_precisions(operation))
     if kind == "custom_call":
       targets.add(operation.attributes["call_target_name"].value)
     visit_body(operation)
@@ -159,11 +111,20 @@ def _count(module: Any) -> Lowered:
     types=frozenset(types),
     custom_calls=frozenset(targets),
     donated=sum(any(name in given for name in donations) for given in attributes),
+    precisions=frozenset(precisions),
   )
 
 
 def _element(value: Any) -> str:
   return str(getattr(value.type, "element_type", value.type))
+
+
+def _precisions(operation: Any) -> list[str]:
+  """`DEFAULT`, `HIGH` or `HIGHEST` of either operand, where an operation has it."""
+  attributes = operation.attributes
+  if "precision_config" not in attributes:
+    return []
+  return re.findall(r"precision (\w+)", str(attributes["precision_config"]))
 
 
 def _constant_bytes(value: Any) -> int:

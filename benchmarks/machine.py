@@ -58,11 +58,12 @@ def _version(package: str) -> str | None:
     return None
 
 
-def measure_peaks(*, repeats: int = 5) -> dict[str, float]:
+def measure_peaks(*, repeats: int = 5, dry: bool = False) -> dict[str, float]:
   """Times a large matrix product and a large copy on the default device.
 
   Args:
     repeats: timed calls of each; the fastest is taken as the device's limit.
+    dry: with tiny arrays, only to see that it runs.
 
   Returns:
     `matmul_gflops` per second in float32, and `copy_gbytes` per second, reads and
@@ -70,6 +71,8 @@ def measure_peaks(*, repeats: int = 5) -> dict[str, float]:
   """
   on_cpu = jax.default_backend() == "cpu"
   side, words = (3072, 2**26) if on_cpu else (8192, 2**30)
+  if dry:
+    side, words = 64, 2**10
   matrix = jax.random.normal(jax.random.key(0), (side, side))
   vector = jnp.ones(words)
   product = _fastest(jax.jit(lambda x: x @ x), matrix, repeats)

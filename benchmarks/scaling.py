@@ -1,7 +1,7 @@
 """How an update's time and memory grow with size, batch and length."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.updates import measure as measure_updates
@@ -34,7 +34,12 @@ def ways(device: str, updates: int) -> list[Way]:
 
 
 def measure(
-  *, device: str, updates: int, repeats: int, peaks: dict[str, float]
+  *,
+  device: str,
+  updates: int,
+  repeats: int,
+  peaks: dict[str, float],
+  change: Callable[[Way], Way] = lambda way: way,
 ) -> Iterator[dict[str, Any]]:
   """Measures each way by itself, so that its memory is its own.
 
@@ -43,11 +48,12 @@ def measure(
     updates: the number in a timed call.
     repeats: timed calls.
     peaks: from `measure_peaks`.
+    change: of each way, at last.
 
   Yields:
     A row for each way.
   """
-  for way in ways(device, updates):
+  for way in map(change, ways(device, updates)):
     for row in measure_updates([way], warm_ups=1, repeats=repeats, peaks=peaks):
       if "updates_per_second" in row:
         rate = row["updates_per_second"] * way.batch_size

@@ -28,11 +28,15 @@ _INNER_STEPS = {True: 2, False: 100}
 _RATE = fractions.Fraction(25)
 
 
-def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]]:
-  """Times the stages of a run on a synthetic clip of 80 frames.
+def measure(
+  *, height: int, width: int, levels: int = 6, frame_count: int = _FRAMES, on_cpu: bool
+) -> Iterator[dict[str, Any]]:
+  """Times the stages of a run on a synthetic clip.
 
   Args:
     height, width: of the clip, and the working size.
+    levels: of the network.
+    frame_count: of the clip.
     on_cpu: makes two updates per batch instead of 100.
 
   Yields:
@@ -44,11 +48,18 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
     nonlocal began
     seconds = round(time.perf_counter() - began, 2)
     began = time.perf_counter()
-    return {"stage": stage, "seconds": seconds, "frames": _FRAMES, "updates": updates}
+    return {
+      "stage": stage,
+      "seconds": seconds,
+      "frames": frame_count,
+      "updates": updates,
+    }
 
-  frames, hole_masks = draw_clip(_FRAMES, height=height, width=width)
+  frames, hole_masks = draw_clip(frame_count, height=height, width=width)
   inner_steps = _INNER_STEPS[on_cpu]
-  config = load_config("flow", size=(height, width), inner_steps=inner_steps)
+  config = load_config(
+    "flow", size=(height, width), levels=levels, inner_steps=inner_steps
+  )
   with tempfile.TemporaryDirectory() as scratch:
     folder = Path(scratch)
     write_video(folder / "clip.mp4", to_levels(frames), _RATE)
@@ -56,16 +67,16 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
     lap("draw")
     video = read_video(folder / "clip.mp4")
     size = video.frames.shape[1:3]
-    masks = read_mask(folder / "mask.mp4", frame_count=_FRAMES, size=size)
+    masks = read_mask(folder / "mask.mp4", frame_count=frame_count, size=size)
     frames, hole_masks = prepare(video.frames, masks, size=size, fit="crop")
     yield lap("read")
     video_flow = estimate_video_flow(
-      frames, strides=flow_strides(_FRAMES, config=config)
+      frames, strides=flow_strides(frame_count, config=config)
     )
     yield lap("flow (DIS) and visibility")
     clip = make_training_clip(frames, hole_masks, video_flow, config=config).device
     yield lap("pair holes, to the device")
-    program = build_program(_FRAMES, config=config)
+    program = build_program(frame_count, config=config)
     state = program.start(clip)
     yield lap("parameters")
     for stage in ("first batch, with compilation", "second batch"):
@@ -74,10 +85,10 @@ def measure(*, height: int, width: int, on_cpu: bool) -> Iterator[dict[str, Any]
       yield lap(stage, inner_steps)
     outputs = program.render(state, clip)
     yield lap("render, with compilation")
-    levels = to_levels(np.asarray(outputs.image))
+    pictures = to_levels(np.asarray(outputs.image))
     output = RunFolder(folder / "out")
     output.create(config.to_dict(), resume=False)
-    output.write_frames(levels, levels, first=0)
+    output.write_frames(pictures, pictures, first=0)
     output.write_inpainted(video)
     output.write_full(video)
     yield lap("write")

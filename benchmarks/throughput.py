@@ -6,11 +6,11 @@ Larger batches, several networks in one program, several processes.
 import dataclasses
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Unpack
 
 from benchmarks.ways import Changes, Shape, Way
-from benchmarks.workers import Worker
+from benchmarks.workers import Answering, start
 
 COLUMNS = {
   "way": "way",
@@ -35,7 +35,12 @@ _WAYS: tuple[tuple[str, int, int, Changes], ...] = (
 
 
 def measure(
-  *, device: str, updates: int, repeats: int, **shape: Unpack[Shape]
+  *,
+  device: str,
+  updates: int,
+  repeats: int,
+  change: Callable[[Way], Way] = lambda way: way,
+  **shape: Unpack[Shape],
 ) -> Iterator[dict[str, Any]]:
   """Times each way by itself.
 
@@ -43,14 +48,15 @@ def measure(
     device: `cpu` or `gpu`.
     updates: the number for each network in a timed call.
     repeats: timed calls.
+    change: of each way, at last.
     **shape: height, width and levels, if not the usual ones.
 
   Yields:
     A row for each way; `error` replaces the figures of a way that fails.
   """
   usual = dataclasses.replace(_USUAL, device=device, updates=updates, **shape)
-  for name, at_a_time, processes, change in _WAYS:
-    way = dataclasses.replace(usual, **change)
+  for name, at_a_time, processes, other in _WAYS:
+    way = change(dataclasses.replace(usual, **other))
     row = {"way": name, "at_a_time": at_a_time, **dataclasses.asdict(way)}
     try:
       yield row | _rates(way, at_a_time, processes, repeats)
@@ -59,7 +65,7 @@ def measure(
 
 
 def _rates(way: Way, at_a_time: int, processes: int, repeats: int) -> dict[str, Any]:
-  workers = [Worker(way) for _ in range(processes)]
+  workers = [start(way) for _ in range(processes)]
   try:
     for worker in workers:
       worker.ask("build")
@@ -77,7 +83,7 @@ def _rates(way: Way, at_a_time: int, processes: int, repeats: int) -> dict[str, 
   }
 
 
-def _time_together(workers: Sequence[Worker]) -> float:
+def _time_together(workers: Sequence[Answering]) -> float:
   began = time.perf_counter()
   for worker in workers:
     worker.send("time")

@@ -28,17 +28,18 @@ def build(way: Way) -> Program:
     The program.
   """
   torch.manual_seed(0)
-  torch.set_num_threads(len(os.sched_getaffinity(0)))
-  device = torch.device("cuda" if way.device == "gpu" else "cpu")
+  torch.set_num_threads(1 if way.dry else len(os.sched_getaffinity(0)))
+  on_gpu = way.on_gpu
+  device = torch.device("cuda" if on_gpu else "cpu")
   vgg = None
   if way.losses == "all":
     vgg = VGG16Features(to_the_end=way.variant == "authors").to(device)
-  on_gpu = way.device == "gpu"
   trainer = Trainer(
     EncoderDecoder(way.levels).to(device),
     variant=way.variant,
     losses=way.losses,
     vgg=vgg,
+    compile_mode="none" if way.dry else "default",
     cuda_graph=on_gpu and way.variant == "compiled",
   )
   batch = _draw_batch(way)

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from benchmarks import jax_updates
 from benchmarks.ways import Shape, Way
-from benchmarks.workers import Worker
+from benchmarks.workers import Answering, missing, start
 
 TORCH_VARIANTS = ("authors", "repaired", "tuned", "compiled")
 COLUMNS = {
@@ -51,9 +51,11 @@ def measure(
     peaks: from `measure_peaks`.
 
   Yields:
-    A row for each way; `error` replaces the figures of a way that fails.
+    A row for each way; `error` replaces the figures of a way that fails, `skipped`
+    those of one that cannot be run here.
   """
-  workers = [Worker(way) for way in some_ways]
+  skipped = [way for way in some_ways if missing(way)]
+  workers = [start(way) for way in some_ways if way not in skipped]
   try:
     facts = []
     for worker in workers:
@@ -82,6 +84,8 @@ def measure(
     for worker in workers:
       worker.close()
   yield from _compare(rows)
+  for way in skipped:
+    yield dataclasses.asdict(way) | {"skipped": missing(way)}
 
 
 def _name(way: Way) -> str:
@@ -94,7 +98,7 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _build(worker: Worker) -> dict[str, Any]:
+def _build(worker: Answering) -> dict[str, Any]:
   try:
     return worker.ask("build")
   except (RuntimeError, EOFError) as error:
@@ -102,7 +106,7 @@ def _build(worker: Worker) -> dict[str, Any]:
 
 
 def _figures(
-  worker: Worker,
+  worker: Answering,
   seconds: Sequence[float],
   gflop: float | None,
   peaks: Mapping[str, float],

@@ -20,6 +20,7 @@ class Way:
     levels: depth of the network.
     frames: length of the clip on the device; None holds just what a batch needs.
     states: networks that one program trains at a time.
+    dry: only to see that it runs: in this process, on whatever JAX has.
   """
 
   framework: str
@@ -33,6 +34,12 @@ class Way:
   levels: int = 6
   frames: int | None = None
   states: int = 1
+  dry: bool = False
+
+  @property
+  def on_gpu(self) -> bool:
+    """Whether it runs on a GPU; a dry way is only one that would."""
+    return self.device == "gpu" and not self.dry
 
 
 class Size(TypedDict):
@@ -40,6 +47,23 @@ class Size(TypedDict):
 
   height: int
   width: int
+
+
+DRY_SIZE: Size = {"height": 16, "width": 32}
+DRY_LEVELS = 1
+
+
+def as_dry(way: Way) -> Way:
+  """The same way at a tiny size, only to see that it runs; sizes are all the same."""
+  return dataclasses.replace(
+    way,
+    **DRY_SIZE,
+    levels=DRY_LEVELS,
+    batch_size=2,
+    updates=2,
+    frames=None,
+    dry=True,
+  )
 
 
 class Shape(TypedDict, total=False):

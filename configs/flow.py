@@ -77,6 +77,8 @@ def get_config() -> ml_collections.ConfigDict:
   config.batches_per_round = 50
   config.inner_steps = 100  # updates of a batch before the next one
   config.batches_per_call = 1  # batches on the device before the losses are read
+  # On a GPU "default" is TensorFloat-32 where it has it, "highest" float32 and slower.
+  config.matmul_precision = "default"
   config.max_updates = config_dict.placeholder(int)  # per network
   # Share of the known pixels kept from training: each round measures its PSNR there.
   config.holdout_fraction = 0.0

@@ -25,6 +25,9 @@ _DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 # They compile the addition of a float to one in memory to a loop of retries on NVIDIA
 # GPUs (jax-ml/jax 38806); 0.11.1 does not.
 _SLOW_SCATTERS = ((0, 10, 2), (0, 11, 0))
+# JAX refuses to start on a GPU if both are set.
+_MEMORY_SHARE = ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION")
+_USUAL_SHARE = 0.75
 _GPU_PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin", "jax-rocm7-plugin")
 
 
@@ -149,6 +152,27 @@ def _asked_threads() -> int | None:
     with contextlib.suppress(ValueError):
       return max(1, int(os.environ.get(name, "")))
   return None
+
+
+def memory_share() -> float:
+  """The share of a GPU's memory that JAX takes when it starts, or at most."""
+  for name in _MEMORY_SHARE:
+    with contextlib.suppress(ValueError):
+      return float(os.environ.get(name, ""))
+  return _USUAL_SHARE
+
+
+def share_device(part: float) -> None:
+  """Leaves the rest of a GPU's memory to other processes that use a part of it.
+
+  Without it the first process takes three quarters, and the second has too little.
+  What the user set is kept.
+
+  Args:
+    part: of the GPU that is this process's, below 1; before JAX starts.
+  """
+  if not any(os.environ.get(name) for name in _MEMORY_SHARE):
+    os.environ[_MEMORY_SHARE[0]] = f"{_USUAL_SHARE * part:.3f}"
 
 
 def check_device() -> None:

@@ -64,6 +64,25 @@ def test_a_version_that_is_slow_on_the_device_is_named(
     assert "0.11.1" in said and said.count("\n") == 1
 
 
+_SHARES = ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION")
+
+
+@pytest.mark.parametrize(
+  ("asked", "share"),
+  [({}, 0.375), ({_SHARES[0]: "0.2"}, 0.2), ({_SHARES[1]: "0.3"}, 0.3)],
+)
+def test_half_a_gpu_has_half_the_memory_unless_the_user_asks(monkeypatch, asked, share):
+  """JAX does not start where both are set."""
+  for name in _SHARES:
+    monkeypatch.setenv(name, "")  # so that it is put back
+    monkeypatch.delenv(name)
+  for name, value in asked.items():
+    monkeypatch.setenv(name, value)
+  jax_setup.share_device(0.5)
+  assert sum(bool(os.environ.get(name)) for name in _SHARES) == 1
+  assert jax_setup.memory_share() == share
+
+
 def test_commands_compute_in_32_bits_whatever_the_environment_says():
   with jax.enable_x64(), jax.numpy_dtype_promotion("strict"):
     jax_setup.set_up_command()

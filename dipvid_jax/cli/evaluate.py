@@ -21,6 +21,7 @@ from dipvid_jax.evaluation.truth import ComposedTruth, TrueFiles
 from dipvid_jax.jax_setup import check_device, set_up_command
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.terminal import stage
+from dipvid_jax.training.precision import PRECISIONS
 from flow import make_estimator
 from flow.estimators import ESTIMATORS
 
@@ -130,6 +131,13 @@ def _add_measures(parser: argparse.ArgumentParser) -> None:
     metavar="FILE",
     help="InceptionV3's weights, of pytorch-fid or torchvision",
   )
+  parser.add_argument(
+    "--matmul-precision",
+    default="highest",
+    choices=PRECISIONS,
+    help="of lpips and fid on a GPU: highest is float32, default is JAX's,"
+    " TensorFloat-32 where the GPU has it (default: highest)",
+  )
 
 
 def _add_patches(parser: argparse.ArgumentParser) -> None:
@@ -186,6 +194,7 @@ def run(arguments: argparse.Namespace) -> None:
       estimator=make_estimator(arguments.estimator, weights=arguments.weights),
       inception_path=arguments.inception,
       threshold=arguments.threshold,
+      matmul_precision=arguments.matmul_precision,
       on_clip=progress,
     )
   print(markdown(evaluation), end="")

@@ -21,6 +21,7 @@ from dipvid_jax.evaluation.inception import Inception, load_inception
 from dipvid_jax.evaluation.summary import Evaluation, summarise
 from dipvid_jax.evaluation.temporal_consistency import PatchSearch
 from dipvid_jax.media.images import format_size
+from dipvid_jax.training.precision import effective_precision, precision_scope
 from flow import Estimator, make_estimator
 
 
@@ -34,6 +35,7 @@ def evaluate(
   estimator: Estimator | None = None,
   inception_path: Path | None = None,
   threshold: float | None = None,
+  matmul_precision: str = "highest",
   on_clip: Callable[[int], None] | None = None,
 ) -> Evaluation:
   """Measures a system's results on several clips.
@@ -47,6 +49,7 @@ def evaluate(
     estimator: of the true flow; None takes DIS.
     inception_path: InceptionV3's weights, for `fid`.
     threshold: complexity above which a clip is complex; None takes the set's median.
+    matmul_precision: of the networks of `lpips` and `fid`, see `precision_scope`.
     on_clip: called with 1 after each clip.
 
   Returns:
@@ -67,14 +70,15 @@ def evaluate(
     stitched = read_stitched(true_clip, size=size)
     full = read_full(true_clip, size=size) if "paper" in wanted else None
     notes += _notes(clip, wanted, stitched, full)
-    rows[clip.name] = evaluate_clip(
-      *(None, stitched.result, stitched.truth, stitched.hole_masks),
-      measures=wanted,
-      search=search,
-      estimator=estimator,
-      inception=inception,
-      on_features=lambda *pair, name=clip.name: features.update({name: pair}),
-    )
+    with precision_scope(matmul_precision):
+      rows[clip.name] = evaluate_clip(
+        *(None, stitched.result, stitched.truth, stitched.hole_masks),
+        measures=wanted,
+        search=search,
+        estimator=estimator,
+        inception=inception,
+        on_features=lambda *pair, name=clip.name: features.update({name: pair}),
+      )
     if full:
       arrays = full.result, None, full.truth, full.hole_masks
       rows[clip.name] |= evaluate_clip(*arrays, measures=["paper"])
@@ -89,6 +93,8 @@ def evaluate(
     rows, threshold=threshold, pooled_fid=pooled_fid if features else None
   )
   settings = _settings(wanted, size, search, estimator, inception, threshold)
+  if {"lpips", "fid"} & {*wanted}:
+    settings["matmul precision"] = effective_precision(matmul_precision)
   return Evaluation(name, settings, [*dict.fromkeys(notes)], rows, summary)
 
 

@@ -23,6 +23,7 @@ from dipvid_jax.training.frame_networks import (
 )
 from dipvid_jax.training.objective import Losses, add_known_features, make_losses
 from dipvid_jax.training.optimization import make_optimizer
+from dipvid_jax.training.precision import at_precision
 from dipvid_jax.training.render import make_render
 from dipvid_jax.training.schedule import (
   Visit,
@@ -182,7 +183,9 @@ def build_program(
     updates=_network_updates(config, visits),
     schedule=config.training.learning_rate_schedule,
   )
+  precision = config.training.matmul_precision
   losses, prepare_batch, vgg = _objective(config.losses)
+  prepare_batch = at_precision(prepare_batch, precision)
   create_state = make_create_state(model, optimizer)
   if config.schedule.per_frame:
     return Program(
@@ -192,7 +195,7 @@ def build_program(
       create_state=create_state,
       start=lambda clip: create_frame_networks(key, clip, create_state=create_state),
       fit_visits=make_fit_frames(
-        make_update(model, optimizer, losses=losses),
+        at_precision(make_update(model, optimizer, losses=losses), precision),
         key=key,
         create_state=create_state,
         frame_updates=_frame_updates(config),
@@ -203,7 +206,9 @@ def build_program(
       render=best_frames,
     )
   batch_size = config.schedule.batch_size
-  render = make_render(model, batch_size=batch_size, flow_channels=2)
+  render = at_precision(
+    make_render(model, batch_size=batch_size, flow_channels=2), precision
+  )
   return Program(
     optimizer=optimizer,
     model=model,
@@ -211,7 +216,7 @@ def build_program(
     create_state=create_state,
     start=_start(key, create_state),
     fit_visits=make_fit_visits(
-      make_train_step(model, optimizer, losses=losses),
+      at_precision(make_train_step(model, optimizer, losses=losses), precision),
       batch_size=batch_size,
       prepare_batch=prepare_batch,
       vgg=vgg,
@@ -319,4 +324,5 @@ def describe_work(
     flow_losses=config.losses.generates_flow,
     perceptual=bool(config.losses.perceptual_weight),
     carry=config.propagation.carry,
+    may_not_train=bool(config.propagation.carry and config.propagation.least_uncarried),
   )

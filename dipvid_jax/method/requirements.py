@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.jax_setup import memory_share
 from flow import machine
 
 # Bytes that an update holds for each pixel of its batch, by levels, at the peak;
@@ -23,6 +24,10 @@ _VGG_FLOP, _TEMPORAL_FLOP = 736e3, 2.85
 _COMPILER = 500_000_000  # bytes on the host while a program is compiled
 _FLOAT, _BOOL = 4, 1
 _CARRY = 30  # floats per pixel of a window: three propagations and their flow
+
+# How far the estimate may be from XLA's figure on a GPU, to be on the safe side.
+_DOUBT = 2.0
+_LARGEST_SHARE = 0.95  # of a GPU's memory; CUDA needs some
 
 Scale = Callable[[int], tuple[int, int]]
 
@@ -46,6 +51,8 @@ class Work:
     perceptual: VGG16 is used.
     carry: known pixels are carried into the hole.
     clip_size: (H, W) of the frames that flow is found in; None: the network's.
+    may_not_train: the clip itself may show enough of its hole.
+    device_factor: XLA's figure for the device's memory over the estimate.
   """
 
   frame_count: int
@@ -62,6 +69,8 @@ class Work:
   perceptual: bool = False
   carry: bool = False
   clip_size: tuple[int, int] | None = None
+  may_not_train: bool = False
+  device_factor: float = 1.0
 
 
 class Needs(NamedTuple):
@@ -88,8 +97,8 @@ def needs(work: Work) -> Needs:
     work: what the run does.
 
   Returns:
-    The needs; an update's memory is within a factor of 1.5 of XLA's own figure on a
-    CPU. A GPU's convolutions may take more.
+    The needs; the device's memory is within a factor of 1.5 of XLA's own figure on a
+    CPU. A GPU's convolutions may take more: see `as_measured`.
   """
   pixels, clip_pixels = math.prod(work.size), math.prod(work.clip_size or work.size)
   batch = work.batch_size * pixels
@@ -102,7 +111,7 @@ def needs(work: Work) -> Needs:
   carried = work.frame_count * clip_pixels * _FLOAT * _CARRY if work.carry else 0
   held = clip + 2 * work.state_bytes + 2 * _VGG_WEIGHTS * work.perceptual
   return Needs(
-    device=held + batch * _bytes_a_pixel(work),
+    device=round(work.device_factor * (held + batch * _bytes_a_pixel(work))),
     host=_COMPILER
     + work.frame_count * (4 * frame + stored_flow + held_flow)
     + 2 * result
@@ -146,11 +155,13 @@ class Memory(NamedTuple):
     device: on the device; None on a CPU, whose memory is the computer's.
     host: in the computer, or in the container that the process runs in.
     limit: whose limit `host` is what is left of, for the user; empty: not said.
+    device_share: of the device's memory that JAX takes.
   """
 
   device: int | None
   host: int | None
   limit: str = ""
+  device_share: float = 0.75
 
 
 def free_memory() -> Memory:
@@ -159,10 +170,39 @@ def free_memory() -> Memory:
   device = None
   if statistics and "bytes_limit" in statistics:
     device = statistics["bytes_limit"] - statistics.get("bytes_in_use", 0)
+  free = Memory(device, None, device_share=memory_share())
   host = machine.free_memory()
   if host is None:
-    return Memory(device, None)
-  return Memory(device, host.free, f"of the {host.holder}'s {_size(host.total)}")
+    return free
+  limit = f"of the {host.holder}'s {_size(host.total)}"
+  return free._replace(host=host.free, limit=limit)
+
+
+def as_measured(work: Work, free: Memory, *, ask: Callable[[], int | None]) -> Work:
+  """Puts XLA's own figure for the device in place of the estimate, where that pays.
+
+  XLA compiles the training to tell, which a run that trains does anyway. It is not
+  asked on a CPU, whose figures the estimate is made from; where the training may be
+  left out and the estimate leaves no doubt; nor where the run is far too large.
+
+  Args:
+    work: what the run does.
+    free: from `free_memory`.
+    ask: compiles, and returns bytes; None where they cannot be told.
+
+  Returns:
+    The work, with a `device_factor` by which needs of other sizes are judged as well.
+  """
+  estimate = needs(work).device
+  if free.device is None or estimate > _DOUBT * free.device:
+    return work
+  if work.may_not_train and _DOUBT * estimate < free.device:
+    return work
+  measured = ask()
+  if measured is None:
+    return work
+  factor = work.device_factor * measured / estimate
+  return dataclasses.replace(work, device_factor=factor)
 
 
 def fits(work: Work, free: Memory) -> bool:
@@ -195,6 +235,18 @@ def check_fits(work: Work, free: Memory, *, smallest_window: int) -> None:
   raise InputError(
     f"not enough memory for {work.frame_count} frames at {work.size[0]}x"
     f"{work.size[1]} (height x width): needs {describe_memory(work, free)}; {would}"
+    f"{_more_of_the_device(work, free)}"
+  )
+
+
+def _more_of_the_device(work: Work, free: Memory) -> str:
+  """How JAX can have more of a GPU, where that is what lacks."""
+  lacks = free.device is not None and needs(work).device > free.device
+  if not lacks or free.device_share >= _LARGEST_SHARE:
+    return ""
+  return (
+    f"; JAX takes {free.device_share:.0%} of the GPU's memory, and more with"
+    f" XLA_CLIENT_MEM_FRACTION={_LARGEST_SHARE} if nothing else uses the GPU"
   )
 
 

@@ -11,6 +11,7 @@ from dipvid_jax.media.placement import Fit
 from dipvid_jax.method.keys import Key
 from dipvid_jax.networks.generator import CHANNELS
 from dipvid_jax.networks.vgg import INPUT_CONVENTIONS, MASK_FORMS
+from dipvid_jax.training.precision import PRECISIONS
 from dipvid_jax.training.schedule import SCHEDULES
 from flow.estimators import ESTIMATORS
 
@@ -283,6 +284,15 @@ class TrainingConfig:
   ]
   batches_per_call: Annotated[
     int, Key("Batches on the device before the losses are read.", least=1)
+  ]
+  matmul_precision: Annotated[
+    str,
+    Key(
+      "Of the network's float32 products and convolutions on a GPU: default is JAX's, "
+      "TensorFloat-32 where the GPU has it; highest is float32, slower. A CPU gives "
+      "the same bits with both.",
+      choices=PRECISIONS,
+    ),
   ]
   best_of_every: Annotated[
     int, Key("DIP: every how many updates an output may become the result.", least=1)

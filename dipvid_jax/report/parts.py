@@ -75,6 +75,7 @@ class ReportParts:
     rounds: int,
     windows: int,
     times: StageTimes,
+    precision: str,
     resume: bool,
   ):
     """Writes the facts and the video of the input.
@@ -87,6 +88,7 @@ class ReportParts:
       updates, rounds: of one window's schedule.
       windows: the number of windows.
       times: of the run; `write_facts` writes their present state.
+      precision: of the network's products and convolutions.
       resume: add the times of the run so far to `times`.
     """
     self._folder = folder / "report"
@@ -101,6 +103,7 @@ class ReportParts:
       "updates": updates,
       "windows": windows,
       "device": _device(),
+      "matmul_precision": precision,
       "versions": _versions(),
     }
     picked = range(0, len(masks), self._shown.step)

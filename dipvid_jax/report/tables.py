@@ -116,6 +116,7 @@ def fact_tables(config: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Fac
   device = {
     "device": facts.get("device"),
     "CPU threads": config.get("cpu_threads"),
+    "matmul precision": facts.get("matmul_precision"),
     **facts.get("versions", {}),
   }
   known = {name: str(value) for name, value in device.items() if value is not None}

@@ -24,6 +24,7 @@ _TELLTALE = {"video", "levels"}
 _OFF = {
   **{"networks": 1, "mask_threshold": 127, "second_kernel": 1},
   **{"initialization": "pytorch", "perceptual_mask": "dilated"},
+  "matmul_precision": "default",
 }
 _MOST_THREADS = 4096  # a damaged number would be obeyed
 

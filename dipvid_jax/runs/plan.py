@@ -1,5 +1,6 @@
 """All that is settled before a run writes anything: input, windows, program."""
 
+import functools
 import hashlib
 from typing import NamedTuple
 
@@ -14,7 +15,13 @@ from dipvid_jax.method.program import (
   clip_strides,
   describe_work,
 )
-from dipvid_jax.method.requirements import check_fits, describe, free_memory
+from dipvid_jax.method.requirements import (
+  as_measured,
+  check_fits,
+  describe,
+  free_memory,
+)
+from dipvid_jax.method.xla_memory import training_bytes
 from dipvid_jax.runs.config_file import INPUT_FINGERPRINT
 from dipvid_jax.runs.source import Source, read_source, source_name
 from dipvid_jax.runs.threads import threads_record
@@ -127,6 +134,10 @@ def _build_program(config: Config, source: Source, windows: list[Window]) -> Pro
     config=config,
   )
   free = free_memory()
+  ask = functools.partial(
+    training_bytes, program, frame_count=length, size=work.size, config=config
+  )
+  work = as_measured(work, free, ask=ask)
   check_fits(work, free, smallest_window=needed_frames(config))
   say(describe(work, free))
   return program

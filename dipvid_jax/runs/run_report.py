@@ -16,6 +16,7 @@ from dipvid_jax.runs.sparing import spared
 from dipvid_jax.runs.windows import Window
 from dipvid_jax.storage.rows import read_rows
 from dipvid_jax.terminal import say
+from dipvid_jax.training.precision import effective_precision
 from dipvid_jax.training.schedule import Visit
 from dipvid_jax.training.stopping import Stopping
 
@@ -70,6 +71,7 @@ class RunReport:
       rounds=visits[-1].round + 1,
       windows=self._windows,
       times=self._times,
+      precision=effective_precision(plan.config.training.matmul_precision),
       resume=resume,
     )
     if resume:

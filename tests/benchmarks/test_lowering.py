@@ -45,6 +45,14 @@ def test_a_deterministic_run_has_no_scatter(monkeypatch):
   assert (operations["scatter"], operations["sort"]) == (0, 4)
 
 
+def test_products_and_convolutions_have_the_precision_that_the_config_asks_for(recipe):
+  """Also those of gradients, of VGG16's features of the known frames, and in 3D."""
+  assert lowered(recipe).precisions == {"DEFAULT"}
+  config = load_config(recipe, levels=1, matmul_precision="highest")
+  program = lower_updates(config, frame_count=COUNT, size=SIZE)
+  assert program.precisions == {"HIGHEST"}
+
+
 def test_weights_are_arguments_not_constants(recipe):
   """VGG16's are 6.6 MiB."""
   assert lowered(recipe).constant_bytes < 2**10

@@ -17,7 +17,7 @@ import jax
 
 from dipvid_jax.clip_lists.attempt import attempt
 from dipvid_jax.clip_lists.job import Job, Outcome, outcome_of
-from dipvid_jax.jax_setup import set_up_command
+from dipvid_jax.jax_setup import set_up_command, share_device
 from dipvid_jax.runs.config_file import recorded_threads
 from dipvid_jax.runs.run import run
 from dipvid_jax.runs.window_folder import WindowFolder
@@ -134,8 +134,8 @@ def _set_up(job: Job, surroundings: Surroundings) -> None:
   gpus = surroundings.gpus
   if not gpus:
     jax.config.update("jax_platforms", "cpu")
-  elif gpus < 1:  # several processes share a GPU; JAX takes three quarters of it
-    os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{0.75 * gpus:.3f}")
+  elif gpus < 1:
+    share_device(gpus)
   set_up_command(
     deterministic=surroundings.deterministic,
     threads=recorded_threads(job.output) or surroundings.cpus,
