@@ -64,7 +64,7 @@ class Layer(NamedTuple):
   alpha: np.ndarray
 
   def under(self, colour: tuple[int, int, int], alpha: np.ndarray) -> "Layer":
-    """This layer under a shape of one colour."""
+    """Puts a shape of one colour onto this layer."""
     rest = 1 - alpha
     shape = np.array(colour, np.float32) * alpha[..., None]
     return Layer(self.colour * rest[..., None] + shape, self.alpha * rest + alpha)
@@ -197,7 +197,8 @@ def _cells(values: tuple[float, ...]) -> str:
 
 
 def _logo_rows(options: argparse.Namespace) -> Iterator[str]:
-  yield "| clip | logo | recall | precision | IoU | 2 px grown: recall | precision | IoU |"
+  grown = "2 px grown: recall | precision | IoU"
+  yield f"| clip | logo | recall | precision | IoU | {grown} |"
   yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
   for clip in options.clips:
     frames = _read(clip, options.bmx)
@@ -209,12 +210,12 @@ def _logo_rows(options: argparse.Namespace) -> Iterator[str]:
       except InputError as error:
         yield f"| {clip} | {name} | {error} | | | | | |"
         continue
-      grown = dilate(mask[None, ..., None].astype(np.uint8), 2)[..., 0] > 0
+      larger = dilate(mask[None, ..., None].astype(np.uint8), 2)[..., 0] > 0
       changed = layer.alpha > _CHANGED
       if not changed.any():
         yield f"| {clip} | {name} | {mask.mean():.2%} of the picture masked | | | | | |"
         continue
-      both = (*_scores(mask[None], changed), *_scores(grown, changed))
+      both = (*_scores(mask[None], changed), *_scores(larger, changed))
       yield f"| {clip} | {name} | {_cells(both)} |"
       _keep(options, f"logo-{clip}-{name}", seen[len(seen) // 2], mask)
 

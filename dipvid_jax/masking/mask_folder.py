@@ -83,15 +83,16 @@ class MaskFolder:
       BusyError, InputError: as `check`, or the folder cannot be written to.
     """
     try:
-      self.masks.mkdir(parents=True, exist_ok=True)
+      self.path.mkdir(parents=True, exist_ok=True)
       with sole_writer(self.path) as hold:
-        self._check_occupancy(overwrite=overwrite)
-        self._written.remove(self._written.files())
-        self.masks.mkdir(exist_ok=True)
-        (self.path / LIST_NAME).unlink(missing_ok=True)
-        self._written.begin()
-        self._write(masks, video, on_progress)
-        hold.remove_file()
+        try:
+          self._check_occupancy(overwrite=overwrite)
+          self._written.remove(self._written.files())
+          self._written.begin()
+          self.masks.mkdir(exist_ok=True)
+          self._write(masks, video, on_progress)
+        finally:
+          hold.remove_file()
     except OSError as error:
       raise InputError(f"--output {self.path}: {disk.reason(error)}") from error
 

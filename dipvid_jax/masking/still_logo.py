@@ -18,7 +18,7 @@ import numpy as np
 from dipvid_jax.errors import InputError
 from dipvid_jax.masking.areas import Rectangle
 
-_LEAST_FRAMES = 8
+_LEAST_FRAMES = 20  # of fewer, some gradients agree by chance
 _MOST_FRAMES = 60  # spread over the clip
 _BAND = 32  # rows at a time, for the memory
 _REACH = 4  # rows around a band that blur and gradient read
@@ -29,9 +29,12 @@ _CLUTTER = 97  # percentile of the presence: a logo covers less of the picture
 _LEAST_STRONG = 12  # pixels of the edges of a logo
 _LEAST_OF_LARGEST = 0.15  # of the largest logo's edges; less is a stray edge
 _LEAST_TEXTURE = 0.005  # of the picture has a gradient
-# Of the pixels that have a gradient, so many may be still. Within a rectangle that the
-# user names, a few stray ones do less harm.
-_MOST_STILL, _MOST_STILL_WITHIN = 0.06, 0.15
+# A logo is in one place, a still scene everywhere: of 12 x 12 tiles with detail, so
+# many may be still. Within a rectangle that the user names, stray edges do less harm.
+_TILES = 12
+_LEAST_DETAIL = 0.05  # of a tile's pixels have a gradient
+_STILL_TILE = 0.1  # of these are still
+_MOST_STILL, _MOST_STILL_WITHIN = 0.2, 0.4
 
 
 def find_logo(
@@ -122,14 +125,27 @@ def _check_motion(presence: np.ndarray, texture: np.ndarray, area: np.ndarray) -
     limit = _MOST_STILL_WITHIN
     if (outside := textured & ~area).mean() >= _LEAST_TEXTURE:
       textured = outside
-  still = float((presence[textured] > _WEAK).mean())
+  still = _still_share(presence, textured)
   if still > limit:
     remedy = "" if limit == _MOST_STILL_WITHIN else "--within around the logo, or "
     raise InputError(
-      f"--logo: {still:.0%} of the picture's detail stands still, so the camera does"
-      " not move enough to tell a logo from the scene; choose other frames with"
+      f"--logo: {still:.0%} of the picture stands still, so the camera does not"
+      " move enough to tell a logo from the scene; choose other frames with"
       f" --range, or mark it with {remedy}--box"
     )
+
+
+def _still_share(presence: np.ndarray, textured: np.ndarray) -> float:
+  """The share of the tiles with detail in which some of it stands still, 0 to 1."""
+  height, width = presence.shape
+  rows, columns = (np.arange(side) * _TILES // side for side in (height, width))
+  tile = rows[:, None] * _TILES + columns
+  detail, still = (
+    np.bincount(tile[pixels], minlength=_TILES**2)
+    for pixels in (textured, textured & (presence > _WEAK))
+  )
+  detailed = detail >= _LEAST_DETAIL * height * width / _TILES**2
+  return float((still > _STILL_TILE * detail)[detailed].mean()) if detailed.any() else 0
 
 
 def _thresholds(presence: np.ndarray) -> tuple[float, float]:

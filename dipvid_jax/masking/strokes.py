@@ -35,8 +35,8 @@ def line_mask(picture: np.ndarray, corners: np.ndarray) -> np.ndarray:
     radius = max(2, round(_GROWTH * float(sides.min())))
     mask[:] = 0
     mask[part] = strokes
-    mask = cv2.dilate(mask, _disc(radius))
-  return mask.astype(bool)
+    return np.asarray(cv2.dilate(mask, _disc(radius)) > 0)
+  return mask > 0
 
 
 def find_strokes(
@@ -53,10 +53,11 @@ def find_strokes(
     `[h, w]` bool; None where there are no such strokes along the whole line.
   """
   grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
-  element = _disc(max(1, round(_STROKE * height / 2)))
-  bright = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, element)
-  dark = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, element)
-  strengths = [float(np.percentile(hat[inside], 95)) for hat in (bright, dark)]
+  bright, dark = (
+    cv2.morphologyEx(grey, way, _disc(max(1, round(_STROKE * height / 2))))
+    for way in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT)
+  )
+  strengths = [np.percentile(hat[inside], 95) for hat in (bright, dark)]
   contrast = dark if strengths[1] > 1.5 * strengths[0] else bright
   strongest = float(np.percentile(contrast[inside], 95))
   if strongest < _LEAST_CONTRAST:

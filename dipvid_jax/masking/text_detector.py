@@ -111,8 +111,8 @@ def find_text_model() -> Path:
 
 def _lines(probability: np.ndarray) -> list[np.ndarray]:
   """The corners of each line in a map of probabilities."""
-  text = (probability > _TEXT_ABOVE).astype(np.uint8)
-  text = cv2.dilate(text, np.ones((2, 2), np.uint8))
+  above = (probability > _TEXT_ABOVE).astype(np.uint8)
+  text = cv2.dilate(above, np.ones((2, 2), np.uint8))
   outlines, _ = cv2.findContours(text, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
   found = []
   for outline in outlines:
