@@ -6,8 +6,9 @@
 Logos and subtitles are drawn onto real clips, so that every pixel that they change is
 known, and the clip is encoded as H.264 (CRF 23) before the mask is made. *Recall* is
 the share of the changed pixels that the mask covers, *precision* the share of the mask
-that is changed; *IoU* is of both. The fonts are those that Matplotlib ships (extra
-`studies`). `--pictures DIR` keeps a frame of each clip with its mask in red.
+that is changed; *IoU* is of both. Text is searched in the lower half of the picture.
+The fonts are those that Matplotlib ships (extra `studies`). `--pictures DIR` keeps a
+frame of each clip with its mask in red.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.masking.areas import Rectangle
 from dipvid_jax.masking.overlay import tint
 from dipvid_jax.masking.still_logo import find_logo
 from dipvid_jax.masking.text import find_text
@@ -236,7 +238,12 @@ def _text_rows(options: argparse.Namespace) -> Iterator[str]:
       for style in ("plain", "outline", "shadow", "yellow"):
         layer = subtitle(size, f"{font}.ttf", pixels, style)
         seen = _encoded(layer.over(frames))
-        masks = find_text(seen, detector)
+        lower = Rectangle(0, size[0] // 2, size[1], size[0] - size[0] // 2)
+        try:
+          masks = find_text(seen, detector, within=lower)
+        except InputError as error:
+          yield f"| {clip} | {font} {pixels} px | {style} | {error} | | | |"
+          continue
         changed = layer.alpha > _CHANGED
         recall, precision, iou = _scores(masks, changed)
         worst = min(float((m & changed).sum() / changed.sum()) for m in masks)

@@ -21,8 +21,7 @@ _IN_PACKAGE = "models/ch_PP-OCRv4_det_infer.onnx"
 INSTALL = "pip install --no-deps rapidocr-onnxruntime==1.4.4"
 
 _STRIDE = 32  # the network halves its input five times
-# The shorter side of what the network sees: it finds letters of 10 to 100 pixels.
-_LEAST_SIDE, _MOST_SIDE = 480, 736
+_SIDE = 736  # the frame's shorter side as the network sees it
 _MEAN = np.array([0.406, 0.456, 0.485], np.float32)  # ImageNet's, in the order BGR
 _DEVIATION = np.array([0.225, 0.224, 0.229], np.float32)
 _TEXT_ABOVE = 0.3  # probability of a pixel
@@ -65,7 +64,7 @@ class TextDetector:
     Returns:
       The corners of each line with a small margin, `[4, 2]` float (x, y) in pixels.
     """
-    scale = min(max(side, _LEAST_SIDE), _MOST_SIDE) / side
+    scale = _SIDE / side
     probability = self._probability(picture, scale)
     # Centres of pixels: the map's first is half a scaled pixel from the border.
     return [(line + 0.5) / scale - 0.5 for line in _lines(probability)]

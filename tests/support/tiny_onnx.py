@@ -9,7 +9,7 @@ import struct
 import numpy as np
 
 
-def write_white_detector(path, *, reach=8):
+def write_white_detector(path, *, reach=5):
   """Writes a network whose probability is high within `reach` px of near white."""
   weight = np.full((1, 3, 1, 1), 4, np.float32)
   bias = np.array([-20], np.float32)  # white has 28, light grey 10
