@@ -1,13 +1,11 @@
 """A list of clips: a CSV file, read and checked before anything runs."""
 
-import codecs
-import csv
-import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.storage.csv_lines import read_csv_lines
 
 _FILES = ("video", "mask")
 _PATHS = (*_FILES, "flow.weights")
@@ -49,7 +47,7 @@ def read_manifest(path: Path, *, keys: Collection[str]) -> list[ManifestRow]:
   Raises:
     InputError: one line that names the file and its line.
   """
-  lines = _lines(path)
+  lines = read_csv_lines(path)
   number, header = next(lines, (1, []))
   names = _columns(f"{path}, line {number}", header, keys)
   rows = []
@@ -72,30 +70,6 @@ def read_manifest(path: Path, *, keys: Collection[str]) -> list[ManifestRow]:
   if not rows:
     raise InputError(f"{path}, line {number}: no clips follow; add one line per clip")
   return rows
-
-
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-  """The lines that are not empty, with their numbers."""
-  try:
-    data = path.read_bytes()
-  except OSError as error:
-    raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-  if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-    raise InputError(f"{path}, line 1: is UTF-16; save it as CSV in UTF-8")
-  try:
-    text = data.decode("utf-8-sig")
-  except UnicodeDecodeError as error:
-    line = data.count(b"\n", 0, error.start) + 1
-    raise InputError(
-      f"{path}, line {line}: is not UTF-8; save it as CSV in UTF-8"
-    ) from error
-  reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
-  try:
-    for cells in reader:
-      if any(cell.strip() for cell in cells):
-        yield reader.line_num, [cell.strip() for cell in cells]
-  except csv.Error as error:
-    raise InputError(f"{path}, line {reader.line_num}: is not CSV ({error})") from error
 
 
 def _columns(place: str, header: list[str], keys: Collection[str]) -> list[str]:

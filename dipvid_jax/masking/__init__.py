@@ -1,0 +1,1 @@
+"""Masks for a clip that has none: from boxes, a still logo, or text."""
