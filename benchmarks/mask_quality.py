@@ -124,18 +124,21 @@ def logos(size: tuple[int, int]) -> dict[str, Layer]:
   small = max(height // 16, 10)
   sample = _letters(size, "sample.tv", thin, small, (0.72 * width, 0.86 * height))
   nothing = _nothing(size)
+  red_disc = nothing.under((200, 30, 40), _disc(size, above, radius)).under(
+    _WHITE, _letters(size, "7", bold, int(1.5 * radius), seven)
+  )
+  lower_disc = 0.4 * _disc(size, below, radius)
   return {
-    "opaque disc": nothing.under((200, 30, 40), _disc(size, above, radius)).under(
-      _WHITE, _letters(size, "7", bold, int(1.5 * radius), seven)
-    ),
+    "opaque disc": red_disc,
     "letters with an outline": nothing.under(_BLACK, _letters(*news, 2)).under(
       (255, 220, 0), _letters(*news)
     ),
     "letters, 50%": nothing.under(_WHITE, 0.5 * channel),
     "thin letters, 35%": nothing.under(_WHITE, 0.35 * sample),
-    "two discs, 40%": nothing.under(
-      (230, 230, 230), 0.4 * _disc(size, below, radius)
-    ).under((20, 20, 60), 0.4 * _disc(size, below, radius // 2)),
+    "two discs, 40%": nothing.under((230, 230, 230), lower_disc).under(
+      (20, 20, 60), 0.4 * _disc(size, below, radius // 2)
+    ),
+    "opaque disc and thin letters": red_disc.under(_WHITE, 0.35 * sample),
   }
 
 

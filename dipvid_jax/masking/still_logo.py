@@ -161,11 +161,9 @@ def _logo_edges(presence: np.ndarray, *, weak: float, strong: float) -> np.ndarr
   count, groups = cv2.connectedComponents(near)
   groups = np.where(edges, groups, 0)
   certain = np.bincount(groups[presence > strong], minlength=count)
-  strength = np.bincount(groups.ravel(), presence.ravel(), minlength=count)
-  strength[0] = 0
-  kept = (certain >= _LEAST_STRONG) & (strength > 0)
-  kept &= strength >= _LEAST_OF_LARGEST * strength[kept].max(initial=0)
-  return kept[groups]
+  certain[0] = 0
+  least = max(_LEAST_STRONG, _LEAST_OF_LARGEST * float(certain.max()))
+  return np.asarray(certain >= least)[groups]
 
 
 def _enclosed(edges: np.ndarray) -> np.ndarray:

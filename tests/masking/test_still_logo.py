@@ -54,6 +54,13 @@ def test_a_rectangle_says_which_of_two():
   assert one[70, 120] and not one[:, :72].any()
 
 
+def test_a_faint_logo_beside_a_strong_one_is_found():
+  strong, faint = disc((20, 20), 12), disc((110, 70), 8)
+  frames = drawn(drawn(moving(), strong, (250, 20, 20)), 0.25 * faint)
+  mask = find_logo(frames)
+  assert mask[strong > 0].mean() > 0.99 and mask[faint > 0].mean() > 0.99
+
+
 def test_progress_counts_rows():
   seen = []
   find_logo(drawn(moving(), disc((20, 20))), on_progress=seen.append)
