@@ -1,13 +1,22 @@
 # make demo   installs into .venv, removes a ball from a real clip, prints the result
 # make test   installs into .venv, runs the tests
 # make lint   ruff, mypy, and who imports whom
+# make test-newest   the tests under the newest Python here and the newest JAX for it,
+#             in an environment of their own, made anew; TESTS=... runs a part
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: install demo test lint
+NEWEST := .venv-newest
+# JAX 0.11 needs Python 3.12.
+NEWEST_PYTHON ?= $(shell for minor in 14 13 12; do \
+  for python in python3.$$minor $(HOME)/.pyenv/versions/3.$$minor.*/bin/python; do \
+    $$python -c '' 2>/dev/null && echo $$python && exit; done; done)
+TESTS ?=
+
+.PHONY: install demo test test-newest lint
 
 install: $(VENV)/.installed
 
@@ -24,6 +33,14 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test-newest:
+	test -n "$(NEWEST_PYTHON)" || { echo "needs Python 3.12 or later: NEWEST_PYTHON=..."; exit 1; }
+	rm -rf $(NEWEST)
+	$(NEWEST_PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(NEWEST)/bin/python -c "import jax, sys; print('JAX', jax.__version__, 'Python', sys.version)"
+	$(NEWEST)/bin/python -m pytest --numprocesses auto --dist loadfile $(TESTS)
 
 lint: install
 	$(BIN)/ruff check .

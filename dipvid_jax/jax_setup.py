@@ -23,8 +23,11 @@ _NO_FUSION_LIBRARY = "--xla_cpu_experimental_ynn_fusion_type="
 _KNOWN_TO = ((0, 10), (0, 11))
 _DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 # They compile the addition of a float to one in memory to a loop of retries on NVIDIA
-# GPUs (jax-ml/jax 38806); 0.11.1 does not.
+# GPUs (jax-ml/jax 38806); 0.11.1 does not, nor does any before them.
 _SLOW_SCATTERS = ((0, 10, 2), (0, 11, 0))
+# One open report (jax-ml/jax 40633): wrong values and NaN on this GPU; 0.10.2 is right.
+_DOUBTED, _DOUBTED_ON = ((0, 11, 0), (0, 11, 1)), "RTX A6000"
+_ADVISED = "pip install 'jax[cuda12]==0.10.1' (or cuda13)"
 # JAX refuses to start on a GPU if both are set.
 _MEMORY_SHARE = ("XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION")
 _USUAL_SHARE = 0.75
@@ -178,7 +181,8 @@ def share_device(part: float) -> None:
 def check_device() -> None:
   """Starts JAX, so that a platform which it cannot start on is one line.
 
-  Says so if this version of JAX is known to be slow on the device.
+  Says so if this version of JAX is known to be slow on the device, or reported to be
+  wrong.
 
   Raises:
     InputError: JAX has no device.
@@ -193,13 +197,24 @@ def check_device() -> None:
       f" ({reason or 'it has no plugin for it'}); for a GPU install dipvid_jax[cuda12]"
       " or [cuda13], or set JAX_PLATFORMS=cpu"
     ) from error
-  if _is_cuda(device) and jaxlib.version.__version_info__[:3] in _SLOW_SCATTERS:
-    print(
-      f"JAX {jaxlib.__version__} is slow on NVIDIA GPUs where gradients meet in one"
-      " pixel, as those of the flow losses do; 0.11.1 and 0.10.1 are not:"
-      " pip install 'jax[cuda12]==0.11.1' (or cuda13)",
-      file=sys.stderr,
+  if _is_cuda(device) and (doubt := _doubt(device)):
+    print(f"JAX {jaxlib.__version__} {doubt}: {_ADVISED}", file=sys.stderr)
+
+
+def _doubt(device: jax.Device) -> str:
+  """Why another version of JAX is better on an NVIDIA GPU; empty if none is known."""
+  version = jaxlib.version.__version_info__[:3]
+  if version in _DOUBTED and _DOUBTED_ON in device.device_kind:
+    return (
+      f"is reported to compute wrong values on an {_DOUBTED_ON} (jax-ml/jax 40633),"
+      " 0.10.1 is older than that"
     )
+  if version in _SLOW_SCATTERS:
+    return (
+      "is slow on NVIDIA GPUs where gradients meet in one pixel, as those of the flow"
+      " losses do (jax-ml/jax 38806), 0.10.1 is not"
+    )
+  return ""
 
 
 def _is_cuda(device: jax.Device) -> bool:
