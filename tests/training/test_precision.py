@@ -15,6 +15,7 @@ from dipvid_jax.evaluation import lpips
 from dipvid_jax.evaluation.clip_files import ClipFiles
 from dipvid_jax.evaluation.inception import arrange_layers
 from dipvid_jax.evaluation.inception_network import inception_features
+from dipvid_jax.evaluation.truth import TrueFiles
 from dipvid_jax.media.images import write_images
 from dipvid_jax.networks.conv import convolve
 from dipvid_jax.training.precision import (
@@ -92,8 +93,8 @@ def test_an_evaluation_measures_at_its_precision_and_says_so(
     return {"frames": 2, "lpips_vgg16": 0.0}
 
   monkeypatch.setattr(evaluation, "evaluate_clip", evaluate_clip)
-  files = (tmp_path / name for name in ("result", "truth", "mask"))
-  clips = [ClipFiles("clip", *files, None)]
+  truth = TrueFiles(tmp_path / "truth", tmp_path / "mask")
+  clips = [ClipFiles("clip", tmp_path / "result", truth)]
   table = evaluation.evaluate(clips, name="ours", measures=["lpips"], **given)
   assert seen == ([None] if given else ["highest"])
   assert table.settings["matmul precision"] == ("default" if given else "highest")
