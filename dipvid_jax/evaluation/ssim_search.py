@@ -77,19 +77,24 @@ class _Windows:
     size, inner = patch.shape[-1], patch.shape[-1] - WINDOW + 1
     rows, columns = (side - size + 1 for side in region.shape[1:])
     self.places = rows, columns
-    self._patch, (self._means, self._variances) = patch, _moments(patch)
+    self._means, self._variances = _moments(patch)
     self.count = self._means.size
+    # float32 loses the covariance of bright, flat content unless a factor is centred.
+    centre = patch.mean(axis=(1, 2), keepdims=True)
+    self._centred, self._centred_means = patch - centre, self._means - centre
     weights = _weights()
     self._blur = np.zeros((inner, size), np.float32)
     for i, row in enumerate(self._blur):
       row[i : i + WINDOW] = weights
     # [3, line, column, WINDOW]: the pixels of a line's windows, weighted by row.
-    self._weighted = sliding_window_view(patch, WINDOW, axis=1) * weights
-    # [3, line, column, y, x]: what a line meets at place (y, x).
-    means, variances = _moments(region)
+    self._weighted = sliding_window_view(self._centred, WINDOW, axis=1) * weights
+    # [3, line, column, y, x]: the pixels that a line meets at place (y, x).
     self._met = _views(region, (rows + WINDOW - 1, columns))
-    self._met_means = _views(means, (rows, columns))
-    self._met_variances = _views(variances, (rows, columns))
+    # [3, line, y, column, x]: the moments that it meets there.
+    self._met_means, self._met_variances = (
+      _views(moments, (rows, columns)).transpose(0, 1, 3, 2, 4)
+      for moments in _moments(region)
+    )
     # [y, x, 3, n, n]: the pixels at place (y, x).
     self._pixels = _views(region, (size, size)).transpose(1, 2, 0, 3, 4)
 
@@ -104,12 +109,13 @@ class _Windows:
 
   def ssim(self, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
     """The mean over all windows at each of k places `[k]`."""
-    products = self._blur @ (self._pixels[ys, xs] * self._patch) @ self._blur.T
+    products = self._blur @ (self._pixels[ys, xs] * self._centred) @ self._blur.T
     means, variances = (
-      met.transpose(3, 4, 0, 1, 2)[ys, xs]
+      met.transpose(2, 4, 0, 1, 3)[ys, xs]
       for met in (self._met_means, self._met_variances)
     )
-    values = _ssim(products, means, variances, self._means, self._variances)
+    moments = self._means, self._centred_means, self._variances
+    values = _ssim(products, means, variances, *moments)
     return values.mean(axis=(1, 2, 3))
 
   def losses(
@@ -117,18 +123,19 @@ class _Windows:
   ) -> np.ndarray:
     """The loss, summed over the windows of some lines, in a box of places `shape`."""
     channels, rows = lines.T
-    top, left = corner
-    box = np.s_[top : top + shape[0], left : left + shape[1]]
+    down, across = (slice(at, at + n) for at, n in zip(corner, shape, strict=True))
     products = self._products(channels, rows, corner, shape)
     met_means, met_variances = (
-      met[..., *box][channels, rows] for met in (self._met_means, self._met_variances)
+      met[:, :, down, :, across][channels, rows]
+      for met in (self._met_means, self._met_variances)
     )
-    means, variances = (
-      moments[channels, rows][..., None, None]
-      for moments in (self._means, self._variances)
-    )
-    values = _ssim(products, met_means, met_variances, means, variances)
-    return values.shape[0] * values.shape[1] - values.sum(axis=(0, 1))
+    moments = [
+      moment[channels, rows][:, None, :, None]
+      for moment in (self._means, self._centred_means, self._variances)
+    ]
+    values = _ssim(products, met_means, met_variances, *moments)
+    by_line = np.ones(values.shape[2], np.float32) @ values
+    return len(lines) * values.shape[2] - by_line.sum(axis=0)
 
   def _products(
     self,
@@ -137,7 +144,7 @@ class _Windows:
     corner: tuple[int, int],
     shape: tuple[int, int],
   ) -> np.ndarray:
-    """Weighted means `[k, column, *shape]` of patch times region in k lines' windows.
+    """Weighted means `[k, y, column, x]` of products in the windows of k lines.
 
     For each column of the patch, the sum over a window's rows at all places is a matrix
     product: of its weighted pixels, moved down by one for each row of places, and of
@@ -155,10 +162,7 @@ class _Windows:
     for out, *line in zip(columns, moved, channels, rows, strict=True):
       factor, channel, row = line
       np.matmul(factor, met[channel, row], out=out)
-    products = np.empty((len(rows), len(self._blur), *shape), np.float32)
-    by_row = (0, 2, 1, 3)
-    np.matmul(self._blur, columns.transpose(by_row), out=products.transpose(by_row))
-    return products
+    return self._blur @ columns.transpose(0, 2, 1, 3)
 
 
 def _ssim(
@@ -166,27 +170,36 @@ def _ssim(
   met_means: np.ndarray,
   met_variances: np.ndarray,
   means: np.ndarray,
+  centred_means: np.ndarray,
   variances: np.ndarray,
 ) -> np.ndarray:
-  """SSIM of windows; overwrites the first three, which are large."""
-  of_means = met_means * (2 * means)
+  """SSIM of windows; overwrites the first three, which are large.
+
+  Args:
+    products: weighted means of the centred patch times what it meets.
+    met_means, met_variances: of what the windows meet.
+    means, centred_means, variances: of the patch, and of the centred patch.
+  """
+  values = met_means * centred_means
+  products -= values
   products *= 2
-  products -= of_means
   products += _C2
-  of_means += _C1
-  of_means *= products
+  np.multiply(met_means, 2 * means, out=values)
+  values += _C1
+  values *= products
   met_means *= met_means
   met_means += means**2 + _C1
   met_variances += variances + _C2
   met_means *= met_variances
-  of_means /= met_means
-  return of_means
+  values /= met_means
+  return values
 
 
 def _moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Means and variances `[3, h - 10, w - 10]` in the windows of `[3, h, w]`."""
-  means = _window_means(image)
-  return means, _window_means(image**2) - means**2
+  centre = image.mean(axis=(1, 2), keepdims=True)
+  means = _window_means(image - centre)
+  return means + centre, _window_means((image - centre) ** 2) - means**2
 
 
 def _window_means(image: np.ndarray) -> np.ndarray:
@@ -198,7 +211,7 @@ def _window_means(image: np.ndarray) -> np.ndarray:
 def _weights() -> np.ndarray:
   """Of the rows or columns of a window: Gaussian, float32."""
   weights = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * _SIGMA**2))
-  return np.float32(weights / weights.sum())
+  return (weights / weights.sum()).astype(np.float32)
 
 
 def _views(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

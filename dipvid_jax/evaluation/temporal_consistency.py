@@ -157,7 +157,7 @@ def _least_mean_square(
   Returns:
     The least mean squared error, and the (y, x) of its place.
   """
-  patch, region = np.float64(patch), np.float64(region)
+  patch, region = patch.astype(np.float64), region.astype(np.float64)
   size = patch.shape[-1]
   sums = cv2.integral((region**2).sum(axis=0))
   squares = sums[size:, size:] - sums[size:, :-size] - sums[:-size, size:]
