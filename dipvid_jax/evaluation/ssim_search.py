@@ -16,7 +16,7 @@ from dipvid_jax.evaluation.frame_quality import WINDOW
 _C1, _C2 = 0.01**2, 0.03**2
 _SIGMA = 1.5
 _NEGLIGIBLE = 1e-6  # a gain of SSIM that is not worth a search
-_FEW = 32  # places that are evaluated one by one, _BATCH at a time
+_FEW = 32  # places of which all windows are evaluated, _BATCH places at a time
 _BATCH = 8
 _ENTRIES = 2200  # of the matrices of a step: temporary arrays stay in the cache
 
