@@ -1,17 +1,17 @@
 """How well the content of the hole is found again in the next frame."""
 
 import dataclasses
-import functools
 from typing import NamedTuple
 
+import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from scipy import fft
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.frame_quality import WINDOW, Quality, check_sides
+from dipvid_jax.evaluation.ssim_search import largest_ssim
 
-_C1, _C2 = 0.01**2, 0.03**2
-_SIGMA = 1.5
+_ROUNDING = 1e-13  # of a mean square from correlations in float64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +119,7 @@ def best_match(
   *,
   search: PatchSearch,
 ) -> Match:
-  """Compares a patch with every place of the next frame within the radius.
+  """Finds a patch again among all places of the next frame within the radius.
 
   Args:
     frame, next_frame: `[H, W, 3]` float32 in [0, 1].
@@ -134,53 +134,48 @@ def best_match(
   first_row, first_column = max(0, top - search.radius), max(0, left - search.radius)
   last_row, last_column = (start + search.radius + size for start in corner)
   region = _channels_first(next_frame[first_row:last_row, first_column:last_column])
-  candidates = _windows(region, size)
-  patch_means, patch_variances = _moments(patch)
-  means, variances = (_windows(m, size - WINDOW + 1) for m in _moments(region))
-  squares, ssims = [], []
-  for rows, row_means, row_variances in zip(candidates, means, variances, strict=True):
-    error = rows - patch
-    squares.append(np.einsum("xcij,xcij->x", error, error).min() / patch.size)
-    product = patch_means * row_means
-    covariance = _blur(rows * patch) - product
-    ssim = (2 * product + _C1) * (2 * covariance + _C2)
-    ssim /= patch_means**2 + row_means**2 + _C1
-    ssim /= patch_variances + row_variances + _C2
-    ssims.append(ssim.mean(axis=(1, 2, 3)).max())
-  return Match(float(min(squares)), float(max(ssims)))
+  mean_square, place = _least_mean_square(patch, region)
+  return Match(mean_square, largest_ssim(patch, region, place))
 
 
 def _channels_first(image: np.ndarray) -> np.ndarray:
   return np.ascontiguousarray(image.transpose(2, 0, 1))
 
 
-def _windows(image: np.ndarray, size: int) -> np.ndarray:
-  """Views `[y, x, 3, size, size]` of every place in `[3, h, w]`."""
-  views = sliding_window_view(image, (size, size), axis=(1, 2))
-  return views.transpose(1, 2, 0, 3, 4)
+def _least_mean_square(
+  patch: np.ndarray, region: np.ndarray
+) -> tuple[float, tuple[int, int]]:
+  """Searches all places at which the patch lies within the region.
 
+  One correlation shows which places are best to within rounding; these are compared
+  pixel by pixel, so that an exact match gives 0.
 
-def _moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Means and variances `[3, h - 10, w - 10]` in the windows of `[3, h, w]`."""
-  means = _blur(image)
-  return means, _blur(image**2) - means**2
+  Args:
+    patch: `[3, n, n]` float32.
+    region: `[3, h, w]` float32.
 
-
-def _blur(images: np.ndarray) -> np.ndarray:
-  """Gaussian means over the windows inside `[..., h, w]`.
-
-  One small matrix product per image: BLAS spreads large ones over threads, which is
-  slow on a busy machine.
+  Returns:
+    The least mean squared error, and the (y, x) of its place.
   """
-  height, width = images.shape[-2:]
-  return _window_matrix(height) @ images @ _window_matrix(width).T
+  patch, region = patch.astype(np.float64), region.astype(np.float64)
+  size = patch.shape[-1]
+  sums = cv2.integral((region**2).sum(axis=0))
+  squares = sums[size:, size:] - sums[size:, :-size] - sums[:-size, size:]
+  squares += sums[:-size, :-size] + (patch**2).sum() - 2 * _correlate(region, patch)
+  worse = squares > squares.min() + _ROUNDING * patch.size
+  found = []
+  for y, x in np.argwhere(~worse):
+    error = region[:, y : y + size, x : x + size] - patch
+    found.append((float(np.mean(error**2)), (int(y), int(x))))
+    if not found[-1][0]:
+      break
+  return min(found)
 
 
-@functools.cache
-def _window_matrix(length: int) -> np.ndarray:
-  offsets = np.arange(WINDOW) - WINDOW // 2
-  weights = np.exp(-(offsets**2) / (2 * _SIGMA**2))
-  matrix = np.zeros((length - WINDOW + 1, length), np.float32)
-  for i, row in enumerate(matrix):
-    row[i : i + WINDOW] = weights / weights.sum()
-  return matrix
+def _correlate(region: np.ndarray, patch: np.ndarray) -> np.ndarray:
+  """Sums of products of `[3, h, w]` and `[3, n, n]` at every place `[y, x]`."""
+  sides, size = region.shape[1:], patch.shape[-1]
+  shape = [fft.next_fast_len(side, real=True) for side in sides]
+  spectrum = fft.rfft2(region, shape) * np.conj(fft.rfft2(patch, shape))
+  rows, columns = (side - size + 1 for side in sides)
+  return fft.irfft2(spectrum.sum(axis=0), shape)[:rows, :columns]

@@ -1,16 +1,18 @@
 """Patches and their best match in the next frame, against an exhaustive loop."""
 
+import cv2
 import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.evaluation import ssim_search
 from dipvid_jax.evaluation.temporal_consistency import (
   PatchSearch,
   best_match,
   draw_corners,
   temporal_consistency,
 )
-from tests.support.oracles import gaussian_ssim_map
+from tests.support.oracles import gaussian_ssim, gaussian_ssim_map
 from tests.support.synthetic import moving_hole, texture, translating_clip
 
 SEARCH = PatchSearch(patch=13, radius=2, patches_per_pair=2)
@@ -27,7 +29,7 @@ def slow_best(frame, next_frame, corner, *, search):
         continue
       candidate = np.float64(next_frame[y : y + size, x : x + size])
       squares.append(np.mean((patch - candidate) ** 2))
-      ssims.append(gaussian_ssim_map(patch, candidate).mean())
+      ssims.append(gaussian_ssim(patch, candidate))
   return min(squares), max(ssims)
 
 
@@ -39,6 +41,108 @@ def test_the_best_of_all_candidates_is_found(corner):
   expected = slow_best(frame, next_frame, corner, search=SEARCH)
   assert match.mean_square == pytest.approx(expected[0], rel=1e-5)
   assert match.ssim == pytest.approx(expected[1], abs=1e-5)
+
+
+def pair_of_frames(kind, size=(60, 70)):
+  """A frame and the next, whose content moved by (2, -3) and changed a little."""
+  height, width = size
+  frame = texture(height, width, seed=3)
+  if kind == "noise":
+    return [np.random.default_rng(i).random((*size, 3), np.float32) for i in (0, 1)]
+  if kind == "smooth":
+    frame = cv2.GaussianBlur(frame, (0, 0), 6)
+  elif kind == "dark":
+    frame = frame * np.float32(0.03)
+  elif kind == "bright and nearly flat":
+    frame = np.float32(0.95) + frame * np.float32(0.02)
+  elif kind == "half flat":
+    frame[:, : width // 2] = 0.5
+  elif kind == "periodic":
+    frame = np.tile(frame[:8, :9], (height // 8 + 1, width // 9 + 1, 1))[
+      :height, :width
+    ]
+  elif kind == "black":
+    frame = np.zeros_like(frame)
+  next_frame = np.roll(frame, (2, -3), axis=(0, 1))
+  if kind in ("repeated", "black"):
+    return frame, next_frame
+  change = np.random.default_rng(5).normal(size=frame.shape) * frame.std() * 0.3
+  return frame, np.clip(next_frame + change, 0, 1).astype(np.float32)
+
+
+KINDS = (
+  "textured",
+  "noise",
+  "smooth",
+  "dark",
+  "bright and nearly flat",
+  "half flat",
+  "periodic",
+  "repeated",
+  "black",
+)
+
+
+@pytest.mark.parametrize("few", [ssim_search._FEW, 0], ids=["places", "lines"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_search_equals_an_exhaustive_one(kind, few, monkeypatch):
+  """In the middle and at the edges, where there are fewer places."""
+  monkeypatch.setattr(ssim_search, "_FEW", few)
+  frame, next_frame = pair_of_frames(kind)
+  search = PatchSearch(patch=20, radius=6)
+  for corner in ((21, 25), (0, 3), (40, 50)):
+    match = best_match(frame, next_frame, corner, search=search)
+    expected = slow_best(frame, next_frame, corner, search=search)
+    assert match.mean_square == pytest.approx(expected[0], rel=1e-9)
+    assert match.ssim == pytest.approx(expected[1], abs=1e-5)
+
+
+@pytest.mark.parametrize(("patch", "radius"), [(20, 2), (11, 4), (15, 0), (50, 1)])
+def test_patches_of_other_sizes_equal_an_exhaustive_search(patch, radius):
+  frame, next_frame = pair_of_frames("textured")
+  search = PatchSearch(patch=patch, radius=radius)
+  for corner in ((4, 7), (60 - patch, 0)):
+    match = best_match(frame, next_frame, corner, search=search)
+    expected = slow_best(frame, next_frame, corner, search=search)
+    assert match.mean_square == pytest.approx(expected[0], rel=1e-9)
+    assert match.ssim == pytest.approx(expected[1], abs=1e-5)
+
+
+def test_few_windows_are_evaluated_where_content_is_found_again(monkeypatch):
+  """Of 1681 places and 120 lines, the search is to do a small part."""
+  evaluated = []
+  losses = ssim_search._Windows.losses
+
+  def count(self, lines, corner, shape):
+    evaluated.append(len(lines) * shape[0] * shape[1])
+    return losses(self, lines, corner, shape)
+
+  monkeypatch.setattr(ssim_search._Windows, "losses", count)
+  frame, next_frame = pair_of_frames("textured", size=(100, 100))
+  best_match(frame, next_frame, (25, 25), search=PatchSearch())
+  assert 0 < sum(evaluated) < 0.25 * 1681 * 120
+
+
+def test_an_exact_match_has_no_error():
+  for kind in ("repeated", "black"):
+    frame, next_frame = pair_of_frames(kind)
+    search = PatchSearch(patch=20, radius=6)
+    match = best_match(frame, next_frame, (20, 25), search=search)
+    assert match.mean_square == 0 and match.ssim == pytest.approx(1, abs=1e-6)
+
+
+def test_undefined_pixels_give_an_undefined_result():
+  frame, next_frame = pair_of_frames("textured")
+  next_frame[30, 35] = np.nan
+  match = best_match(
+    frame, next_frame, (20, 25), search=PatchSearch(patch=20, radius=6)
+  )
+  assert np.isnan(match).all()
+
+
+def test_the_oracle_with_all_windows_at_once_equals_the_loop():
+  a, b = (texture(14, 13, seed=seed) for seed in (0, 1))
+  assert gaussian_ssim(a, b) == pytest.approx(gaussian_ssim_map(a, b).mean(), rel=1e-12)
 
 
 def test_a_small_difference_survives_rounding():
