@@ -6,9 +6,8 @@ import pathlib
 import av
 import numpy as np
 
-from dipvid_jax.media import sources
+from dipvid_jax.media.h264 import constant_times, encode
 from dipvid_jax.media.video_writing import check_largest
-from dipvid_jax.storage import atomic
 from dipvid_jax.types import Timestamps
 
 
@@ -36,28 +35,13 @@ def write_mask_video(
     OSError: the file cannot be written.
   """
   check_largest(path, masks.shape[1:])
-  rate = frame_rate.limit_denominator(1_000_000)
-  times = timestamps or Timestamps(np.arange(len(masks) + 1), 1 / rate)
-  shown_for = dict(
-    zip(times.ticks[:-1].tolist(), np.diff(times.ticks).tolist(), strict=True)
+  encode(
+    path,
+    (av.VideoFrame.from_ndarray(np.ascontiguousarray(m), format="gray") for m in masks),
+    size=masks.shape[1:],
+    pixel_format="gray",
+    frame_rate=frame_rate,
+    timestamps=timestamps or constant_times(len(masks), frame_rate),
+    pixel_aspect=pixel_aspect,
+    options={"qp": "0", "preset": "medium"},
   )
-  # One thread: the number of threads decides the bytes.
-  options = {"qp": "0", "preset": "medium", "x264-params": "threads=1"}
-  with (
-    atomic.replacing(path) as partial,
-    av.open(sources.ffmpeg_url(partial), "w", format="mp4") as container,
-  ):
-    stream = container.add_stream("libx264", rate=rate, options=options)
-    stream.height, stream.width = masks.shape[1:]
-    stream.pix_fmt = "gray"
-    context = stream.codec_context
-    context.time_base = times.time_base
-    context.sample_aspect_ratio = pixel_aspect
-    for mask, start in zip([*masks, None], [*shown_for, None], strict=True):
-      picture = None
-      if mask is not None:
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(mask), format="gray")
-        picture.pts, picture.time_base = start, times.time_base
-      for packet in stream.encode(picture):
-        packet.duration = shown_for[packet.pts]
-        container.mux(packet)

@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 import av
 import numpy as np
 from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.media import colours, fields, images, sources
+from dipvid_jax.media import colours, fields, images
+from dipvid_jax.media.h264 import constant_times, encode
 from dipvid_jax.media.image_sequence import ImageSequence
-from dipvid_jax.storage import atomic
 from dipvid_jax.types import Colour, FieldOrder, Timestamps
 
 _LONGEST_SIDE = 16384  # of libx264
 _MOST_BITS = 2e9  # per second: FFmpeg's numbers have 32 bits
-# Of x264: the number of threads decides the bytes, and its macroblock tree reads memory
-# that it has not written (core 165 on AVX-512): what that holds would decide them too.
-_REPEATABLE = ("threads=1", "lookahead-threads=1", "mbtree=0")
 
 
 def check_largest(path: pathlib.Path | str, size: tuple[int, int]) -> None:
@@ -76,62 +74,46 @@ def write_video(
     OSError: the file cannot be written.
   """
   size = _check(path, frames, frame_rate, timestamps, pixel_aspect, field_order)
-  rate = fractions.Fraction(frame_rate).limit_denominator(1_000_000)
   if timestamps is None:
-    timestamps = Timestamps(np.arange(len(frames) + 1), 1 / rate)
-  starts, durations = timestamps.ticks[:-1].tolist(), np.diff(timestamps.ticks).tolist()
-  shown_for = dict(zip(starts, durations, strict=True))
-  with (
-    atomic.replacing(pathlib.Path(path)) as partial,
-    av.open(
-      sources.ffmpeg_url(partial),
-      "w",
-      format="mp4",
-      options={"movflags": "+faststart"},
-    ) as container,
-  ):
-    options = {"crf": "14", "preset": "medium"}
-    if max_bytes is not None:
-      options = _bounded(max_bytes, timestamps)
-    tags = colours.written_tags(colour, size[0])
-    options["x264-params"] = ":".join(
-      [
-        *_REPEATABLE,
-        *colours.x264_parameters(tags),
-        *fields.x264_parameters(field_order),
-      ]
-    )
-    stream = container.add_stream("libx264", rate=rate, options=options)
-    stream.height, stream.width = size
-    stream.pix_fmt = "yuv420p"
-    context = stream.codec_context
-    context.time_base = timestamps.time_base
-    context.sample_aspect_ratio = fractions.Fraction(pixel_aspect)
+    timestamps = constant_times(len(frames), frame_rate)
+  options = {"crf": "14", "preset": "medium"}
+  if max_bytes is not None:
+    options = _bounded(max_bytes, timestamps)
+  tags = colours.written_tags(colour, size[0])
+
+  def set_up(context: VideoCodecContext) -> None:
     context.color_primaries, context.color_trc = tags.primaries, tags.transfer
     context.colorspace, context.color_range = tags.matrix, tags.range
     if field_order is not None:
       context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-    mark = fields.make_marker(field_order, size)
-    for picture in _pictures(frames, timestamps, mark, tags):
-      for packet in stream.encode(picture):
-        packet.duration = shown_for[packet.pts]
-        container.mux(packet)
+
+  encode(
+    pathlib.Path(path),
+    _pictures(frames, fields.make_marker(field_order, size), tags),
+    size=size,
+    pixel_format="yuv420p",
+    frame_rate=frame_rate,
+    timestamps=timestamps,
+    pixel_aspect=fractions.Fraction(pixel_aspect),
+    options=options,
+    parameters=[
+      *colours.x264_parameters(tags),
+      *fields.x264_parameters(field_order),
+    ],
+    container_options={"movflags": "+faststart"},
+    set_up=set_up,
+  )
 
 
 def _pictures(
   frames: Iterable[np.ndarray],
-  timestamps: Timestamps,
   mark: Callable[[av.VideoFrame], av.VideoFrame],
   tags: Colour,
-) -> Iterator[av.VideoFrame | None]:
-  """Yields the frames as the encoder takes them, and None, which flushes it."""
-  starts = timestamps.ticks[:-1].tolist()
-  for frame, start in zip(frames, starts, strict=True):
+) -> Iterator[av.VideoFrame]:
+  """Yields the frames as the encoder takes them."""
+  for frame in frames:
     rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-    picture = colours.to_yuv(mark(rgb), tags)
-    picture.pts, picture.time_base = start, timestamps.time_base
-    yield picture
-  yield None
+    yield colours.to_yuv(mark(rgb), tags)
 
 
 def _bounded(max_bytes: int, timestamps: Timestamps) -> dict[str, str]:
