@@ -70,7 +70,6 @@ def compare(
       stitched = run._replace(method=f"{method}-stitched", full=run.stitched)
       rows.append(figures.measure(stitched) | {"method": method_title(method)})
       write_rows(output / "compare", rows)
-  write_rows(output / "compare", rows)
   (output / "compare.md").write_text(comparison_markdown(rows))
   return rows
 

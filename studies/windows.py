@@ -100,7 +100,6 @@ def _measure(
   truth, holes = as_unit(composed.truth), hole_mask(composed.hole)
   full, stitched = inpaint_windows(as_unit(composed.frames), holes, k, settings)
   config = window_config(truth.shape[1:3], k, settings)
-  # DIP's schedule has each frame's updates one after another.
   visits = build_visits(k, config=config)
   return {
     "updates_a_window": sum(visit.updates for visit in visits),

@@ -40,9 +40,7 @@ def find_clips(folder: Path, *, kind: Kind) -> dict[str, Path]:
   return _entries(folder, images=kind == "masks")
 
 
-def find_results(
-  folder: Path, *, names: Collection[str] | None = None
-) -> dict[str, Path]:
+def find_results(folder: Path, *, names: Collection[str] = ()) -> dict[str, Path]:
   """Finds a system's results.
 
   Args:
@@ -57,7 +55,7 @@ def find_results(
   """
   found: dict[str, Path] = {}
   for entry, path in _entries(folder, images=False).items():
-    name = entry if names is None else _clip_name(entry, names)
+    name = _clip_name(entry, names)
     if name in found:
       raise InputError(f"{folder}: holds {found[name].name} and {path.name}; keep one")
     found[name] = _frames_of(path)

@@ -17,6 +17,7 @@ import numpy as np
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.masking.areas import Rectangle
+from dipvid_jax.media.discs import disc
 
 _LEAST_FRAMES = 20  # of fewer, some gradients agree by chance
 _MOST_FRAMES = 60  # spread over the clip
@@ -157,7 +158,7 @@ def _thresholds(presence: np.ndarray) -> tuple[float, float]:
 def _logo_edges(presence: np.ndarray, *, weak: float, strong: float) -> np.ndarray:
   """Edges in groups that are certain and not small beside the largest, `[H, W]`."""
   edges = (presence > weak).astype(np.uint8)
-  near = cv2.dilate(edges, _disc(2 * _gap(presence.shape)))
+  near = cv2.dilate(edges, disc(2 * _gap(presence.shape)))
   count, groups = cv2.connectedComponents(near)
   groups = np.where(edges, groups, 0)
   certain = np.bincount(groups[presence > strong], minlength=count)
@@ -170,7 +171,7 @@ def _enclosed(edges: np.ndarray) -> np.ndarray:
   """Edges with their small gaps closed, and all that they enclose, `[H, W]` bool."""
   gap = _gap(edges.shape)
   padded = np.pad(edges.astype(np.uint8), gap)  # the picture's border is no edge
-  closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, _disc(gap))
+  closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, disc(gap))
   outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
   filled = cv2.drawContours(np.zeros_like(padded), outlines, -1, 1, cv2.FILLED)
   return filled[gap:-gap, gap:-gap].astype(bool)
@@ -179,8 +180,3 @@ def _enclosed(edges: np.ndarray) -> np.ndarray:
 def _gap(size: tuple[int, ...]) -> int:
   """The gap between two edges of one thing, in pixels, at most."""
   return max(2, round(min(size) / 80))
-
-
-def _disc(radius: int) -> np.ndarray:
-  side = 2 * radius + 1
-  return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

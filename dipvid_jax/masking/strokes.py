@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from dipvid_jax.media.discs import disc
+
 _STROKE = 0.35  # of a line's height is wider than any stroke
 _SEED, _NEAR = 0.5, 0.25  # of the strongest contrast
 _LEAST_CONTRAST = 25  # levels
@@ -34,7 +36,7 @@ def line_mask(picture: np.ndarray, corners: np.ndarray) -> np.ndarray:
     mask[:] = 0
     mask[part] = strokes
     radius = max(2, round(_GROWTH * _height(corners)))
-    return np.asarray(cv2.dilate(mask, _disc(radius)) > 0)
+    return np.asarray(cv2.dilate(mask, disc(radius)) > 0)
   return mask > 0
 
 
@@ -50,7 +52,7 @@ def find_strokes(picture: np.ndarray, corners: np.ndarray) -> np.ndarray | None:
   """
   inside, height = _filled(corners, picture.shape[:2]) > 0, _height(corners)
   grey = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
-  element = _disc(max(1, round(_STROKE * height / 2)))
+  element = disc(max(1, round(_STROKE * height / 2)))
   # Bright strokes and dark ones; the weaker are an outline, a shadow, or what letters
   # enclose.
   hats = [
@@ -107,8 +109,3 @@ def _filled(corners: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
   mask = np.zeros(size[:2], np.uint8)
   cv2.fillPoly(mask, [np.rint(corners).astype(np.int32)], 1)
   return mask
-
-
-def _disc(radius: int) -> np.ndarray:
-  side = 2 * radius + 1
-  return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

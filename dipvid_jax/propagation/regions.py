@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
+from dipvid_jax.media.discs import disc
 from dipvid_jax.media.placement import Box
 
 CONTEXT = 32  # pixels around the hole that a search for its flow looks at
@@ -16,9 +17,7 @@ def grow(mask: Bool[np.ndarray, "H W"], pixels: int) -> Bool[np.ndarray, "H W"]:
   """Grows a mask by a disc."""
   if not pixels:
     return mask
-  side = 2 * pixels + 1
-  disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-  return cv2.dilate(mask.astype(np.uint8), disc) > 0
+  return cv2.dilate(mask.astype(np.uint8), disc(pixels)) > 0
 
 
 def blobs(mask: Bool[np.ndarray, "H W"]) -> list[Bool[np.ndarray, "H W"]]:

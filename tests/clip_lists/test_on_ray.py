@@ -163,25 +163,35 @@ def assert_same_results(folder, undisturbed, names, *, marks=0):
     assert len(list(found.glob(".sent-*"))) <= marks
 
 
-def moments(manifest_folder):
-  """How long to wait before a kill, after the first checkpoint."""
-  generator = np.random.default_rng(len(str(manifest_folder)))
-  return [0.0, *generator.uniform(0, 3, KILLS)][:KILLS]
+def trials(folder, clips, few, *, others=()):
+  """Lists, each with the moment of a kill in seconds after the first checkpoint.
+
+  Yields:
+    The list's folder, its file, the names of its clips but `others`, and a function
+    that waits until a command's kill is due.
+  """
+  generator = np.random.default_rng(len(str(folder)))
+  names = list(_LENGTHS) if _WHOLE else few
+  for number, moment in enumerate([0.0, *generator.uniform(0, 3, KILLS)][:KILLS]):
+    place = folder / str(number)
+    place.mkdir()
+
+    def wait(command, place=place, moment=moment):
+      wait_until(has_begun(place), command)
+      time.sleep(moment)
+
+    yield place, write_manifest(clips, place, [*others, *names]), names, wait
 
 
 def test_a_killed_worker_costs_what_follows_its_last_checkpoint(
   clips, undisturbed, cluster, start, tmp_path
 ):
   """A list with a bad clip, and one whose windows are tasks."""
-  for number, moment in enumerate(moments(tmp_path)):
-    folder = tmp_path / str(number)
-    folder.mkdir()
-    names = ["a", "long"] if _WHOLE else ["long"]
-    manifest = write_manifest(clips, folder, ["words", *names])
+  lists = trials(tmp_path, clips, ["long"], others=["words"])
+  for folder, manifest, names, wait in lists:
     summary = folder / "summary.csv"
     command = send(start, cluster, manifest, "--summary", summary)
-    wait_until(has_begun(folder), command)
-    time.sleep(moment)
+    wait(command)
     for process in list(workers())[:1]:
       with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
@@ -201,14 +211,9 @@ def test_a_killed_node_costs_what_follows_the_last_checkpoints(
   clips, undisturbed, cluster, start, tmp_path
 ):
   """Two commands with one list: each clip is made once."""
-  for number, moment in enumerate(moments(tmp_path)):
-    folder = tmp_path / str(number)
-    folder.mkdir()
-    names = ["a", "long"] if _WHOLE else ["a"]
-    manifest = write_manifest(clips, folder, names)
+  for folder, manifest, names, wait in trials(tmp_path, clips, ["a"]):
     commands = [send(start, cluster, manifest) for _ in range(2)]
-    wait_until(has_begun(folder), commands[0])
-    time.sleep(moment)
+    wait(commands[0])
     lost = [node for node in cluster.list_all_nodes() if node != cluster.head_node]
     cluster.remove_node(lost[0], allow_graceful=False)
     cluster.add_node(**_node(num_cpus=2))
@@ -220,14 +225,9 @@ def test_a_killed_node_costs_what_follows_the_last_checkpoints(
 def test_after_a_killed_command_the_same_command_continues(
   clips, undisturbed, cluster, start, tmp_path
 ):
-  for number, moment in enumerate(moments(tmp_path)):
-    folder = tmp_path / str(number)
-    folder.mkdir()
-    names = ["a", "long"] if _WHOLE else ["a"]
-    manifest = write_manifest(clips, folder, names)
+  for folder, manifest, names, wait in trials(tmp_path, clips, ["a"]):
     command = send(start, cluster, manifest)
-    wait_until(has_begun(folder), command)
-    time.sleep(moment)
+    wait(command)
     command.kill()
     command.communicate()
     wait_until(lambda: not workers(), seconds=20)

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.evaluation.clip_files import pair_clips
+from dipvid_jax.evaluation.clip_files import pair_clips, pair_composed
 from dipvid_jax.evaluation.layouts import find_clips, find_results
+from dipvid_jax.media.data_sets import VideoSet
+from dipvid_jax.media.images import write_images
+from tests.support.composed_set import write_set
+from tests.support.media_files import moving_frames
 
 NAMES = ("bear", "blackswan")
 
@@ -80,34 +84,18 @@ def test_clips_directly_in_jpegimages_are_found(put):
 
 
 def test_composed_truth_is_that_of_the_set(tmp_path):
-  for package in ("tensorflow_datasets", "array_record"):
-    pytest.importorskip(package, reason=f"{package} is in the extra data")
-  from dipvid_jax.composed import build_composed
-  from dipvid_jax.evaluation.clip_files import pair_composed
-  from dipvid_jax.media.data_sets import VideoSet
-  from dipvid_jax.media.images import write_images
-  from tests.support.media_files import moving_frames
-
+  hole = slice(10, 20), slice(20, 30)
+  composed = str(write_set(tmp_path, shape=(3, 32, 48), hole=hole))
   frames = moving_frames(3, 32, 48)
-  write_images(tmp_path / "clips/sea", frames)
-  masks = np.zeros((3, 32, 48, 3), np.uint8)
-  masks[:, 10:20, 20:30] = 255
-  write_images(tmp_path / "masks/box", masks)
-  build_composed(
-    tmp_path / "set",
-    backgrounds=tmp_path / "clips",
-    masks=tmp_path / "masks",
-    segment_length=3,
-    masks_per_segment=1,
-    seed=0,
-  )
-  (video,) = VideoSet(str(tmp_path / "set")).places
+  masks = np.zeros((3, 32, 48, 1), np.uint8)
+  masks[:, *hole] = 255
+  (video,) = VideoSet(composed).places
   write_images(tmp_path / "results" / video, frames)
-  (clip,) = pair_composed(tmp_path / "results", str(tmp_path / "set"))
+  (clip,) = pair_composed(tmp_path / "results", composed)
   truth, holes = clip.truth.read()
-  assert (truth == frames).all() and (holes == masks[..., :1]).all()
+  assert (truth == frames).all() and (holes == masks).all()
   with pytest.raises(InputError, match="has nothing named other"):
-    pair_composed(tmp_path / "results", str(tmp_path / "set"), video_ids=["other"])
+    pair_composed(tmp_path / "results", composed, video_ids=["other"])
   write_images(tmp_path / "results/other", frames)
   with pytest.raises(InputError, match="has no video other"):
-    pair_composed(tmp_path / "results", str(tmp_path / "set"))
+    pair_composed(tmp_path / "results", composed)

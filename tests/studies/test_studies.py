@@ -22,7 +22,7 @@ from studies.rows import read_rows, write_rows
 from studies.table import PAPER, table_markdown
 from studies.time_slice import compare_slices
 from studies.windows import draw_videos, inpaint_windows
-from tests.support.media_files import moving_frames
+from tests.support.composed_set import write_set
 from tests.support.synthetic import moving_hole, translating_clip
 
 
@@ -177,24 +177,11 @@ def test_windows_longer_than_the_video_are_refused():
 @pytest.fixture(scope="module")
 def composed_set(tmp_path_factory):
   """A video of 6 frames, 64 x 64: as small as the consistency's patches allow."""
-  for package in ("tensorflow_datasets", "array_record"):
-    pytest.importorskip(package, reason=f"{package} is in the extra data")
-  from dipvid_jax.composed import build_composed
-
-  folder = tmp_path_factory.mktemp("set")
-  write_images(folder / "clips/sea", moving_frames(6, 64, 64))
-  masks = np.zeros((6, 64, 64, 3), np.uint8)
-  masks[:, 24:40, 20:40] = 255
-  write_images(folder / "masks/box", masks)
-  build_composed(
-    folder / "composed",
-    backgrounds=folder / "clips",
-    masks=folder / "masks",
-    segment_length=6,
-    masks_per_segment=1,
-    seed=0,
+  return write_set(
+    tmp_path_factory.mktemp("set"),
+    shape=(6, 64, 64),
+    hole=(slice(24, 40), slice(20, 40)),
   )
-  return folder / "composed"
 
 
 def ablation(composed_set, output, *studies, extra=()):
