@@ -93,9 +93,8 @@ class Cluster:
       self.cpus = max(1, int(most_cpus * min(1.0, self.gpus / max(most_gpus, 1))))
     else:
       self.cpus = min(_CPUS, most_cpus)
-    wanted = ("--gpus-per-clip", self.gpus, most_gpus, "GPUs")
     for flag, asked, most, what in (
-      wanted,
+      ("--gpus-per-clip", self.gpus, most_gpus, "GPUs"),
       ("--cpus-per-clip", self.cpus, most_cpus, "cores"),
     ):
       if asked > most:
