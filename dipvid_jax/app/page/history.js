@@ -1,0 +1,64 @@
+// Undo and redo. A step holds the pixels of its rectangle before and after, so a step
+// costs what it changed; the oldest steps go when they cost more than `limit` bytes.
+
+export class History {
+  #done = [];
+  #undone = [];
+  #bytes = 0;
+  #limit;
+
+  constructor(limit = 64 * 1024 * 1024) {
+    this.#limit = limit;
+  }
+
+  get canUndo() {
+    return this.#done.length > 0;
+  }
+
+  get canRedo() {
+    return this.#undone.length > 0;
+  }
+
+  /** `step`: `{frame, layer, area, before, after, wasPainted}`. */
+  add(step) {
+    for (const lost of this.#undone) this.#bytes -= cost(lost);
+    this.#undone = [];
+    this.#done.push(step);
+    this.#bytes += cost(step);
+    while (this.#bytes > this.#limit && this.#done.length > 1) {
+      this.#bytes -= cost(this.#done.shift());
+    }
+  }
+
+  /** The step to take back, or undefined. */
+  undo() {
+    return move(this.#done, this.#undone);
+  }
+
+  /** The step to do again, or undefined. */
+  redo() {
+    return move(this.#undone, this.#done);
+  }
+
+  /** Drops the steps of one frame, whose layers have come from elsewhere. */
+  forget(frame) {
+    const stays = (step) => step.frame !== frame;
+    this.#done = this.#done.filter(stays);
+    this.#undone = this.#undone.filter(stays);
+    this.#bytes = [...this.#done, ...this.#undone].reduce((sum, s) => sum + cost(s), 0);
+  }
+
+  clear() {
+    this.#done = [];
+    this.#undone = [];
+    this.#bytes = 0;
+  }
+}
+
+const cost = (step) => step.before.length + step.after.length;
+
+function move(from, to) {
+  const step = from.pop();
+  if (step) to.push(step);
+  return step;
+}
