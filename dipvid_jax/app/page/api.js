@@ -1,5 +1,5 @@
 // The server's routes. Each call answers with what the server says, or throws an
-// Error with the server's one line.
+// Error with the server's one line and its `status`.
 
 async function call(method, path, body, headers = {}) {
   let response;
@@ -15,13 +15,13 @@ async function call(method, path, body, headers = {}) {
   } catch {
     // Not JSON: the status says it.
   }
-  throw new Error(line);
+  throw Object.assign(new Error(line), { status: response.status });
 }
 
-const json = async (method, path, value) => {
-  const headers = { "Content-Type": "application/json" };
-  return call(method, path, JSON.stringify(value), headers);
-};
+const JSON_BODY = { "Content-Type": "application/json" };
+
+const json = (method, path, value) =>
+  call(method, path, JSON.stringify(value), JSON_BODY);
 
 export const state = async () => (await call("GET", "/api/state")).json();
 
