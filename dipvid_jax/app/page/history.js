@@ -1,4 +1,4 @@
-// Undo and redo. A step holds the pixels of its rectangle before and after, so a step
+// Undo and redo. A step holds the pixels of its rectangle before and after, so that it
 // costs what it changed; the oldest steps go when they cost more than `limit` bytes.
 
 export class History {
@@ -19,7 +19,7 @@ export class History {
     return this.#undone.length > 0;
   }
 
-  /** `step`: `{frame, layer, area, before, after, wasPainted}`. */
+  /** `step`: `{frame, parts, wasPainted}`; a part: `{layer, area, before, after}`. */
   add(step) {
     for (const lost of this.#undone) this.#bytes -= cost(lost);
     this.#undone = [];
@@ -55,7 +55,8 @@ export class History {
   }
 }
 
-const cost = (step) => step.before.length + step.after.length;
+const cost = (step) =>
+  step.parts.reduce((sum, part) => sum + part.before.length + part.after.length, 0);
 
 function move(from, to) {
   const step = from.pop();

@@ -56,7 +56,7 @@ export class Saver {
         this.#onError(`not saved: ${error.message}`, edit.frame);
         if (!error.status) return false; // no answer: the next flush tries again
       }
-      this.#waiting.shift();
+      if (this.#waiting[0] === edit) this.#waiting.shift();
       await this.#onSaved(edit.frame);
     }
     return true;
