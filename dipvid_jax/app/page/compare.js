@@ -7,7 +7,6 @@ export class Compare {
   on = false;
   share = 0.5; // of the image's width that shows the clip
   result = null; // a canvas with the result's frame, or null while there is none
-  #dragged = false;
 
   /** Draws the result right of the line, in image coordinates. */
   draw(context, view) {
@@ -42,23 +41,16 @@ export class Compare {
     tag(context, "after", x + 10 * ratio, top + 8 * ratio, "left", ratio);
   }
 
-  /** Takes hold of the line where the event is on it. */
-  take(event, view) {
+  /** Whether the event is on the line. */
+  holds(event, view) {
     if (!this.on) return false;
     const [x] = view.toPage(this.share * view.width, 0);
-    this.#dragged = Math.abs(event.clientX - x) <= GRIP;
-    return this.#dragged;
+    return Math.abs(event.clientX - x) <= GRIP;
   }
 
-  /** Moves the line to the event while it is held. */
+  /** Moves the line to the event. */
   drag(event, view) {
-    if (!this.#dragged) return false;
     this.share = Math.max(0, Math.min(1, view.toImage(event)[0] / view.width));
-    return true;
-  }
-
-  release() {
-    this.#dragged = false;
   }
 }
 

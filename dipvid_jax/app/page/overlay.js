@@ -11,7 +11,7 @@ const COLOURS = [
   [240, 130, 200],
 ];
 const EXCLUDED = 255;
-const [INSIDE, GROWN, HINT] = [140, 70, 235]; // opacity of 255
+const [INSIDE, GROWN, HINT] = [140, 90, 235]; // opacity of 255
 
 /** `[r, g, b]` of object 1, 2, ...; after the last colour the first comes again. */
 export const colourOf = (object) => COLOURS[(object - 1) % COLOURS.length];
@@ -39,9 +39,18 @@ export function dilate(values, width, height, pixels) {
   return grown;
 }
 
+const packed = ([red, green, blue], opacity) =>
+  ((opacity << 24) | (blue << 16) | (green << 8) | red) >>> 0; // RGBA, little-endian
+
+const WHITE = [255, 255, 255];
+const BLACK = [20, 20, 20];
+const OF_OBJECT = Uint32Array.from({ length: 256 }, (_, k) =>
+  k ? packed(colourOf(k), INSIDE) : 0,
+);
+
 /** Draws labels and hints into `canvas`, which becomes as large as the frame.
  *
- * `labels` and `strokes` are planes of one frame (`strokes` may be null). */
+ * `labels` and `strokes` are planes of one frame. */
 export function paintOverlay(canvas, labels, strokes, dilation) {
   const { values, width, height } = labels;
   if (canvas.width !== width || canvas.height !== height) {
@@ -50,27 +59,24 @@ export function paintOverlay(canvas, labels, strokes, dilation) {
   }
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  const pixels = image.data;
+  const pixels = new Uint32Array(image.data.buffer);
   const grown = dilation ? dilate(values, width, height, dilation) : null;
-  const put = (i, [red, green, blue], opacity) => {
-    pixels[4 * i] = red;
-    pixels[4 * i + 1] = green;
-    pixels[4 * i + 2] = blue;
-    pixels[4 * i + 3] = opacity;
-  };
+  const around = packed(WHITE, GROWN);
   for (let i = 0; i < values.length; i++) {
-    const hint = strokes ? strokes.values[i] : 0;
-    if (hint) hatch(put, i, width, hint);
-    else if (values[i]) put(i, colourOf(values[i]), INSIDE);
-    else if (grown && grown[i]) put(i, [255, 255, 255], GROWN);
+    if (values[i]) pixels[i] = OF_OBJECT[values[i]];
+    else if (grown && grown[i]) pixels[i] = around;
   }
+  drawHints(pixels, strokes);
   context.putImageData(image, 0, 0);
 }
 
 /** Hints are striped, so that they differ from painted pixels without colour. */
-function hatch(put, i, width, hint) {
-  const stripe = (i % width) + Math.floor(i / width);
-  const light = stripe % 4 < 2;
-  if (hint === EXCLUDED) put(i, light ? [255, 255, 255] : [20, 20, 20], HINT);
-  else put(i, light ? colourOf(hint) : [255, 255, 255], HINT);
+function drawHints(pixels, { values, width }) {
+  for (let i = 0; i < values.length; i++) {
+    const hint = values[i];
+    if (!hint) continue;
+    const light = ((i % width) + Math.floor(i / width)) % 4 < 2;
+    const colour = hint === EXCLUDED ? BLACK : colourOf(hint);
+    pixels[i] = packed(light ? WHITE : colour, HINT);
+  }
 }

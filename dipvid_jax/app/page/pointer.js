@@ -1,9 +1,11 @@
 // Mouse, pen and fingers on the canvas: one pointer uses the tool, the middle button
 // or the hand moves the image, two fingers move and zoom it, the wheel zooms.
 
-export function listen(canvas, view, editor, { onHover, onTake }) {
+/** `claim(event)` says what a pointer that goes down is for: "tool", "move", "wipe" or
+ * "none"; `onWipe(event)` while it wipes; `onHover(event)`, null when it leaves. */
+export function listen(canvas, view, editor, { claim, onWipe, onHover }) {
   const down = new Map(); // pointers on the canvas: id -> last event
-  let moving = false;
+  let use = "none";
 
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button > 1) return;
@@ -13,31 +15,29 @@ export function listen(canvas, view, editor, { onHover, onTake }) {
     down.set(event.pointerId, event);
     if (down.size > 1) {
       editor.cancel(); // the first of two fingers has drawn nothing
-      moving = true;
+      use = "move";
       return;
     }
-    moving = event.button === 1 || editor.tool === "hand" || onTake(event);
-    if (!moving) editor.begin(view.toImage(event));
+    use = event.button === 1 ? "move" : claim(event);
+    if (use === "tool") editor.begin(view.toImage(event));
   });
 
   canvas.addEventListener("pointermove", (event) => {
-    const last = down.get(event.pointerId);
-    if (!last) {
-      onHover(event);
-      return;
-    }
-    if (moving) move(view, down, last, event);
-    else for (const point of steps(event)) editor.move(view.toImage(point));
-    down.set(event.pointerId, event);
     onHover(event);
+    const last = down.get(event.pointerId);
+    if (!last) return;
+    if (use === "move") move(view, down, last, event);
+    if (use === "wipe") onWipe(event);
+    if (use === "tool") {
+      for (const point of steps(event)) editor.move(view.toImage(point));
+    }
+    down.set(event.pointerId, event);
   });
 
   const up = (event, finish) => {
-    if (!down.delete(event.pointerId)) return;
-    if (down.size === 0) {
-      if (!moving) finish();
-      moving = false;
-    }
+    if (!down.delete(event.pointerId) || down.size) return;
+    if (use === "tool") finish();
+    use = "none";
   };
   canvas.addEventListener("pointerup", (event) => up(event, () => editor.end()));
   canvas.addEventListener("pointercancel", (event) => up(event, () => editor.cancel()));
