@@ -137,8 +137,7 @@ function take(next) {
   const other = next.frames[current].version !== shown.version;
   const free = !editor.drawing && !saver.isWaiting(current) && !player.playing;
   if ((other || result !== shown.result) && free) go(current);
-  clearTimeout(settingsTimer ? undefined : 0);
-  if (!settingsTimer && dilation !== next.dilation) setDilation(next.dilation);
+  if (!settingsTimer && dilation !== next.dilation) grow(next.dilation);
   panel.renderObjects(next.objects, editor.object, actions);
   render();
 }
@@ -185,3 +184,198 @@ function render() {
   });
   timeline.show(state.frames, current, state.next_to_paint);
 }
+
+function grow(pixels) {
+  dilation = pixels;
+  overlayOld = true;
+  view.redraw();
+}
+
+/** Runs something that may fail, one after the other, and asks what came of it. */
+function act(action) {
+  chain = chain.then(async () => {
+    try {
+      await action();
+      await update();
+    } catch (error) {
+      panel.showError(error.message);
+    }
+    render();
+  });
+  return chain;
+}
+
+/** What the server does next must see all that was painted. */
+async function sendEdits() {
+  if (!(await saver.flush())) throw new Error("what was painted is not saved yet");
+}
+
+/** Whether the frame may be changed; where not, says why. */
+function mayPaint() {
+  if (!clip || player.playing) return false;
+  if (!state.frames[current].locked) return true;
+  panel.showError(`frame ${current} is locked; unlock it (L) to change it`);
+  return false;
+}
+
+async function stepBack(step, way) {
+  if (!step) return;
+  player.stop();
+  if (step.frame !== editor.frame) await show(step.frame);
+  editor[way](step);
+}
+
+const actions = {
+  open: (file) =>
+    act(async () => {
+      note = `Sending ${file.name}`;
+      render();
+      try {
+        take(await api.openClip(file));
+      } finally {
+        note = "";
+      }
+    }),
+  step(by) {
+    if (!clip) return;
+    player.stop();
+    go(Math.max(0, Math.min(clip.frame_count - 1, current + by)));
+  },
+  play() {
+    if (!clip) return;
+    if (player.playing) player.stop();
+    else {
+      const { frame_count: count, frame_rate: rate, ahead } = clip;
+      player.play(current, count, rate, ahead).catch((e) => panel.showError(e.message));
+    }
+  },
+  tool(name) {
+    editor.cancel();
+    editor.tool = name;
+    compare.on = false;
+    viewCanvas.classList.toggle("hand", name === "hand");
+    render();
+    view.redraw();
+  },
+  setSize(size) {
+    editor.size = Math.max(1, Math.min(200, size));
+    render();
+    view.redraw();
+  },
+  resize(way) {
+    const by = Math.max(1, Math.round(editor.size / 8));
+    actions.setSize(editor.size + way * by);
+  },
+  object(number) {
+    editor.object = number;
+    panel.renderObjects(state.objects ?? 0, number, actions);
+  },
+  undo: () => mayPaint() && act(() => stepBack(editor.history.undo(), "takeBack")),
+  redo: () => mayPaint() && act(() => stepBack(editor.history.redo(), "doAgain")),
+  empty: () => mayPaint() && editor.makeEmpty(),
+  forget: () =>
+    act(async () => {
+      editor.forget();
+      await sendEdits();
+    }),
+  lock: () =>
+    act(async () => {
+      if (!clip) return;
+      await sendEdits();
+      await api.lock(current, !state.frames[current].locked);
+    }),
+  next() {
+    const n = state.next_to_paint;
+    if (n === null) return;
+    player.stop();
+    go(n);
+  },
+  propagate: () =>
+    act(async () => {
+      if (!clip) return;
+      await sendEdits();
+      note = "";
+      await api.propagate();
+    }),
+  remove: (recipe) =>
+    act(async () => {
+      await sendEdits();
+      note = "";
+      await api.inpaint(recipe);
+    }),
+  stop: () => act(() => api.stop()),
+  save: () =>
+    act(async () => {
+      await sendEdits();
+      const { folder } = await api.save();
+      note = `Masks are in ${folder}`;
+    }),
+  dilate(pixels) {
+    grow(pixels);
+    render();
+    clearTimeout(settingsTimer);
+    settingsTimer = setTimeout(
+      () =>
+        act(() => api.settings({ dilation })).then(() => (settingsTimer = undefined)),
+      SETTINGS_DELAY,
+    );
+  },
+  masks(wanted = !masks) {
+    masks = wanted;
+    render();
+    view.redraw();
+  },
+  compare() {
+    if (!clip || !state.result) return;
+    compare.on = !compare.on;
+    render();
+    go(current);
+  },
+  wipe(share) {
+    compare.share = share;
+    view.redraw();
+  },
+  zoom: (factor) => clip && view.zoom(factor),
+  fit: () => view.fit(),
+  help: () => document.getElementById("help").showModal(),
+};
+
+/** What a pointer that goes down on the frame is for. */
+function claim(event) {
+  if (!clip) return "none";
+  if (compare.on) return compare.holds(event, view) ? "wipe" : "move";
+  if (editor.tool === "hand") return "move";
+  return mayPaint() ? "tool" : "none";
+}
+
+pointer.listen(viewCanvas, view, editor, {
+  claim,
+  onWipe(event) {
+    compare.drag(event, view);
+    view.redraw();
+    render();
+  },
+  onHover(event) {
+    hover = event && event.pointerType !== "touch" ? view.toImage(event) : null;
+    view.redraw();
+  },
+});
+panel.bind(actions);
+keys.listen(actions);
+keys.explain(document.getElementById("keys"));
+
+async function poll() {
+  try {
+    await saver.flush();
+    await update();
+  } catch (error) {
+    panel.showError(error.message);
+  }
+  const busy = state.job && state.job.state === "running";
+  setTimeout(poll, busy ? BUSY_POLL : CALM_POLL);
+}
+
+addEventListener("beforeunload", (event) => {
+  if (saver.busy) event.preventDefault();
+});
+poll();
