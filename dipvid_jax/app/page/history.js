@@ -30,14 +30,14 @@ export class History {
     }
   }
 
-  /** The step to take back, or undefined. */
-  undo() {
-    return move(this.#done, this.#undone);
+  /** The step to take back; undefined where there is none, or `may(step)` says no. */
+  undo(may) {
+    return move(this.#done, this.#undone, may);
   }
 
-  /** The step to do again, or undefined. */
-  redo() {
-    return move(this.#undone, this.#done);
+  /** The step to do again, likewise. */
+  redo(may) {
+    return move(this.#undone, this.#done, may);
   }
 
   /** Drops the steps of one frame, whose layers have come from elsewhere. */
@@ -58,8 +58,9 @@ export class History {
 const cost = (step) =>
   step.parts.reduce((sum, part) => sum + part.before.length + part.after.length, 0);
 
-function move(from, to) {
-  const step = from.pop();
-  if (step) to.push(step);
+function move(from, to, may) {
+  const step = from.at(-1);
+  if (!step || !may(step)) return undefined;
+  to.push(from.pop());
   return step;
 }

@@ -38,7 +38,10 @@ let chain = Promise.resolve();
 let settingsTimer;
 
 const compare = new Compare();
-const saver = new Saver(update, (line) => panel.showError(line));
+const saver = new Saver(
+  () => update().catch((error) => panel.showError(error.message)),
+  (line) => panel.showError(line),
+);
 const editor = new Editor(saver, () => {
   overlayOld = true;
   view.redraw();
@@ -210,17 +213,18 @@ async function sendEdits() {
   if (!(await saver.flush())) throw new Error("what was painted is not saved yet");
 }
 
-/** Whether the frame may be changed; where not, says why. */
-function mayPaint() {
-  if (!clip || player.playing) return false;
-  if (!state.frames[current].locked) return true;
-  panel.showError(`frame ${current} is locked; unlock it (L) to change it`);
+/** Whether a frame may be changed; where not, says why. */
+function mayPaint(frame = current) {
+  if (!clip || player.playing || editor.drawing) return false;
+  if (!state.frames[frame].locked) return true;
+  panel.showError(`frame ${frame} is locked; unlock it (L) to change it`);
   return false;
 }
 
-async function stepBack(step, way) {
+const mayStep = (step) => mayPaint(step.frame);
+
+async function goBy(step, way) {
   if (!step) return;
-  player.stop();
   if (step.frame !== editor.frame) await show(step.frame);
   editor[way](step);
 }
@@ -270,8 +274,8 @@ const actions = {
     editor.object = number;
     panel.renderObjects(state.objects ?? 0, number, actions);
   },
-  undo: () => mayPaint() && act(() => stepBack(editor.history.undo(), "takeBack")),
-  redo: () => mayPaint() && act(() => stepBack(editor.history.redo(), "doAgain")),
+  undo: () => act(() => goBy(editor.history.undo(mayStep), "takeBack")),
+  redo: () => act(() => goBy(editor.history.redo(mayStep), "doAgain")),
   empty: () => mayPaint() && editor.makeEmpty(),
   forget: () =>
     act(async () => {
