@@ -82,7 +82,7 @@ export class Timeline {
 export function describe(frames, n) {
   const frame = frames[n];
   if (!frame) return "";
-  const words = [`frame ${n} of 0 to ${frames.length - 1}`];
+  const words = [`Frame ${n} / ${frames.length - 1}`];
   if (frame.painted) words.push("painted");
   if (frame.locked) words.push("locked");
   if (frame.strokes) words.push("hints");
