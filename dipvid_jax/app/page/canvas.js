@@ -5,6 +5,7 @@
 // the kinds happens in this file.
 
 const LARGEST_SCALE = 64;
+const MARGIN = 10; // CSS pixels around the fitted image: a brush begins outside of it
 
 export class View {
   #canvas;
@@ -60,10 +61,17 @@ export class View {
     this.fit();
   }
 
+  #fitting() {
+    const around = 2 * MARGIN * devicePixelRatio;
+    const wide = Math.max(1, this.#canvas.width - around) / this.width;
+    const high = Math.max(1, this.#canvas.height - around) / this.height;
+    return Math.min(wide, high, LARGEST_SCALE);
+  }
+
   fit() {
     const { width, height } = this.#canvas;
     if (!this.width) return;
-    this.scale = Math.min(width / this.width, height / this.height, LARGEST_SCALE);
+    this.scale = this.#fitting();
     this.left = Math.round((width - this.width * this.scale) / 2);
     this.top = Math.round((height - this.height * this.scale) / 2);
     this.fitted = true;
@@ -98,8 +106,7 @@ export class View {
   zoom(factor, event = null) {
     const { width, height } = this.#canvas;
     const [x, y] = event ? this.#device(event) : [width / 2, height / 2];
-    const fit = Math.min(width / this.width, height / this.height);
-    const smallest = Math.min(fit, 1);
+    const smallest = Math.min(this.#fitting(), 1);
     const wanted = Math.max(smallest, Math.min(LARGEST_SCALE, this.scale * factor));
     const by = wanted / this.scale;
     this.left = x - (x - this.left) * by;

@@ -21,7 +21,8 @@ export class Clip {
   }
 
   get key() {
-    return [this.name, this.frame_count, this.width, this.height].join("/");
+    const { id = "", name, frame_count: count, width, height } = this;
+    return [id, name, count, width, height].join("/");
   }
 
   /** How many pictures may be fetched ahead without losing one of them. */

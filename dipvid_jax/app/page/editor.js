@@ -33,7 +33,7 @@ export class Editor {
     return this.#stroke !== null;
   }
 
-  /** Shows a frame: planes that may be written to. `painted`: the server has a truth. */
+  /** Takes a frame's planes, which it may write to; `painted`: they are a truth. */
   show(frame, labels, strokes, painted) {
     this.cancel();
     this.frame = frame;

@@ -70,7 +70,8 @@ export function explain(element) {
   for (const [keys, words] of KEYS) {
     const term = document.createElement("dt");
     const key = document.createElement("kbd");
-    key.textContent = NAMES[keys[0]] ?? keys[0].replace(/^[a-z]$/, (k) => k.toUpperCase());
+    const letter = keys[0].replace(/^[a-z]$/, (k) => k.toUpperCase());
+    key.textContent = NAMES[keys[0]] ?? letter;
     term.append(key);
     const description = document.createElement("dd");
     description.textContent = words;

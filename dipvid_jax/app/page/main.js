@@ -159,7 +159,8 @@ const onServer = {
       editor.forget();
       await sendEdits();
     }),
-  lock: () => afterEdits(() => api.lock(sight.frame, !state.frames[sight.frame].locked)),
+  lock: () =>
+    afterEdits(() => api.lock(sight.frame, !state.frames[sight.frame].locked)),
   propagate: () => afterEdits(api.propagate),
   remove: (recipe) => afterEdits(() => api.inpaint(recipe)),
   stop: () => act(api.stop),

@@ -45,7 +45,9 @@ export function bind(actions) {
   $("dilation").addEventListener("input", () =>
     actions.dilate($("dilation").valueAsNumber),
   );
-  $("wipe").addEventListener("input", () => actions.wipe($("wipe").valueAsNumber / 100));
+  $("wipe").addEventListener("input", () =>
+    actions.wipe($("wipe").valueAsNumber / 100),
+  );
   $("show-masks").addEventListener("change", () =>
     actions.masks($("show-masks").checked),
   );
