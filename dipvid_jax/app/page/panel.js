@@ -94,6 +94,7 @@ export function render(state, local) {
     : "";
   renderJob(state, local);
   if (!opened) return;
+  $("stage").style.setProperty("--tall", clip.height / clip.width);
   const frame = frames[local.current];
   $("where").textContent = describe(frames, local.current);
   $("undo").disabled = !local.canUndo;
