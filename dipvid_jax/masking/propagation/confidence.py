@@ -11,7 +11,7 @@ _FADES = 60.0  # frames: how fast confidence falls with the distance
 _HELPS = 25.0  # frames: how far a painted frame helps
 
 
-def frame_confidence(passes: list[Passed], number: int) -> float:
+def frame_confidence(passes: Sequence[Passed], number: int) -> float:
   """How sure a frame's masks are, in [0, 1]: by margin, agreement and distance.
 
   Args:

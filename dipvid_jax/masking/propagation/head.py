@@ -10,13 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from dipvid_jax.masking.propagation.views import Views
+from dipvid_jax.masking.propagation.looks import STRIDES
+from dipvid_jax.masking.propagation.views import Views, crop_size
 from dipvid_jax.networks.conv import convolve
+from flow.types import AnyArray
 
 _RATE = 3e-3
 _CALL = 25  # updates of one compiled call
 _BATCH = 2
-_NOISE = 0.15  # added to features
+_NOISE = 0.05  # added to features
 _DICE = 0.5  # of the loss
 
 Params = Any
@@ -111,7 +113,7 @@ def train_head(
   first, second = jax.random.split(jax.random.key(seed))
   optimizer = optax.adam(optax.cosine_decay_schedule(_RATE, updates, 0.02))
   data = jax.device_put(views)
-  sample = _take(data, jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
+  sample = jax.jit(_draw)(data, first)
   params = jax.jit(head.init)(first, sample.features, sample.colours, sample.prior)
   state = _State(params, optimizer.init(params), second)
   fit = _make_fit(head, optimizer)
@@ -133,14 +135,41 @@ class _Batch(NamedTuple):
   prior: jax.Array
 
 
-def _take(views: Views, numbers: jax.Array, priors: jax.Array) -> _Batch:
+def _take(
+  views: Views, number: jax.Array, prior: jax.Array, place: jax.Array
+) -> _Batch:
+  """One window of one view, with one of its priors."""
+  height, width = crop_size(views.labels.shape[1:])
+  y, x = views.places[number, place]
+
+  def window(array: AnyArray, *which: jax.Array, stride: int = 1) -> jax.Array:
+    rest = array.ndim - len(which) - 2
+    first, second = y * (STRIDES[-1] // stride), x * (STRIDES[-1] // stride)
+    starts = (*which, first, second, *[0] * rest)
+    sides = (height // stride, width // stride, *array.shape[array.ndim - rest :])
+    cut = jax.lax.dynamic_slice(array, starts, (1,) * len(which) + sides)
+    return cut.reshape(sides)
+
   return _Batch(
-    tuple(layer[numbers].astype(jnp.float32) for layer in views.features),
-    views.colours[numbers].astype(jnp.float32),
-    views.labels[numbers],
-    views.weights[numbers].astype(jnp.float32),
-    views.priors[numbers, priors].astype(jnp.float32),
+    tuple(
+      window(layer, number, stride=stride).astype(jnp.float32)
+      for layer, stride in zip(views.features, STRIDES, strict=True)
+    ),
+    window(views.colours, number).astype(jnp.float32),
+    window(views.labels, number),
+    window(views.weights, number).astype(jnp.float32),
+    window(views.priors, number, prior).astype(jnp.float32),
   )
+
+
+def _draw(views: Views, key: jax.Array) -> _Batch:
+  keys = jax.random.split(key, 3)
+  count, priors = views.priors.shape[:2]
+  which = jax.random.choice(keys[0], count, (_BATCH,), p=views.shares)
+  prior = jax.random.randint(keys[1], (_BATCH,), 0, priors)
+  place = jax.random.randint(keys[2], (_BATCH,), 0, views.places.shape[1])
+  taken = [_take(views, which[n], prior[n], place[n]) for n in range(_BATCH)]
+  return jax.tree.map(lambda *arrays: jnp.stack(arrays), *taken)
 
 
 def _make_fit(
@@ -149,13 +178,8 @@ def _make_fit(
   @functools.partial(jax.jit, static_argnums=2)
   def fit(state: _State, views: Views, count: int) -> _State:
     def update(state: _State, _: None) -> tuple[_State, None]:
-      key, which, prior, noise = jax.random.split(state.key, 4)
-      count, priors = views.priors.shape[:2]
-      batch = _take(
-        views,
-        jax.random.choice(which, count, (_BATCH,), p=views.shares),
-        jax.random.randint(prior, (_BATCH,), 0, priors),
-      )
+      key, choice, noise = jax.random.split(state.key, 3)
+      batch = _draw(views, choice)
       noises = jax.random.split(noise, len(batch.features))
       features = tuple(
         layer + _NOISE * jax.random.normal(k, layer.shape)

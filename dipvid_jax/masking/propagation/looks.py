@@ -3,7 +3,7 @@
 It depends on the frames alone, so it is computed once and serves every correction.
 """
 
-import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -150,7 +150,7 @@ def _principal(pixels: np.ndarray, channels: int) -> Projection:
 def _flows(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
   grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-  pairs = list(zip(grey[:-1], grey[1:], strict=True))
+  pairs = list(itertools.pairwise(grey))
   shape = (0, *frames.shape[1:3], 2)
 
   def flows(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:
@@ -169,6 +169,6 @@ def _features(vgg: VGGParams, frame: np.ndarray) -> list[np.ndarray]:
   return [np.asarray(layer[0]) for layer in _compiled_features(vgg, image)]
 
 
-@functools.partial(jax.jit, static_argnums=())
+@jax.jit
 def _compiled_features(vgg: VGGParams, image: jax.Array) -> tuple[jax.Array, ...]:
   return vgg16_features(vgg, image, convention="imagenet")

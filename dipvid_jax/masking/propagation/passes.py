@@ -1,6 +1,6 @@
 """From the painted frames outward, frame by frame, in both directions of time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -28,52 +28,75 @@ class Passed(NamedTuple):
   distance: dict[int, int]
 
 
-def propagate(
+def pass_both_ways(
   looks: Looks,
   known: Mapping[int, np.ndarray],
+  said: Mapping[int, np.ndarray],
   predict: Predict,
   *,
   objects: int,
-  onward: bool,
-  said: Mapping[int, np.ndarray],
-  on_progress: Callable[[int], None],
-) -> Passed:
-  """Goes through the clip once.
+) -> list[Passed]:
+  """Goes through the clip onward and back.
 
   Args:
     looks: of the clip.
     known: `[h, w]` int32 labels of the painted frames.
+    said: `[h, w]` int32 labels of frames with strokes, -1 where nothing is said. The
+      first of them is where to begin if no frame is painted.
     predict: from `make_predict`.
     objects: K.
-    onward: from the first painted frame to the end, or from the last to the start.
-    said: `[h, w]` int32 labels of frames with strokes, -1 where nothing is said.
-    on_progress: called with 1 for each frame that is reached.
 
   Returns:
-    The frames that it comes to, painted ones left out.
+    What each direction says, and the frame to begin with if it is not a painted one.
   """
-  count = len(looks.frames)
+  starts = {t: _sure(labels, objects) for t, labels in known.items()}
+  passes = []
+  if not starts:
+    number = min(said)
+    nothing = np.zeros((*said[number].shape, objects + 1), np.float32)
+    chances = _as_said(_predict(predict, looks, number, nothing), said[number])
+    chances -= np.logaddexp.reduce(chances, axis=-1, keepdims=True)
+    starts[number] = np.exp(chances)
+    passes.append(Passed({number: chances.astype(np.float16)}, {number: 1}))
+  return passes + [
+    _pass(looks, starts, said, predict, onward=onward) for onward in (True, False)
+  ]
+
+
+def _pass(
+  looks: Looks,
+  starts: Mapping[int, np.ndarray],
+  said: Mapping[int, np.ndarray],
+  predict: Predict,
+  *,
+  onward: bool,
+) -> Passed:
+  """From the first start to the end, or from the last one to the beginning."""
   step = 1 if onward else -1
-  start = min(known) if onward else max(known)
+  begin = min(starts) if onward else max(starts)
   passed = Passed({}, {})
-  before, away = _sure(known[start], objects), 0
-  for number in range(start + step, count if onward else -1, step):
-    if number in known:
-      before, away = _sure(known[number], objects), 0
+  before, away = starts[begin], 0
+  for number in range(begin + step, len(looks.frames) if onward else -1, step):
+    if number in starts:
+      before, away = starts[number], 0
       continue
     flow = looks.to_previous[number - 1] if onward else looks.to_next[number]
     expected = _carry(before, flow.astype(np.float32))
-    features = [layer[number] for layer in looks.features]
-    chances = predict(features, looks.frames[number], _prior(expected))
-    chances = chances + _gate(expected)
+    chances = _predict(predict, looks, number, _prior(expected)) + _gate(expected)
     if number in said:
       chances = _as_said(chances, said[number])
     chances -= np.logaddexp.reduce(chances, axis=-1, keepdims=True)
     before, away = np.exp(chances), away + 1
     passed.chances[number] = chances.astype(np.float16)
     passed.distance[number] = away
-    on_progress(1)
   return passed
+
+
+def _predict(
+  predict: Predict, looks: Looks, number: int, prior: np.ndarray
+) -> np.ndarray:
+  features = [layer[number] for layer in looks.features]
+  return predict(features, looks.frames[number], prior)
 
 
 def _sure(labels: np.ndarray, objects: int) -> np.ndarray:
@@ -121,7 +144,7 @@ def _as_said(chances: np.ndarray, labels: np.ndarray) -> np.ndarray:
   return np.where(told[..., None], sure, chances)
 
 
-def join(passes: list[Passed], number: int) -> np.ndarray:
+def join(passes: Sequence[Passed], number: int) -> np.ndarray:
   """Log-probabilities of a frame from both directions, the nearer one counting more."""
   found = [passed for passed in passes if number in passed.chances]
   shares = np.array([1 / passed.distance[number] for passed in found])

@@ -1,6 +1,6 @@
 """Masks of all frames from a few painted ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -11,7 +11,7 @@ from dipvid_jax.masking.propagation.confidence import frame_confidence, next_fra
 from dipvid_jax.masking.propagation.edges import to_own_size
 from dipvid_jax.masking.propagation.head import make_predict, train_head
 from dipvid_jax.masking.propagation.looks import Looks, look
-from dipvid_jax.masking.propagation.passes import Passed, join, propagate
+from dipvid_jax.masking.propagation.passes import Passed, join, pass_both_ways
 from dipvid_jax.masking.propagation.views import Painted, make_views
 from dipvid_jax.media.images import format_size
 from dipvid_jax.networks.vgg import VGGParams, load_vgg16
@@ -20,7 +20,10 @@ MOST_OBJECTS = 254
 _VGG_BLOCKS = 4
 _MADE_UP = 8  # views of a painted frame
 _MOST_LEARNT = 8  # painted frames that the head is trained on
-_BIAS = 0.3  # the share of the probability at which a pixel is the object's
+# A pixel is the object's from this probability on: below a half, because what a mask
+# misses stays in the picture as a ghost, and what it takes too much is filled.
+_LEAST_CHANCE = 0.25
+_UPDATES_A_FRAME = 4  # that take as long as the features of a frame
 
 
 class Masks(NamedTuple):
@@ -57,13 +60,6 @@ def propagation_work(frame_count: int, updates: int, *, has_looks: bool) -> int:
   return looks + _frames_worth(updates) + frame_count
 
 
-def _frames_worth(updates: int) -> int:
-  return -(-updates // _UPDATES_A_FRAME)
-
-
-_UPDATES_A_FRAME = 10  # that take as long as the features of a frame
-
-
 def propagate_masks(
   frames: np.ndarray,
   painted: Mapping[int, np.ndarray],
@@ -72,7 +68,7 @@ def propagate_masks(
   locked: Mapping[int, np.ndarray] | None = None,
   looks: Looks | None = None,
   vgg: VGGParams | None = None,
-  updates: int = 400,
+  updates: int = 300,
   seed: int = 0,
   on_progress: Callable[[int], None] | None = None,
 ) -> Masks:
@@ -105,10 +101,8 @@ def propagate_masks(
   frames = _check_frames(frames)
   truth = _check_truth(frames, {"locked": locked or {}, "painted": painted})
   said = _check_strokes(frames, strokes or {}, truth)
-  objects = max(
-    int(labels.max()) for labels in (*truth.values(), *said.values(), _NONE)
-  )
-  if not objects:
+  objects = max((int(m.max()) for m in (*truth.values(), *said.values())), default=0)
+  if objects < 1:
     raise InputError("no object is painted in any frame; paint it in one")
   report = on_progress or (lambda _: None)
   vgg = vgg or load_vgg16(blocks=_VGG_BLOCKS)
@@ -119,39 +113,26 @@ def propagate_masks(
       f"the looks are of {len(looks.frames)} frames of {format_size(looks.size)}, not"
       f" of these {len(frames)} of {format_size(frames.shape[1:3])}"
     )
-  small = {t: _reduce(labels, looks) for t, labels in truth.items()}
-  small_said = {t: _reduce(_as_truth(strokes), looks) for t, strokes in said.items()}
-  head = train_head(
-    make_views(
-      _learnt_from(looks, small, small_said),
-      objects=objects,
-      made_up=_MADE_UP,
-      projections=looks.projections,
-      vgg=vgg,
-      seed=seed,
-    ),
+  known = {t: _reduce(labels, looks) for t, labels in truth.items()}
+  told = {t: _reduce(_as_truth(strokes), looks) for t, strokes in said.items()}
+  views = make_views(
+    _learnt_from(looks, known, told),
+    objects=objects,
+    made_up=_MADE_UP,
+    projections=looks.projections,
+    vgg=vgg,
+    seed=seed,
+  )
+  params = train_head(
+    views,
     classes=objects + 1,
     updates=updates,
     seed=seed,
     on_progress=_scaled(report, updates),
   )
-  predict = make_predict(head, classes=objects + 1)
-  passes = [
-    propagate(
-      looks,
-      small or {min(small_said): np.maximum(small_said[min(small_said)], 0)},
-      predict,
-      objects=objects,
-      onward=onward,
-      said=small_said,
-      on_progress=lambda _: None,
-    )
-    for onward in (True, False)
-  ]
-  return _result(frames, truth, said, looks, passes, objects=objects, report=report)
-
-
-_NONE = np.zeros(1, np.int32)
+  predict = make_predict(params, classes=objects + 1)
+  passes = pass_both_ways(looks, known, told, predict, objects=objects)
+  return _result(frames, truth, said, looks, passes, report=report)
 
 
 def _result(
@@ -159,9 +140,8 @@ def _result(
   truth: Mapping[int, np.ndarray],
   said: Mapping[int, np.ndarray],
   looks: Looks,
-  passes: list[Passed],
+  passes: Sequence[Passed],
   *,
-  objects: int,
   report: Callable[[int], None],
 ) -> Masks:
   labels = np.zeros(frames.shape[:3], np.uint8)
@@ -183,7 +163,9 @@ def _result(
 def _decide(chances: np.ndarray) -> np.ndarray:
   """Object k where it is the likeliest of all objects and likely enough."""
   objects = chances[..., 1:]
-  return np.where(objects.sum(-1) > _BIAS, 1 + objects.argmax(-1), 0).astype(np.uint8)
+  return np.where(objects.sum(-1) > _LEAST_CHANCE, 1 + objects.argmax(-1), 0).astype(
+    np.uint8
+  )
 
 
 def _learnt_from(
@@ -217,6 +199,11 @@ def _reduce(labels: np.ndarray, looks: Looks) -> np.ndarray:
 def _as_truth(strokes: np.ndarray) -> np.ndarray:
   """Strokes as labels: -1 where nothing is said."""
   return np.where(strokes == 0, -1, np.maximum(strokes, 0)).astype(np.int32)
+
+
+def _frames_worth(updates: int) -> int:
+  """Updates as the number of frames whose features take as long."""
+  return -(-updates // _UPDATES_A_FRAME)
 
 
 def _scaled(report: Callable[[int], None], updates: int) -> Callable[[int], None]:

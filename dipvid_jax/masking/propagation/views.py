@@ -10,14 +10,16 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from dipvid_jax.masking.propagation.looks import Projection, view_features
+from dipvid_jax.masking.propagation.looks import STRIDES, Projection, view_features
 from dipvid_jax.networks.vgg import VGGParams
 
 _PRIORS = 12  # of each view
 _NOTHING_KNOWN = 3  # of them say nothing
 _FAR = 0.25  # weight of pixels far from every object
 _NEAR = 0.08  # of the diagonal
-_SAID_NOTHING = -1
+_PLACES = 24  # windows of a view
+_ELSEWHERE = 6  # of them anywhere
+_CROP = 0.5  # of a side
 
 
 class Painted(NamedTuple):
@@ -46,6 +48,7 @@ class Views(NamedTuple):
     labels: `[V, h, w]` int32.
     weights: `[V, h, w]` float16, 0 where nothing is said.
     priors: `[V, P, h, w, K + 1]` float16.
+    places: `[V, N, 2]` int32 (row, column) of windows of `crop_size`, in steps of 8.
     shares: `[V]` float32, how often each is drawn; sums to 1.
   """
 
@@ -54,6 +57,7 @@ class Views(NamedTuple):
   labels: np.ndarray
   weights: np.ndarray
   priors: np.ndarray
+  places: np.ndarray
   shares: np.ndarray
 
 
@@ -92,8 +96,31 @@ def make_views(
     np.stack([np.maximum(view.labels, 0) for view in seen]),
     np.stack([_weights(view.labels) for view in seen]),
     np.stack([np.stack([*_priors(view.labels, objects, draw)]) for view in seen]),
+    np.stack([_places(view.labels, draw) for view in seen]),
     np.array(shares, np.float32) / sum(shares),
   )
+
+
+def crop_size(size: tuple[int, ...]) -> tuple[int, int]:
+  """(height, width) of the windows that are trained on, for frames of (h, w)."""
+  step = STRIDES[-1]
+  height, width = (min(side, -(-int(side * _CROP) // step) * step) for side in size)
+  return height, width
+
+
+def _places(labels: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+  """Windows, most of them with a pixel of an object somewhere in their middle."""
+  step, crop = STRIDES[-1], np.array(crop_size(labels.shape))
+  most = (np.array(labels.shape) - crop) // step
+  found = np.argwhere(labels > 0)
+  places = []
+  for number in range(_PLACES):
+    if number < _ELSEWHERE or not len(found):
+      places.append(draw.integers(0, most + 1))
+      continue
+    centre = found[draw.integers(len(found))] + draw.uniform(-0.3, 0.3, 2) * crop
+    places.append(np.clip((centre - crop / 2) // step, 0, most).astype(int))
+  return np.array(places, np.int32)
 
 
 def _weights(labels: np.ndarray) -> np.ndarray:
@@ -130,11 +157,12 @@ def _make_up(example: Painted, objects: int, draw: np.random.Generator) -> Paint
     cover = cv2.warpAffine(own, both, size[::-1])
     labels[cover > 0.5] = k
     soft = cv2.GaussianBlur(cover, (0, 0), 0.7)[..., None]
-    ground = (1 - soft) * ground + soft * moved * light
+    ground = ((1 - soft) * ground + soft * moved * light).astype(np.float32)
   if draw.random() < 0.35:
-    ground, labels = _hide(ground, labels, draw)
+    ground, labels = _hide(ground, labels, filled, draw)
   if draw.random() < 0.3:
-    ground = cv2.GaussianBlur(ground, (0, 0), draw.uniform(0.5, 1.2))
+    blurred = cv2.GaussianBlur(ground, (0, 0), draw.uniform(0.5, 1.2))
+    ground = blurred.astype(np.float32)
   frame = np.clip(ground, 0, 255).astype(np.uint8)
   if turned:
     frame, labels = frame[:, ::-1].copy(), labels[:, ::-1].copy()
@@ -142,26 +170,25 @@ def _make_up(example: Painted, objects: int, draw: np.random.Generator) -> Paint
 
 
 def _hide(
-  ground: np.ndarray, labels: np.ndarray, draw: np.random.Generator
+  ground: np.ndarray,
+  labels: np.ndarray,
+  background: np.ndarray,
+  draw: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Puts a bar of other background over a part of the object."""
+  """Puts a bar of background from elsewhere over a part of the object."""
   rows, columns = np.nonzero(labels)
   if not len(rows):
     return ground, labels
-  height, width = labels.shape
   spot = draw.integers(len(rows))
-  bar = np.zeros(labels.shape, np.uint8)
   reach = max(np.ptp(columns), np.ptp(rows)) + 1
-  thick = max(2, int(reach * draw.uniform(0.05, 0.25)))
-  away = draw.normal(size=2)
-  away *= reach / np.hypot(*away)
+  angle = draw.uniform(0, np.pi)
+  away = reach * np.array([np.cos(angle), np.sin(angle)])
   centre = np.array([columns[spot], rows[spot]])
   ends = [(centre + side * away).astype(int).tolist() for side in (-1, 1)]
+  bar = np.zeros(labels.shape, np.uint8)
+  thick = max(2, int(reach * draw.uniform(0.05, 0.25)))
   cv2.line(bar, ends[0], ends[1], 1, thick)
-  rolled = np.roll(ground, (draw.integers(height), draw.integers(width)), (0, 1))
-  other = np.where(
-    np.roll(labels > 0, (0, width // 2), (0, 1))[..., None], ground, rolled
-  )
+  other = np.roll(background, draw.integers(labels.shape), (0, 1))
   return np.where(bar[..., None] > 0, other, ground), np.where(bar > 0, 0, labels)
 
 
@@ -181,9 +208,9 @@ def _motion(
     rows, columns = np.nonzero(around)
     centre = (float(columns.mean()), float(rows.mean()))
   factor = np.exp(draw.uniform(-scale, scale))
-  motion = cv2.getRotationMatrix2D(centre, draw.uniform(-turn, turn), factor)
-  motion[:, 2] += draw.uniform(-shift, shift, 2) * (width, height)
-  return np.asarray(motion)
+  turned = cv2.getRotationMatrix2D(centre, draw.uniform(-turn, turn), factor)
+  away = draw.uniform(-shift, shift, 2) * (width, height)
+  return np.asarray(turned) + np.pad(away[:, None], [(0, 0), (2, 0)])
 
 
 def _priors(
