@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.masking.painted import objects_of
 from dipvid_jax.media.images import (
   format_size,
   frame_path,
@@ -55,12 +56,6 @@ def write_request(
     "config": config,
   }
   (folder / "request.json").write_text(json.dumps(request, indent=2) + "\n")
-
-
-def objects_of(painted: Mapping[int, np.ndarray]) -> list[int]:
-  """The numbers of all painted objects, ascending."""
-  numbers = {int(k) for labels in painted.values() for k in np.unique(labels)}
-  return sorted(numbers - {0})
 
 
 def read_labels(

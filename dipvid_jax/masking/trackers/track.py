@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.masking.painted import objects_of
 from dipvid_jax.masking.trackers.exchange_folder import (
-  objects_of,
   read_confidence,
   read_labels,
   write_request,
