@@ -4,11 +4,12 @@ Other frames show the background of the ring around a hole. Where the frames bef
 after agree on it and the input differs, from the hole's border on, something is left.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float, Float32
 
 from dipvid_jax.propagation.carrying import Carried, carry_known_pixels
 from dipvid_jax.propagation.regions import grow
@@ -26,7 +27,9 @@ _AGREED = 0.04, 0.35  # most difference of the two sides: levels, and of the dif
 _TOLERANCE = 0.05  # of intensity; what one pixel's shift may change is added
 _USUAL = 0.25  # of the first band, in half of the frames: less is no residue
 _SHARE = 0.1  # of a band: the residue reaches as far as it covers more
-_LEAST_FRAMES = 2
+LEAST_FRAMES = 2
+"""Whose ring must be seen; of fewer nothing is said."""
+
 _LEAST_SEEN = 20  # pixels of the first band that say something of a frame
 
 
@@ -60,10 +63,24 @@ def find_residue(
     What remains; None if it is nothing, or if too little of the ring is seen in other
     frames to tell.
   """
+  return judge(look_around(frames, hole_masks, pairs))
+
+
+def look_around(
+  frames: Float32[np.ndarray, "T H W 3"],
+  hole_masks: Float32[np.ndarray, "T H W 1"],
+  pairs: PairFlow,
+) -> dict[int, Float[np.ndarray, " RING"]]:
+  """Looks at the ring of some frames; see `find_residue`.
+
+  Returns:
+    By frame, the share of residue in each band of a pixel's width around the hole; of
+    frames whose ring is seen in others.
+  """
   hole = hole_masks[..., 0] > 0
   marked = np.flatnonzero(hole.any(axis=(1, 2)))
   if not len(marked) or len(frames) == 1:
-    return None
+    return {}
   middle = (np.arange(_LOOKED_AT) + 0.5) * len(marked) / _LOOKED_AT
   chosen = np.unique(marked[middle.astype(int)])
   around = np.stack([grow(mask, RING) for mask in hole])
@@ -73,8 +90,12 @@ def find_residue(
     return _profile(frames, hole, around, pairs, int(chosen[i]))
 
   looks = zip(chosen.tolist(), map_frames(look, len(chosen)), strict=True)
-  profiles = {t: profile for t, profile in looks if profile is not None}
-  if len(profiles) < _LEAST_FRAMES:
+  return {t: profile for t, profile in looks if profile is not None}
+
+
+def judge(profiles: Mapping[int, Float[np.ndarray, " RING"]]) -> Residue | None:
+  """What the profiles of some frames mean together; see `find_residue`."""
+  if len(profiles) < LEAST_FRAMES:
     return None
   usual = np.median(list(profiles.values()), axis=0)
   if usual[0] < _USUAL:
