@@ -54,8 +54,8 @@ def _measure(name: str, bmx: Path, frame_count: int) -> tuple[list[str], float]:
     if made is None:
       cells.append("")
       continue
-    frames, hole = (array.astype(np.float32) for array in made)
-    frames, hole = frames / 255, hole[..., None]
+    frames = made[0].astype(np.float32) / np.float32(255)
+    hole = made[1].astype(np.float32)[..., None]
     (pairs,) = estimate_video_flow(telea(frames, hole), strides=(1,))
     begun = time.monotonic()
     profiles = residue.look_around(frames, hole, pairs)

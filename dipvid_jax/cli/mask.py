@@ -41,16 +41,16 @@ examples:
 _RESULTS = """
 
 Coordinates are those of the upright picture, as players show it. Frames are counted
-from 0, and a range includes its last frame. Several ways at once: what any of them
-marks is marked.
+from 0, and a range includes its last frame. Boxes, logo and text at once: what any of
+them marks is marked.
 
 results in the output folder:
   masks/        a PNG for every frame, 255 where to fill: bin/inpaint --mask DIR/masks
   mask.mp4      the same as a video without loss
   overlay.mp4   the clip with the mask in red: look at it before you go on
   preview.png   eight of its frames
-and with --paint: painted/, objects/ (several of them), confidence.csv, and looks/, from
-which --continue goes on
+  with --paint also painted/ and looks/, from which --continue continues, objects/ if
+  there are several, and confidence.csv
 
 exit code: 0 done, 1 a file could not be written, 2 bad input or a full disk, 130 Ctrl-C
 """

@@ -14,6 +14,7 @@ from dipvid_jax.masking.painted import list_painted, objects_of, read_painted
 from dipvid_jax.masking.painting import Painting, painting_work, propagate_scenes
 from dipvid_jax.masking.scene_cuts import find_cuts, name_frames
 from dipvid_jax.masking.trackers.track import Tracker, find_tracker, track_masks
+from dipvid_jax.media.stacking import stack
 from dipvid_jax.terminal import say, stage
 
 _MOST_NAMED = 4  # scenes in a message
@@ -39,7 +40,9 @@ def paint(arguments: argparse.Namespace) -> None:
   clip = read_clip(arguments)
   painted = _read_painted(held | files, locks, clip)
   painting = _propose(clip, painted, folder, tracker, keeps=arguments.further)
-  masks = np.where(painting.labels > 0, np.uint8(255), np.uint8(0))
+  masks = stack(
+    np.where(labels, np.uint8(255), np.uint8(0)) for labels in painting.labels
+  )
   with stage("write", len(masks)) as progress:
     folder.write(
       masks,

@@ -75,8 +75,12 @@ def confidence_of(output):
     return {int(r["frame"]): float(r["confidence"]) for r in csv.DictReader(file)}
 
 
+def interrupted(*_, **__):
+  raise KeyboardInterrupt
+
+
 def test_a_further_call_keeps_what_was_painted_and_locked(
-  clip, tmp_path, quick, capsys
+  clip, tmp_path, quick, capsys, monkeypatch
 ):
   out = tmp_path / "out"
   assert mask(clip, out, "--paint", painted(tmp_path, 2)) == 0
@@ -94,6 +98,11 @@ def test_a_further_call_keeps_what_was_painted_and_locked(
   write_image(out / f"masks/{number:05d}.png", retouched)
   assert mask(clip, out, "--continue") == 2
   assert f"masks/{number:05d}.png is in the way" in capsys.readouterr().err
+  with monkeypatch.context() as patch:
+    patch.setattr(mask_painting, "propagate_scenes", interrupted)
+    held = {path: path.read_bytes() for path in out.rglob("*.*")}
+    assert mask(clip, out, "--continue", "--lock", number) == 130
+    assert {path: path.read_bytes() for path in out.rglob("*.*")} == held
   added = ("--continue", "--lock", number, "--paint", painted(tmp_path, 8))
   assert mask(clip, out, *added) == 0
   masks = masks_of(out)
