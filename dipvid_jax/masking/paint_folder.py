@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.masking.looks_files import read_looks, write_looks
+from dipvid_jax.masking.looks_files import MOST_BYTES, read_looks, size_of, write_looks
 from dipvid_jax.masking.mask_folder import MaskFolder
 from dipvid_jax.masking.object_colours import write_objects
 from dipvid_jax.masking.painted import list_painted, objects_of
@@ -100,7 +100,8 @@ class PaintFolder(MaskFolder):
       for number, labels in enumerate(painting.labels):
         path = frame_path(self.objects, number)
         files[path] = functools.partial(write_objects, labels=labels)
-    for first, kept in painting.looks.items():
+    kept_bytes = sum(size_of(kept.looks) for kept in painting.looks.values())
+    for first, kept in painting.looks.items() if kept_bytes <= MOST_BYTES else ():
       files[self._looks_file(first)] = functools.partial(
         write_looks, looks=kept.looks, frames=frames[kept.scene]
       )

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.masking.painted import objects_of
 from dipvid_jax.masking.propagation import Looks, propagate_masks, propagation_work
 
-UPDATES = 1000
+UPDATES = 400
 """Of the head that learns an object's look in each scene."""
 
 
@@ -96,14 +97,15 @@ def propagate_scenes(
     if not _shows_something(inside):  # painted empty: the objects are not in it
       confidence |= dict.fromkeys(range(first, scene.stop), 1.0)
       continue
+    objects = objects_of(inside)
     masks = propagate_masks(
       frames[scene],
-      {number - first: image for number, image in inside.items()},
+      {n - first: _renumbered(image, objects) for n, image in inside.items()},
       looks=looks.get(first),
       updates=updates,
       on_progress=on_progress,
     )
-    labels[scene] = masks.labels
+    labels[scene] = np.array([0, *objects], np.uint8)[masks.labels]
     confidence |= {first + i: float(c) for i, c in enumerate(masks.confidence)}
     if masks.next_to_paint is not None:
       number = first + masks.next_to_paint
@@ -121,6 +123,14 @@ def _with_painted(
   for scene in scenes:
     numbers = range(scene.start, scene.stop)
     yield scene, {n: image for n, image in painted.items() if n in numbers}
+
+
+def _renumbered(image: np.ndarray, objects: Sequence[int]) -> np.ndarray:
+  """Objects as 1, 2, ...: the effort grows with the highest number."""
+  labels = np.zeros(image.shape, np.uint8)
+  for number, k in enumerate(objects, 1):
+    labels[image == k] = number
+  return labels
 
 
 def _shows_something(painted: Mapping[int, np.ndarray]) -> bool:

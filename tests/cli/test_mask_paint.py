@@ -8,11 +8,13 @@ import pytest
 
 from dipvid_jax.cli import mask_painting
 from dipvid_jax.cli.mask import main
+from dipvid_jax.masking import painting
 from dipvid_jax.masking.object_colours import write_objects
 from dipvid_jax.masking.painted import read_painted
-from dipvid_jax.masking.painting import propagate_scenes
+from dipvid_jax.masking.propagation import Masks
 from dipvid_jax.media.images import read_image, write_image, write_images
 from dipvid_jax.media.masks import read_mask
+from tests.support.no_looks import no_looks
 
 _COUNT, _SIZE = 10, (96, 128)
 _CUT = 6
@@ -43,16 +45,25 @@ def clip(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
-  """A head of few updates; keeps what each call was given of earlier ones."""
-  given = []
+def looked_at(monkeypatch):
+  """Masks that move with the nearest painted frame; tells which scenes were looked at.
 
-  def propagate(*arguments, looks, **keywords):
-    given.append(sorted(looks))
-    return propagate_scenes(*arguments, looks=looks, updates=5, **keywords)
+  `tests/masking/test_painting.py` has the masks that are learnt.
+  """
+  seen = []
 
-  monkeypatch.setattr(mask_painting, "propagate_scenes", propagate)
-  return given
+  def propagate(frames, painted, *, looks, on_progress, **_):
+    if looks is None:
+      seen.append(len(frames))
+    numbers = range(len(frames))
+    nearest = [min(painted, key=lambda n: abs(n - t)) for t in numbers]
+    labels = [np.roll(painted[n], 3 * (t - n), 1) for t, n in enumerate(nearest)]
+    sure = np.float32([1 / (1 + abs(t - n)) for t, n in enumerate(nearest)])
+    on_progress(1)
+    return Masks(np.stack(labels), sure, int(sure.argmin()), looks or no_looks(frames))
+
+  monkeypatch.setattr(painting, "propagate_masks", propagate)
+  return seen
 
 
 def mask(clip, output, *flags):
@@ -80,7 +91,7 @@ def interrupted(*_, **__):
 
 
 def test_a_further_call_keeps_what_was_painted_and_locked(
-  clip, tmp_path, quick, capsys, monkeypatch
+  clip, tmp_path, looked_at, capsys, monkeypatch
 ):
   out = tmp_path / "out"
   assert mask(clip, out, "--paint", painted(tmp_path, 2)) == 0
@@ -112,7 +123,7 @@ def test_a_further_call_keeps_what_was_painted_and_locked(
   assert mask(clip, out, "--continue", "--paint", painted(tmp_path, 4)) == 0
   masks = masks_of(out)
   assert (255 * masks[number] == retouched).all() and (masks[8] == square(8)).all()
-  assert quick == [[], [0], [0, _CUT]]
+  assert looked_at == [_CUT, _COUNT - _CUT]  # each scene once
 
 
 def test_several_objects_have_numbers_and_a_range(clip, tmp_path, capsys):
