@@ -154,7 +154,8 @@ def _report(
   arguments: argparse.Namespace, folder: PaintFolder, painting: Painting
 ) -> None:
   """Says what was made, what is empty, and which frame to look at next."""
-  count = int(painting.labels.any(axis=(1, 2)).sum())
+  count = int(sum(labels.any() for labels in painting.labels))
+  objects = objects_of(dict(enumerate(painting.labels)))
   if painting.unpainted:
     named = [name_frames(scene) for scene in painting.unpainted[:_MOST_NAMED]]
     more = len(painting.unpainted) - len(named)
@@ -164,7 +165,8 @@ def _report(
       " empty; paint one there if the object appears"
     )
   print(
-    f"done: {folder.masks} ({len(painting.labels)} masks, {count} of them not black);"
+    f"done: {folder.masks} ({len(painting.labels)} masks, {count} of them not black"
+    f"{'; objects ' + ', '.join(map(str, objects)) if len(objects) > 1 else ''});"
     f" look at {folder.overlay}, then: bin/inpaint --video {arguments.video} --mask"
     f" {folder.masks} --dilate 3 --output RESULT"
   )

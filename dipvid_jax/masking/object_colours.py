@@ -1,7 +1,6 @@
 """The colour of each object number, in the PNGs of objects that are written."""
 
 import colorsys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,25 +17,25 @@ def _colour(number: int) -> tuple[int, ...]:
   return tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.85, value))
 
 
-COLOURS = ((0, 0, 0), *(_colour(number) for number in range(1, 255)), (255, 255, 255))
+_WHITE, _GREY = (255, 255, 255), (128, 128, 128)
+COLOURS = ((0, 0, 0), *(_colour(number) for number in range(1, 254)), _WHITE, _GREY)
 """RGB of each number; 0 is black, 255 stands for no object."""
 
 
-def numbers_of_colours(
-  colours: Sequence[tuple[int, ...]],
-) -> dict[tuple[int, ...], int]:
-  """Which object each colour is.
+def number_of_colour(colour: tuple[int, ...]) -> int:
+  """Which object a colour is: the one whose own colour is nearest.
+
+  So a colour is the same object in every file, and the colours of written objects are
+  their own numbers.
 
   Args:
-    colours: RGB, none of them black, in the order in which they came.
+    colour: RGB.
 
   Returns:
-    The numbers in `COLOURS` if all are there, else 1, 2, ... in their order.
+    1 to 254; 0 for black.
   """
-  known = {colour: number for number, colour in enumerate(COLOURS[:-1])}
-  if all(colour in known for colour in colours):
-    return {colour: known[colour] for colour in colours}
-  return {colour: number for number, colour in enumerate(colours, 1)}
+  distances = np.abs(np.array(COLOURS[:-1], int) - colour).sum(axis=1)
+  return int(distances.argmin())
 
 
 def write_objects(path: Path, labels: np.ndarray) -> None:

@@ -1,13 +1,13 @@
 """Frames that a user painted: which object each pixel belongs to."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.masking.object_colours import numbers_of_colours
+from dipvid_jax.masking.object_colours import number_of_colour
 from dipvid_jax.media import images
 from dipvid_jax.media.mask_images import read_marks, read_numbers
 from dipvid_jax.media.masks import HOLE_ABOVE
@@ -46,8 +46,7 @@ def read_painted(
 
   A mask of black and white is object 1, as is whatever `read_marks` finds in grey,
   alpha channels or colours. Object numbers are read from a PNG with a palette, from a
-  grey image of small values, and from flat colours on black: those that `objects/` has
-  are its numbers; others are numbered as they come, frame after frame.
+  grey image of small values, and from flat colours on black, see `number_of_colour`.
 
   Args:
     files: by the number of their frame.
@@ -61,19 +60,14 @@ def read_painted(
     InputError: one line that names the file: its frame is not in the video, it cannot
       be read, is of another size, only has faint values or holds a number above 254.
   """
-  drawn = {}
+  painted = {}
   for number, path in sorted(files.items()):
     if number >= frame_count:
       raise InputError(
         f"{path}: paints frame {number}, the video has frames 0 to {frame_count - 1}"
       )
-    drawn[number] = _read(path, size)
-  coloured = [image for image in drawn.values() if image.ndim == 3]
-  numbers = numbers_of_colours(_colours(coloured))
-  return {
-    number: _number_colours(image, numbers) if image.ndim == 3 else image
-    for number, image in drawn.items()
-  }
+    painted[number] = _read(path, size)
+  return painted
 
 
 def objects_of(painted: Mapping[int, np.ndarray]) -> list[int]:
@@ -83,7 +77,7 @@ def objects_of(painted: Mapping[int, np.ndarray]) -> list[int]:
 
 
 def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
-  """Object numbers `[H, W]`, or `[H, W, 3]` in colours that are yet to be numbered."""
+  """Object numbers, `[H, W]` uint8."""
   numbers = read_numbers(path)
   marked = read_marks(path) if numbers is None else numbers
   if marked.shape != size:
@@ -99,7 +93,7 @@ def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
     return numbers
   image = images.read_channels(path)
   if image.ndim == 3 and image.shape[2] == 3 and _is_flat(image):
-    return image
+    return _number_colours(image)
   if 0 < marked.max() <= HOLE_ABOVE:
     raise InputError(
       f"{path}: values only up to {marked.max()}; what is painted must be white (255)"
@@ -110,16 +104,14 @@ def _read(path: Path, size: tuple[int, int]) -> np.ndarray:
 def _is_flat(image: np.ndarray) -> bool:
   """Whether an image shows objects in a few colours on black."""
   colours = _unique_colours(image)
-  is_grey = all(len(set(colour)) == 1 for colour in colours)
-  return len(colours) <= _MOST_COLOURS and (0, 0, 0) in colours and not is_grey
+  is_coloured = (colours.max(axis=1) > colours.min(axis=1)).any()
+  return len(colours) <= _MOST_COLOURS and not colours[0].any() and bool(is_coloured)
 
 
-def _unique_colours(image: np.ndarray) -> list[tuple[int, ...]]:
-  """The colours of an image in the order in which they first come."""
-  packed = _packed(image).ravel()
-  values, first = np.unique(packed, return_index=True)
-  ordered = values[np.argsort(first)]
-  return [(int(v) >> 16, (int(v) >> 8) & 255, int(v) & 255) for v in ordered]
+def _unique_colours(image: np.ndarray) -> np.ndarray:
+  """`[n, 3]`, the colours of an image."""
+  packed = np.unique(_packed(image))
+  return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
 
 
 def _packed(image: np.ndarray) -> np.ndarray:
@@ -127,17 +119,7 @@ def _packed(image: np.ndarray) -> np.ndarray:
   return (red << 16) | (green << 8) | blue
 
 
-def _colours(coloured: Iterable[np.ndarray]) -> list[tuple[int, ...]]:
-  """The colours but black of several images, in the order in which they come."""
-  found = dict.fromkeys(c for image in coloured for c in _unique_colours(image))
-  return [colour for colour in found if any(colour)]
-
-
-def _number_colours(
-  image: np.ndarray, numbers: Mapping[tuple[int, ...], int]
-) -> np.ndarray:
-  labels = np.zeros(image.shape[:2], np.uint8)
-  packed = _packed(image)
-  for (red, green, blue), number in numbers.items():
-    labels[packed == (red << 16 | green << 8 | blue)] = number
-  return labels
+def _number_colours(image: np.ndarray) -> np.ndarray:
+  numbers = [number_of_colour(tuple(colour)) for colour in _unique_colours(image)]
+  _, places = np.unique(_packed(image), return_inverse=True)
+  return np.array(numbers, np.uint8)[places].reshape(image.shape[:2])

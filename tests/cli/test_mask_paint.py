@@ -131,6 +131,7 @@ def test_several_objects_have_numbers_and_a_range(clip, tmp_path, capsys):
   out = tmp_path / "out"
   flags = ("--paint", painted(tmp_path, 3, both), "--range", "1:5")
   assert mask(clip, out, *flags) == 0
+  assert "objects 2, 5" in capsys.readouterr().out
   files = {n: out / f"objects/{n:05d}.png" for n in range(_COUNT)}
   objects = read_painted(files, frame_count=_COUNT, size=_SIZE)
   masks = masks_of(out)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.masking.object_colours import COLOURS, write_objects
+from dipvid_jax.masking.object_colours import COLOURS, number_of_colour, write_objects
 from dipvid_jax.masking.painted import list_painted, read_painted
 from dipvid_jax.media.images import write_image
 
@@ -66,7 +66,9 @@ def test_colours_of_the_user_are_numbered_alike_in_all_frames(tmp_path):
   write_image(tmp_path / "3.png", first.astype(np.uint8))
   write_image(tmp_path / "00007.png", second.astype(np.uint8))
   painted = read_painted(list_painted(tmp_path), frame_count=9, size=_SIZE)
-  assert (painted[3] == _ONE).all() and (painted[7] == 2 * _ONE + _OTHER).all()
+  assert (painted[3] == _ONE).all() and (painted[7] == 254 * _ONE + _OTHER).all()
+  assert number_of_colour((0, 0, 0)) == 0 and number_of_colour((90, 90, 250)) > 1
+  assert [number_of_colour(colour) for colour in COLOURS[:-1]] == list(range(255))
 
 
 def test_a_soft_brush_in_colour_is_one_object(tmp_path):
