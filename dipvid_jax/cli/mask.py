@@ -13,6 +13,7 @@ from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.cli.mask_paint_flags import add_painting_flags, asks_for_painting
 from dipvid_jax.cli.mask_painting import paint
 from dipvid_jax.cli.mask_sources import Clip, choose_sources, read_clip
+from dipvid_jax.cli.serve_masks import add_serve_flags, serve_masks
 from dipvid_jax.errors import InputError
 from dipvid_jax.masking.mask_folder import MaskFolder
 from dipvid_jax.masking.text_detector import INSTALL
@@ -35,6 +36,8 @@ examples:
   bin/mask --video clip.mp4 --paint 40=a.png --output marked
       anything that moves: painted white on black in one frame; the line at the end
       names the frame to correct
+  bin/mask --video clip.mp4 --serve --output marked
+      a page to paint, correct and run the removal on; needs the extra app
   bin/mask --video clip.mp4 --text --within 0,500,1280,220 --output marked
       subtitles; needs a detector: """
 
@@ -64,7 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     epilog=_EXAMPLES + INSTALL + _RESULTS,
   )
   add = parser.add_argument
-  add("--video", type=Path, required=True, metavar="V", help="a video or a folder")
+  add("--video", type=Path, metavar="V", help="a video or a folder")
   add("--output", type=Path, required=True, metavar="DIR")
   add(
     "--box",
@@ -108,6 +111,7 @@ def make_parser() -> argparse.ArgumentParser:
     help="replace masks that this command wrote there, and nothing else",
   )
   add_painting_flags(parser)
+  add_serve_flags(parser)
   return parser
 
 
@@ -117,7 +121,11 @@ def main(argv: list[str] | None = None) -> int:
   arguments = make_parser().parse_args([*_with_negative_values(words)])
 
   def work() -> None:
-    if asks_for_painting(arguments):
+    if arguments.serve:
+      serve_masks(arguments)
+    elif arguments.video is None:
+      raise InputError("--video is missing: name a video or a folder of images")
+    elif asks_for_painting(arguments):
       paint(arguments)
     else:
       _mark(arguments)

@@ -1,6 +1,6 @@
 """Masks of a clip from some painted frames, scene by scene."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.masking.painted import objects_of
 from dipvid_jax.masking.propagation import Looks, propagate_masks, propagation_work
 
-UPDATES = 400
+UPDATES = 300
 """Of the head that learns an object's look in each scene."""
 
 
@@ -49,13 +49,14 @@ def painting_work(
   scenes: Sequence[slice],
   looks: Mapping[int, Looks],
   *,
+  strokes: Mapping[int, np.ndarray] | None = None,
   updates: int = UPDATES,
 ) -> int:
   """The total that `propagate_scenes` reports to `on_progress`."""
   return sum(
     propagation_work(scene.stop - scene.start, updates, has_looks=scene.start in looks)
-    for scene, inside in _with_painted(painted, scenes)
-    if _shows_something(inside)
+    for scene in scenes
+    if _shows_something(_within(painted, scene), _within(strokes or {}, scene))
   )
 
 
@@ -65,6 +66,7 @@ def propagate_scenes(
   scenes: Sequence[slice],
   *,
   looks: Mapping[int, Looks],
+  strokes: Mapping[int, np.ndarray] | None = None,
   updates: int = UPDATES,
   on_progress: Callable[[int], None] | None = None,
 ) -> Painting:
@@ -75,6 +77,7 @@ def propagate_scenes(
     painted: by frame number, `[H, W]` uint8: the complete truth of that frame.
     scenes: the frames that get masks, cut where nothing continues.
     looks: of an earlier call on the same frames, by the first frame of a scene.
+    strokes: by frame number, `[H, W]` integers as `propagate_masks` takes them.
     updates: of the head that learns the objects, in each scene.
     on_progress: called with the pieces of work just finished, of `painting_work`.
 
@@ -84,23 +87,26 @@ def propagate_scenes(
   Raises:
     InputError: no painted frame shows an object.
   """
-  if not _shows_something(painted):
+  strokes = strokes or {}
+  if not _shows_something(painted, strokes):
     raise InputError("no painted frame shows an object; paint it in one at least")
   labels = np.zeros(frames.shape[:3], np.uint8)
   confidence: dict[int, float] = {}
   doubtful: dict[int, float] = {}
   kept: dict[int, SceneLooks] = {}
-  for scene, inside in _with_painted(painted, scenes):
+  for scene in scenes:
     first = scene.start
-    if not inside:
+    inside, told = _within(painted, scene), _within(strokes, scene)
+    if not inside and not told:
       continue
-    if not _shows_something(inside):  # painted empty: the objects are not in it
+    if not _shows_something(inside, told):  # painted empty: nothing is in it
       confidence |= dict.fromkeys(range(first, scene.stop), 1.0)
       continue
-    objects = objects_of(inside)
+    objects = sorted({*objects_of(inside), *objects_of(told)} - {-1})
     masks = propagate_masks(
       frames[scene],
       {n - first: _renumbered(image, objects) for n, image in inside.items()},
+      strokes={n - first: _renumbered(image, objects) for n, image in told.items()},
       looks=looks.get(first),
       updates=updates,
       on_progress=on_progress,
@@ -111,27 +117,25 @@ def propagate_scenes(
       number = first + masks.next_to_paint
       doubtful[number] = confidence[number]
     kept[first] = SceneLooks(scene, masks.looks)
-  unpainted = tuple(s for s, inside in _with_painted(painted, scenes) if not inside)
+  given = painted.keys() | strokes.keys()
+  unpainted = tuple(s for s in scenes if given.isdisjoint(range(s.start, s.stop)))
   next_to_paint = min(doubtful, key=doubtful.__getitem__) if doubtful else None
   return Painting(labels, confidence, next_to_paint, unpainted, kept)
 
 
-def _with_painted(
-  painted: Mapping[int, np.ndarray], scenes: Sequence[slice]
-) -> Iterator[tuple[slice, dict[int, np.ndarray]]]:
-  """Each scene with the painted frames in it."""
-  for scene in scenes:
-    numbers = range(scene.start, scene.stop)
-    yield scene, {n: image for n, image in painted.items() if n in numbers}
+def _within(images: Mapping[int, np.ndarray], scene: slice) -> dict[int, np.ndarray]:
+  """The painted frames of a scene."""
+  numbers = range(scene.start, scene.stop)
+  return {number: image for number, image in images.items() if number in numbers}
 
 
 def _renumbered(image: np.ndarray, objects: Sequence[int]) -> np.ndarray:
   """Objects as 1, 2, ...: the effort grows with the highest number."""
-  labels = np.zeros(image.shape, np.uint8)
+  labels = np.minimum(image, 0).astype(np.int16)
   for number, k in enumerate(objects, 1):
     labels[image == k] = number
   return labels
 
 
-def _shows_something(painted: Mapping[int, np.ndarray]) -> bool:
-  return any(image.any() for image in painted.values())
+def _shows_something(*given: Mapping[int, np.ndarray]) -> bool:
+  return any((image > 0).any() for images in given for image in images.values())
