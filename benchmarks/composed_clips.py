@@ -17,6 +17,7 @@ from dipvid_jax.composed.compose import fit_frames
 from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
 from dipvid_jax.media.video_reading import iter_frames, read_video
 
+_SOFT = 0.7  # pixels by which the edge of what is put over a clip is blurred
 _VIDEOS = "datasets/data"
 _FILES = {
   "bikes": "bikes.mp4",
@@ -173,24 +174,67 @@ def _riders(bmx: Path) -> np.ndarray:
   return (masks[..., 0] > HOLE_ABOVE).astype(np.uint8) * 255
 
 
+def read_rider(bmx: Path) -> tuple[np.ndarray, np.ndarray]:
+  """The frames of bmx-trees and the rider's masks, `[T, H, W]` uint8, 255 = rider."""
+  return _read("bmx", bmx), _riders(bmx)
+
+
+def place_rider(
+  frames: np.ndarray, name: str, *, bmx: Path
+) -> tuple[np.ndarray, np.ndarray]:
+  """Puts the rider of bmx-trees over a clip, where its hole is.
+
+  Args:
+    frames: `[T, H, W, 3]` uint8 RGB, from `compose`.
+    name: of the clip.
+    bmx: the folder of bmx-trees.
+
+  Returns:
+    The frames, and how far the rider covers each pixel, `[T, H, W]` float32, with a
+    soft edge as a camera gives it.
+  """
+  video, riders, hole = _read("bmx", bmx), _riders(bmx), CLIPS[name].hole
+  size = (frames.shape[2], frames.shape[1])
+  shown, covers = [], []
+  for t, frame in enumerate(frames):
+    number, view = _view(hole, t, riders.shape, frames.shape[1:3])
+    layers = np.dstack([video[number], riders[number]])
+    layers = np.ascontiguousarray(layers[:, ::-1] if hole.flip else layers)
+    moved = cv2.warpAffine(layers, view, size).astype(np.float32)
+    cover = cv2.GaussianBlur(moved[..., 3] / 255, (0, 0), _SOFT)
+    mixed = frame + cover[..., None] * (moved[..., :3] - frame)
+    shown.append(np.rint(mixed).astype(np.uint8))
+    covers.append(cover)
+  return np.stack(shown), np.stack(covers)
+
+
 def _place(
   riders: np.ndarray, hole: Hole, frame_count: int, size: tuple[int, int]
 ) -> np.ndarray:
-  (rows, columns), (height, width) = riders.shape[1:], size
-  period = 2 * (len(riders) - 1)
+  height, width = size
   placed = []
   for t in range(frame_count):
-    number = hole.first if hole.still else (hole.first + t) % period
-    mask = riders[min(number, period - number)]
+    number, view = _view(hole, t, riders.shape, size)
+    mask = riders[number]
     mask = np.ascontiguousarray(mask[:, ::-1] if hole.flip else mask)
-    across = (1 - hole.scale) / 2 + hole.right
-    down = (1 - hole.scale) / 2 + hole.down
-    view = np.array(
-      [
-        [width / columns * hole.scale, 0, across * width],
-        [0, height / rows * hole.scale, down * height],
-      ],
-      np.float32,
-    )
     placed.append(cv2.warpAffine(mask, view, (width, height)) > HOLE_ABOVE)
   return np.stack(placed)
+
+
+def _view(
+  hole: Hole, t: int, shape: tuple[int, ...], size: tuple[int, int]
+) -> tuple[int, np.ndarray]:
+  """The mask of frame t, of as many as `shape` says, and the map that moves it."""
+  (count, rows, columns), (height, width) = shape, size
+  period = 2 * (count - 1)
+  number = hole.first if hole.still else (hole.first + t) % period
+  across = (1 - hole.scale) / 2 + hole.right
+  down = (1 - hole.scale) / 2 + hole.down
+  view = np.array(
+    [
+      [width / columns * hole.scale, 0, across * width],
+      [0, height / rows * hole.scale, down * height],
+    ],
+    np.float32,
+  )
+  return min(number, period - number), view

@@ -17,6 +17,7 @@ from dipvid_jax.clip_lists.inpaint_many import inpaint_many
 from dipvid_jax.clip_lists.job import Job, Outcome
 from dipvid_jax.errors import DivergedError, InputError
 from dipvid_jax.jax_setup import set_up_jax
+from dipvid_jax.masking.propagation import Masks, propagate_masks
 from dipvid_jax.media.masks import read_mask
 from dipvid_jax.media.preparation import prepare
 from dipvid_jax.media.video_reading import read_video
@@ -80,6 +81,7 @@ __all__ = [
   "Job",
   "Loss",
   "Losses",
+  "Masks",
   "Outcome",
   "Outputs",
   "Stopping",
@@ -113,6 +115,7 @@ __all__ = [
   "parse_recipe",
   "perceptual_loss",
   "prepare",
+  "propagate_masks",
   "psnr",
   "put_clip",
   "put_flow",

@@ -22,6 +22,10 @@ _NO_FUSION_LIBRARY = "--xla_cpu_experimental_ynn_fusion_type="
 # XLA aborts at a flag that it does not know.
 _KNOWN_TO = ((0, 10), (0, 11))
 _DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+# From jaxlib 0.11 on the program that draws pairs of frames can stop for ever on a CPU,
+# where threads that run parts of it wait for convolutions that wait for them.
+_ONE_THREAD_AN_OPERATION = "--xla_cpu_multi_thread_eigen=false"
+_STOPS = ((0, 11),)
 # They compile the addition of a float to one in memory to a loop of retries on NVIDIA
 # GPUs (jax-ml/jax 38806); 0.11.1 does not, nor does any before them.
 _SLOW_SCATTERS = ((0, 10, 2), (0, 11, 0))
@@ -62,7 +66,12 @@ def set_up_jax(*, deterministic: bool = False, threads: int | None = None) -> No
     )
 
 
-def set_up_command(*, deterministic: bool = False, threads: int | None = None) -> None:
+def set_up_command(
+  *,
+  deterministic: bool = False,
+  threads: int | None = None,
+  draws_pairs: bool = False,
+) -> None:
   """Sets up JAX for a command, whose process is its own.
 
   A command computes in 32 bits with JAX's usual promotion of types, whatever the
@@ -70,18 +79,21 @@ def set_up_command(*, deterministic: bool = False, threads: int | None = None) -
 
   Args:
     deterministic, threads: as in `set_up_jax`.
+    draws_pairs: see `set_xla_flags`.
   """
-  _set_up(deterministic=deterministic, threads=threads)
+  _set_up(deterministic=deterministic, threads=threads, draws_pairs=draws_pairs)
   jax.config.update("jax_enable_x64", False)
   jax.config.update("jax_numpy_dtype_promotion", "standard")
 
 
-def _set_up(*, deterministic: bool, threads: int | None) -> list[str]:
+def _set_up(
+  *, deterministic: bool, threads: int | None, draws_pairs: bool = False
+) -> list[str]:
   """Sets up what still can be; returns what is asked for in vain."""
   late = []
   if not _has_started():
-    set_xla_flags(deterministic=deterministic)
-  elif missing := _missing_flags(deterministic=deterministic):
+    set_xla_flags(deterministic=deterministic, draws_pairs=draws_pairs)
+  elif missing := _missing_flags(deterministic=deterministic, draws_pairs=draws_pairs):
     late.append(" ".join(missing))
   limit_threads(cpu_count())
   if threads is not None and not set_threads(threads):
@@ -222,21 +234,26 @@ def _is_cuda(device: jax.Device) -> bool:
   return device.platform == "gpu" and "cuda" in device.client.platform_version.lower()
 
 
-def set_xla_flags(*, deterministic: bool = False) -> None:
+def set_xla_flags(*, deterministic: bool = False, draws_pairs: bool = False) -> None:
   """Adds this program's flags to `XLA_FLAGS`; flags that the user set are kept.
 
   Args:
     deterministic: makes GPU runs repeatable bit for bit, at some cost in speed.
+    draws_pairs: the program runs `flow.procedural`, which some versions of XLA never
+      finish on a CPU with several threads an operation.
   """
-  missing = _missing_flags(deterministic=deterministic)
+  missing = _missing_flags(deterministic=deterministic, draws_pairs=draws_pairs)
   os.environ["XLA_FLAGS"] = " ".join([*_given_flags(), *missing])
 
 
-def _missing_flags(*, deterministic: bool) -> list[str]:
+def _missing_flags(*, deterministic: bool, draws_pairs: bool) -> list[str]:
   """Flags that this program wants and about which the environment says nothing."""
   wanted = []
-  if _runs_on_cpu() and jaxlib.version.__version_info__[:2] in _KNOWN_TO:
+  version = jaxlib.version.__version_info__[:2]
+  if _runs_on_cpu() and version in _KNOWN_TO:
     wanted.append(_NO_FUSION_LIBRARY)
+  if _runs_on_cpu() and draws_pairs and version in _STOPS:
+    wanted.append(_ONE_THREAD_AN_OPERATION)
   if deterministic and not _runs_on_cpu():
     wanted.append(_DETERMINISTIC)
   names = {flag.split("=")[0] for flag in _given_flags()}

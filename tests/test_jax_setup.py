@@ -240,3 +240,21 @@ def test_a_platform_of_the_program_decides_on_the_flags(monkeypatch):
   assert jax.config.jax_platforms == "cpu"
   jax_setup.set_xla_flags(deterministic=True)
   assert os.environ["XLA_FLAGS"] == "--xla_cpu_experimental_ynn_fusion_type="
+
+
+@pytest.mark.parametrize(
+  ("version", "added"), [((0, 10, 2), False), ((0, 11, 2), True)]
+)
+def test_training_of_flow_keeps_to_one_thread_an_operation_where_it_would_stop(
+  monkeypatch, version, added
+):
+  monkeypatch.setattr(jax_setup.jaxlib.version, "__version_info__", version)
+  flag = "--xla_cpu_multi_thread_eigen"
+  for given in ("", f"{flag}=true"):
+    monkeypatch.setenv("XLA_FLAGS", given)
+    jax_setup.set_xla_flags(draws_pairs=True)
+    assert os.environ["XLA_FLAGS"].count(flag) == bool(added or given)
+    assert (f"{flag}=false" in os.environ["XLA_FLAGS"]) == (added and not given)
+  monkeypatch.setenv("XLA_FLAGS", "")
+  jax_setup.set_xla_flags()
+  assert flag not in os.environ["XLA_FLAGS"]

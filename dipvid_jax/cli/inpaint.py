@@ -13,8 +13,10 @@ from dipvid_jax.jax_setup import check_device, set_up_command
 from dipvid_jax.method.config import CONFIG_KEYS
 from dipvid_jax.method.key_table import keys_text
 from dipvid_jax.method.overrides import read_config
+from dipvid_jax.report.residue_note import residue_note
 from dipvid_jax.runs.run import run
 from dipvid_jax.runs.threads import describe_restored, restore_threads
+from dipvid_jax.storage.rows import read_rows
 from dipvid_jax.terminal import say
 
 _EXAMPLES = """\
@@ -165,6 +167,9 @@ def main(argv: list[str] | None = None) -> int:
       resume=arguments.resume,
       recipe=arguments.config,
     )
+    rounds = read_rows(folder / "rounds.jsonl")
+    if note := residue_note(rounds, dilation=config.source.dilate):
+      print(f"hint: {note}")
     print(f"done: {folder / 'inpainted.mp4'} (what was done: {folder / 'report.html'})")
 
   return run_command(

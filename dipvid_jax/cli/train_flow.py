@@ -112,7 +112,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns the exit code."""
   arguments = make_parser().parse_args(argv)
-  set_up_command()
+  set_up_command(draws_pairs=True)
   return run_command(
     "train-flow",
     lambda: train(arguments),

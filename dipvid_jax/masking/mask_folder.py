@@ -1,7 +1,7 @@
 """The output folder of masks: what is in it, and whose it is."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,10 @@ from dipvid_jax.types import Video
 
 _FILES = ("mask.mp4", "overlay.mp4", "preview.png")
 _MASKS = "masks"
-_OURS = re.compile(rf"{_MASKS}/\d{{5,}}\.png|mask\.mp4|overlay\.mp4|preview\.png")
+_OURS = re.compile(
+  r"(masks|objects|painted)/\d{5,}\.png|looks/\d{5,}\.npz|confidence\.csv"
+  r"|mask\.mp4|overlay\.mp4|preview\.png"
+)
 _MOST_OVERLAY_BYTES = 20_000_000
 _SHOWN = 3  # names in a message
 
@@ -29,7 +32,14 @@ class MaskFolder:
   """`masks/` with a PNG for each frame, `mask.mp4`, `overlay.mp4`, `preview.png`.
 
   `written.txt` lists these files: they may be replaced, and no others.
+
+  Attributes:
+    files: names of further files that a kind of masks has.
+    folders: names of further folders.
   """
+
+  files: tuple[str, ...] = ()
+  folders: tuple[str, ...] = ()
 
   def __init__(self, path: Path):
     """Names the folder; makes nothing.
@@ -42,12 +52,20 @@ class MaskFolder:
     self.video, self.overlay, self.preview = (path / name for name in _FILES)
     self._written = WrittenFiles(path)
 
-  def check(self, *, overwrite: bool, inputs: Mapping[str, Path]) -> None:
+  def check(
+    self,
+    *,
+    overwrite: bool,
+    inputs: Mapping[str, Path],
+    taken: Collection[Path] = (),
+  ) -> None:
     """Checks that no file would be lost.
 
     Args:
       overwrite: masks of an earlier call may be replaced.
       inputs: what is read, by the flag that names it.
+      taken: files in the folder whose content goes into what is written; they may be
+        replaced though they are not as they were left.
 
     Raises:
       BusyError: another call is writing there.
@@ -61,7 +79,7 @@ class MaskFolder:
     except (OSError, ValueError) as error:
       raise InputError(f"--output {self.path}: {os_reason(error)}") from error
     check_free(self.path)
-    self._check_occupancy(overwrite=overwrite)
+    self._check_occupancy(overwrite=overwrite, taken=taken)
 
   def write(
     self,
@@ -69,6 +87,8 @@ class MaskFolder:
     video: Video,
     *,
     overwrite: bool,
+    taken: Collection[Path] = (),
+    more: Mapping[Path, Callable[[Path], None]] | None = None,
     on_progress: Callable[[int], None] | None = None,
   ) -> None:
     """Writes all files; those of an earlier call are removed first.
@@ -76,7 +96,9 @@ class MaskFolder:
     Args:
       masks: `[T, H, W]` uint8, 255 = fill, in at least one frame.
       video: that they belong to, of T frames.
-      overwrite: as in `check`, which is repeated.
+      overwrite, taken: as in `check`, which is repeated.
+      more: further files in the folder with what writes each at once; they come
+        first, and one that is there is not removed before it is replaced.
       on_progress: called with the number of masks just written, of T.
 
     Raises:
@@ -86,8 +108,11 @@ class MaskFolder:
       self.path.mkdir(parents=True, exist_ok=True)
       with sole_writer(self.path) as hold:
         try:
-          self._check_occupancy(overwrite=overwrite)
-          self._written.remove(self._written.files())
+          self._check_occupancy(overwrite=overwrite, taken=taken)
+          self._written.begin()
+          self._write_more(more or {})
+          kept = set(more or {})
+          self._written.remove(p for p in self._written.files() if p not in kept)
           self._written.begin()
           self.masks.mkdir(exist_ok=True)
           self._write(masks, video, on_progress)
@@ -95,6 +120,13 @@ class MaskFolder:
           hold.remove_file()
     except OSError as error:
       raise InputError(f"--output {self.path}: {disk.reason(error)}") from error
+
+  def _write_more(self, more: Mapping[Path, Callable[[Path], None]]) -> None:
+    self._written.announce(*more)
+    for path, write in more.items():
+      path.parent.mkdir(exist_ok=True)
+      write(path)
+    self._written.seal(more)
 
   def _write(
     self,
@@ -130,7 +162,8 @@ class MaskFolder:
 
   def _check_inputs(self, inputs: Mapping[str, Path]) -> None:
     places = {self.path.resolve(), self.masks.resolve()}
-    places |= {(self.path / name).resolve() for name in _FILES}
+    names = (*_FILES, *self.files, *self.folders)
+    places |= {(self.path / name).resolve() for name in names}
     for flag, path in inputs.items():
       if path.resolve() in places:
         raise InputError(
@@ -138,7 +171,7 @@ class MaskFolder:
           " another folder"
         )
 
-  def _check_occupancy(self, *, overwrite: bool) -> None:
+  def _check_occupancy(self, *, overwrite: bool, taken: Collection[Path]) -> None:
     held = self._written.read()
     ours = self._written.files() if held else []
     if any(not _OURS.fullmatch(self._name(path)) for path in ours):
@@ -146,7 +179,11 @@ class MaskFolder:
         f"--output {self.path}: holds the result of another command; name another"
         " folder"
       )
-    strangers = [p for p in self._standing() if not (held and self._written.owns(p))]
+    strangers = [
+      path
+      for path in self._standing()
+      if not (held and self._written.owns(path)) and path not in taken
+    ]
     if strangers:
       raise InputError(
         f"--output {self.path}: {self._names(strangers)} is in the way and not as"
@@ -159,12 +196,13 @@ class MaskFolder:
       )
 
   def _standing(self) -> Iterable[Path]:
-    """What has the name of a file that is written, and all that `masks/` holds."""
-    found = [self.path / name for name in _FILES]
-    if self.masks.is_dir() and not self.masks.is_symlink():
-      found += sorted(self.masks.iterdir())
-    else:
-      found.append(self.masks)
+    """What has the name of a file that is written, and all that its folders hold."""
+    found = [self.path / name for name in (*_FILES, *self.files)]
+    for folder in (self.masks, *(self.path / name for name in self.folders)):
+      if folder.is_dir() and not folder.is_symlink():
+        found += sorted(folder.iterdir())
+      else:
+        found.append(folder)
     if not self._written.read():
       found.append(self.path / LIST_NAME)
     return [path for path in found if path.exists() or path.is_symlink()]

@@ -89,6 +89,26 @@ def read_labels(file: pathlib.Path) -> np.ndarray:
   return image
 
 
+def read_numbers(file: pathlib.Path) -> np.ndarray | None:
+  """Reads the object numbers of a mask image, if it holds any.
+
+  Args:
+    file: as for `read_marks`.
+
+  Returns:
+    `[H, W]` uint8 from a PNG with a palette (unless that only stores a grey image) or
+    a grey image of small values; None for any other image.
+
+  Raises:
+    InputError: the file cannot be read.
+  """
+  indexed = images.read_indexed_png(file)
+  if indexed is not None:
+    return None if _holds_greys(indexed) else indexed.indices
+  image = images.read_channels(file)
+  return image if image.ndim == 2 and image.max() <= MAX_GREY_LABEL else None
+
+
 def _without_alpha(file: pathlib.Path, image: np.ndarray) -> np.ndarray:
   """The image itself, or its alpha channel over a single colour."""
   if image.ndim == 2 or image.shape[2] == 3:

@@ -20,6 +20,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.media.images import read_image
 from dipvid_jax.report.curves import Chart, line_chart
 from dipvid_jax.report.parts import jpeg, read_facts, strip_name
+from dipvid_jax.report.residue_note import residue_note
 from dipvid_jax.report.tables import (
   Recipes,
   duration,
@@ -86,6 +87,7 @@ def write_report(folder: Path, *, recipes: Recipes) -> Path:
     .render(
       title=_title(config, folder),
       status=_status(facts, metrics, rounds),
+      residue=residue_note(rounds, dilation=config.get("dilate", 0)),
       figures=_figures(facts, metrics, rounds),
       clips=_clips(folder / "report"),
       clips_note=_clips_note(facts),

@@ -1,6 +1,7 @@
 """What a running run tells: its rounds in a file, and `report.html`."""
 
 import time
+from collections.abc import Mapping
 
 from dipvid_jax.media.image_sequence import ImageSequence
 from dipvid_jax.media.pixels import to_levels
@@ -112,7 +113,13 @@ class RunReport:
     )
 
   def record_round(
-    self, visit: Visit, updates: int, result: Inpainted, *, window: Window
+    self,
+    visit: Visit,
+    updates: int,
+    result: Inpainted,
+    *,
+    window: Window,
+    residue: Mapping[str, object] | None = None,
   ) -> None:
     """Adds a round to `rounds.jsonl`; called before its checkpoint is written.
 
@@ -121,17 +128,18 @@ class RunReport:
       updates: of the window, done so far.
       result: of the round.
       window: from `plan_windows`.
+      residue: what remains beside the mask, as cells of the row.
     """
     self.lap("inference")
     number = window.number + 1
-    row: dict[str, int | float | str] = {
+    row: dict[str, object] = {
       "window": number,
       "update": updates,
       "round": visit.round + 1,
     }
     if result.holdout_psnr is not None:
       row["holdout_psnr"] = round(result.holdout_psnr, 4)
-    row |= _shares(result)
+    row |= {**_shares(result), **(residue or {})}
     row["seconds"] = round(self.stopping.seconds, 2)
     if self.stopping.reason:
       row["stopped"] = self.stopping.reason

@@ -1,6 +1,7 @@
 """What a window's training leaves behind: metrics, checkpoints, previews, progress."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ import numpy as np
 from dipvid_jax.method.callbacks import Callbacks
 from dipvid_jax.method.pipeline import Inpainted
 from dipvid_jax.method.program import clip_strides
+from dipvid_jax.propagation.residue import find_residue
 from dipvid_jax.report.preview import preview_image
 from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.runs.plan import RunPlan
@@ -65,6 +67,7 @@ class WindowRecord(Callbacks):
       updates_after=windows_after * updates,
     )
     self._saved_at = time.monotonic()
+    self._residue: dict[str, object] | None = None
     self._carrying = contextlib.ExitStack()
     self._carry_bar: Callable[[int], object] = lambda _: None
 
@@ -140,7 +143,13 @@ class WindowRecord(Callbacks):
 
   def on_round(self, visit: Visit, state: HasStep, result: Inpainted) -> None:
     """Records the round, saves the state, then updates report and preview."""
-    self._report.record_round(visit, int(state.step), result, window=self._window)
+    if self._residue is None:  # it does not depend on the network
+      self._residue = {}
+      with spared("the hint of what remains beside the mask"):
+        self._residue = self._find_residue(result)
+    self._report.record_round(
+      visit, int(state.step), result, window=self._window, residue=self._residue
+    )
     self._save(state)
     if self._report.refresh(visit, result, window=self._window):
       self.write_preview(result)
@@ -158,6 +167,20 @@ class WindowRecord(Callbacks):
         generated_flow=result.flow,
       )
       self._folder.write_preview(image)
+
+  def _find_residue(self, result: Inpainted) -> dict[str, object]:
+    """What remains beside the mask, for the row of a round, in the input's pixels."""
+    if result.guess is None:
+      return {}
+    pairs = result.guess.carried.pairs
+    residue = find_residue(self._frames, self._hole_masks, pairs)
+    if residue is None:
+      return {}
+    scale = float(np.max(self._plan.source.placement.scale))
+    return {
+      "residue_width": math.ceil(residue.width * scale),
+      "residue_frames": [self._window.start + t for t in residue.frames],
+    }
 
   def _save(self, state: HasStep) -> None:
     self._folder.check_held()

@@ -7,6 +7,7 @@ import pytest
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.masking.mask_folder import MaskFolder
+from dipvid_jax.media.images import read_image, write_image
 from dipvid_jax.media.masks import read_mask
 from dipvid_jax.types import Video
 from tests.support.media_files import moving_frames
@@ -86,6 +87,25 @@ def test_other_files_do_not_matter(tmp_path):
   (tmp_path / "notes.txt").write_text("mine")
   write(tmp_path)
   assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_what_a_call_continues_from_is_never_missing(tmp_path, monkeypatch):
+  painted = tmp_path / "painted/00001.png"
+
+  def write_both(colour, **arguments):
+    more = {painted: lambda path: write_image(path, _MASKS[1] // 255 * colour)}
+    MaskFolder(tmp_path).write(_MASKS, _VIDEO, overwrite=True, more=more, **arguments)
+
+  def stop(_):
+    assert (read_image(painted) == _MASKS[1] // 255 * 2).all()
+    raise KeyboardInterrupt
+
+  write_both(1)
+  with pytest.raises(KeyboardInterrupt):
+    write_both(2, on_progress=stop)
+  assert painted.exists() and not (tmp_path / "masks/00001.png").exists()
+  painted.write_bytes(b"retouched")
+  MaskFolder(tmp_path).check(overwrite=True, inputs={}, taken=[painted])
 
 
 def test_an_input_where_masks_go_is_refused(tmp_path):

@@ -1,0 +1,252 @@
+"""The network that tells object from background, trained on the painted frames."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from dipvid_jax.masking.propagation.looks import STRIDES
+from dipvid_jax.masking.propagation.views import Views, crop_size
+from dipvid_jax.networks.conv import convolve
+from flow.types import AnyArray
+
+_RATE = 3e-3
+_CALL = 25  # updates of one compiled call
+_BATCH = 2
+_NOISE = 0.05  # added to features
+_DICE = 0.5  # of the loss
+
+Params = Any
+
+
+class _Convolution(nn.Module):
+  """A square convolution that keeps the size."""
+
+  channels: int
+  window: int = 3
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    shape = (self.window, self.window, x.shape[-1], self.channels)
+    kernel = self.param("kernel", nn.initializers.he_normal(), shape)
+    bias = self.param("bias", nn.initializers.zeros, (self.channels,))
+    y = convolve(x, kernel, strides=(1, 1), zero_padding=self.window // 2)
+    return y + bias.reshape(1, 1, 1, -1)
+
+
+class Head(nn.Module):
+  """From features, colours and where the object is expected, to logits.
+
+  It goes from the coarsest features to the pixels and takes the features of each size
+  on its way.
+
+  Attributes:
+    classes: K + 1, background first.
+  """
+
+  classes: int
+
+  @nn.compact
+  def __call__(
+    self, features: Sequence[jax.Array], colours: jax.Array, prior: jax.Array
+  ) -> jax.Array:
+    """Maps one batch to logits.
+
+    Args:
+      features: for strides 1, 2, 4, 8: `[N, h / stride, w / stride, c]` float.
+      colours: `[N, h, w, 3]` float in [-1, 1].
+      prior: `[N, h, w, K + 1]` float: for each object how surely it is expected there,
+        then 1 where something is known of that and 0 where nothing is.
+
+    Returns:
+      `[N, h, w, K + 1]` float.
+    """
+    priors = [prior]
+    while len(priors) < len(features):
+      priors.append(_halve(priors[-1]))
+    one, two, four, eight = features
+    x = jnp.concatenate([eight, priors[3]], -1)
+    x = nn.relu(_Convolution(48, window=1)(x))
+    x = nn.relu(_Convolution(32)(x))
+    x = jnp.concatenate([_double(x), four, priors[2]], -1)
+    x = nn.relu(_Convolution(48, window=1)(x))
+    x = nn.relu(_Convolution(32)(x))
+    x = jnp.concatenate([_double(x), two, priors[1]], -1)
+    x = nn.relu(_Convolution(24)(x))
+    x = jnp.concatenate([_double(x), one, colours, prior], -1)
+    x = nn.relu(_Convolution(16)(x))
+    return _Convolution(self.classes)(x)
+
+
+class _State(NamedTuple):
+  params: Params
+  opt_state: optax.OptState
+  key: jax.Array
+
+
+def train_head(
+  views: Views,
+  *,
+  classes: int,
+  updates: int,
+  seed: int,
+  on_progress: Callable[[int], None],
+) -> Params:
+  """Trains a head from the start.
+
+  Args:
+    views: of the painted frames.
+    classes: K + 1.
+    updates: how many.
+    seed: of parameters and batches.
+    on_progress: called with the number of updates just done.
+
+  Returns:
+    Its parameters.
+  """
+  head = Head(classes)
+  first, second = jax.random.split(jax.random.key(seed))
+  optimizer = optax.adam(optax.cosine_decay_schedule(_RATE, updates, 0.02))
+  data = jax.device_put(views)
+  sample = jax.jit(_draw)(data, first)
+  params = jax.jit(head.init)(first, sample.features, sample.colours, sample.prior)
+  state = _State(params, optimizer.init(params), second)
+  fit = _make_fit(head, optimizer)
+  done = 0
+  while done < updates:
+    count = min(_CALL, updates - done)
+    state = fit(state, data, count)
+    jax.block_until_ready(state.params)
+    done += count
+    on_progress(count)
+  return state.params
+
+
+class _Batch(NamedTuple):
+  features: tuple[jax.Array, ...]
+  colours: jax.Array
+  labels: jax.Array
+  weights: jax.Array
+  prior: jax.Array
+
+
+def _take(
+  views: Views, number: jax.Array, prior: jax.Array, place: jax.Array
+) -> _Batch:
+  """One window of one view, with one of its priors."""
+  height, width = crop_size(views.labels.shape[1:])
+  y, x = views.places[number, place]
+
+  def window(array: AnyArray, *which: jax.Array, stride: int = 1) -> jax.Array:
+    rest = array.ndim - len(which) - 2
+    first, second = y * (STRIDES[-1] // stride), x * (STRIDES[-1] // stride)
+    starts = (*which, first, second, *[0] * rest)
+    sides = (height // stride, width // stride, *array.shape[array.ndim - rest :])
+    cut = jax.lax.dynamic_slice(array, starts, (1,) * len(which) + sides)
+    return cut.reshape(sides)
+
+  return _Batch(
+    tuple(
+      window(layer, number, stride=stride).astype(jnp.float32)
+      for layer, stride in zip(views.features, STRIDES, strict=True)
+    ),
+    window(views.colours, number).astype(jnp.float32),
+    window(views.labels, number),
+    window(views.weights, number).astype(jnp.float32),
+    window(views.priors, number, prior).astype(jnp.float32),
+  )
+
+
+def _draw(views: Views, key: jax.Array) -> _Batch:
+  keys = jax.random.split(key, 3)
+  count, priors = views.priors.shape[:2]
+  which = jax.random.choice(keys[0], count, (_BATCH,), p=views.shares)
+  prior = jax.random.randint(keys[1], (_BATCH,), 0, priors)
+  place = jax.random.randint(keys[2], (_BATCH,), 0, views.places.shape[1])
+  taken = [_take(views, which[n], prior[n], place[n]) for n in range(_BATCH)]
+  return jax.tree.map(lambda *arrays: jnp.stack(arrays), *taken)
+
+
+def _make_fit(
+  head: Head, optimizer: optax.GradientTransformation
+) -> Callable[[_State, Views, int], _State]:
+  @functools.partial(jax.jit, static_argnums=2)
+  def fit(state: _State, views: Views, count: int) -> _State:
+    def update(state: _State, _: None) -> tuple[_State, None]:
+      key, choice, noise = jax.random.split(state.key, 3)
+      batch = _draw(views, choice)
+      noises = jax.random.split(noise, len(batch.features))
+      features = tuple(
+        layer + _NOISE * jax.random.normal(k, layer.shape)
+        for layer, k in zip(batch.features, noises, strict=True)
+      )
+      grads = jax.grad(_loss)(state.params, head, batch._replace(features=features))
+      updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+      params = optax.apply_updates(state.params, updates)
+      return _State(params, opt_state, key), None
+
+    return jax.lax.scan(update, state, length=count)[0]
+
+  return fit
+
+
+def _loss(params: Params, head: Head, batch: _Batch) -> jax.Array:
+  logits: Any = head.apply(params, batch.features, batch.colours, batch.prior)
+  truth = jax.nn.one_hot(batch.labels, head.classes)
+  weights = batch.weights[..., None]
+  crossed = -(jax.nn.log_softmax(logits) * truth * weights).sum()
+  probability = jax.nn.softmax(logits)
+  axes = (1, 2)
+  common = (probability * truth * weights).sum(axes)[:, 1:]
+  sizes = ((probability + truth) * weights).sum(axes)[:, 1:]
+  dice = 1 - (2 * common + 1) / (sizes + 1)
+  return crossed / weights.sum() + _DICE * dice.mean()
+
+
+def make_predict(params: Params, *, classes: int) -> Callable[..., np.ndarray]:
+  """A compiled head.
+
+  Args:
+    params: from `train_head`.
+    classes: K + 1.
+
+  Returns:
+    A function of one frame's features (strides 1, 2, 4, 8), its colours `[h, w, 3]`
+    uint8 and a prior `[h, w, K + 1]`, which returns `[h, w, K + 1]` log-probabilities.
+  """
+
+  def predict(
+    features: Sequence[np.ndarray], colours: np.ndarray, prior: np.ndarray
+  ) -> np.ndarray:
+    layers = tuple(layer[None] for layer in features)
+    return np.asarray(_predict(params, layers, colours[None], prior[None], classes)[0])
+
+  return predict
+
+
+@functools.partial(jax.jit, static_argnums=4)
+def _predict(
+  params: Params,
+  features: tuple[jax.Array, ...],
+  colours: jax.Array,
+  prior: jax.Array,
+  classes: int,
+) -> jax.Array:
+  layers = tuple(layer.astype(jnp.float32) for layer in features)
+  scaled = colours.astype(jnp.float32) / 127.5 - 1
+  logits: Any = Head(classes).apply(params, layers, scaled, prior.astype(jnp.float32))
+  return jax.nn.log_softmax(logits)
+
+
+def _halve(x: jax.Array) -> jax.Array:
+  count, height, width, channels = x.shape
+  return x.reshape(count, height // 2, 2, width // 2, 2, channels).mean((2, 4))
+
+
+def _double(x: jax.Array) -> jax.Array:
+  return x.repeat(2, axis=1).repeat(2, axis=2)

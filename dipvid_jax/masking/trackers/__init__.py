@@ -1,0 +1,1 @@
+"""Trackers outside of this package: exchange folder, process, two drivers."""
