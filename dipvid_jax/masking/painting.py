@@ -9,7 +9,7 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.masking.painted import objects_of
 from dipvid_jax.masking.propagation import Looks, propagate_masks, propagation_work
 
-UPDATES = 400
+UPDATES = 300
 """Of the head that learns an object's look in each scene."""
 
 
