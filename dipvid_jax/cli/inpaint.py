@@ -1,6 +1,7 @@
 """`bin/inpaint`: removes what a mask marks from a video."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -178,3 +179,7 @@ def main(argv: list[str] | None = None) -> int:
     kept="what is done is kept",
     resume="the same command with --resume continues",
   )
+
+
+if __name__ == "__main__":  # the page runs it so
+  sys.exit(main())

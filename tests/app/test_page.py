@@ -95,6 +95,11 @@ class Page:
     shown = self.page.locator("#where", has_text=text)
     shown.wait_for(timeout=PATIENCE)
 
+  def wait_for_line(self, text):
+    """Waits for the line at the bottom to hold `text`."""
+    line = self.page.locator("#status")
+    sync_api.expect(line).to_contain_text(text, timeout=PATIENCE)
+
   def wait_until_saved(self):
     line = self.page.locator("#status")
     sync_api.expect(line).not_to_have_text("Saving", timeout=PATIENCE)
@@ -257,7 +262,7 @@ def paint_and_take_back(page):
 def propagate_and_lock(page):
   """Masks of all frames; the least sure one is locked and refuses the brush."""
   page.press("Enter")
-  page.wait_for_state(lambda state: not state["stale"], page.job_has_ended)
+  page.wait_for_line("proposed")
   for number in range(COUNT):
     truth = rectangle(*square(number), SIDE, SIDE)
     found = page.layer("labels", number) > 0
