@@ -10,7 +10,7 @@ const MARGIN = 10; // CSS pixels around the fitted image: a brush begins outside
 export class View {
   #canvas;
   #context;
-  #resized;
+  #waiting;
 
   width = 0; // of the image
   height = 0;
@@ -19,14 +19,13 @@ export class View {
   top = 0;
   fitted = true;
 
-  /** `draw(context, view)` draws the image's content in image coordinates. */
+  /** `draw(context)` has image coordinates, `decorate(context)` device pixels. */
   constructor(canvas, draw, decorate) {
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d");
     this.draw = draw;
     this.decorate = decorate;
-    this.#resized = new ResizeObserver(() => this.#resize());
-    this.#resized.observe(canvas);
+    new ResizeObserver(() => this.#resize()).observe(canvas);
     this.#watchPixelRatio();
   }
 
@@ -137,8 +136,8 @@ export class View {
   }
 
   redraw() {
-    this.waiting ??= requestAnimationFrame(() => {
-      this.waiting = undefined;
+    this.#waiting ??= requestAnimationFrame(() => {
+      this.#waiting = undefined;
       this.#drawNow();
     });
   }
@@ -151,8 +150,8 @@ export class View {
     context.setTransform(this.scale, 0, 0, this.scale, this.left, this.top);
     context.imageSmoothingEnabled = this.scale < 3; // larger: single pixels are shown
     context.imageSmoothingQuality = "high";
-    this.draw(context, this);
+    this.draw(context);
     context.setTransform(1, 0, 0, 1, 0, 0);
-    this.decorate(context, this);
+    this.decorate(context);
   }
 }

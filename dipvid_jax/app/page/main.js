@@ -15,6 +15,7 @@ const SETTINGS_DELAY = 250;
 
 let state = { clip: null, frames: [], job: null, result: null, next_to_paint: null };
 let note = ""; // the line at the bottom, while nothing runs
+let following = "first"; // whether a job's end is news: "first" answer, "yes", "no"
 let asked = 0;
 let chain = Promise.resolve();
 let settingsTimer;
@@ -23,7 +24,10 @@ let pollTimer;
 const say = (error) => panel.showError(error.message);
 const running = () => state.job !== null && state.job.state === "running";
 
-const saver = new Saver(() => update().catch(say), panel.showError);
+const saver = new Saver(() => update().catch(say), (line, frame, refused) => {
+  panel.showError(line);
+  if (refused) sight.distrust(frame);
+});
 const canvas = document.getElementById("view");
 const sight = new Sight(canvas, saver, render);
 const { editor, view, compare } = sight;
@@ -50,15 +54,15 @@ async function update() {
 }
 
 function take(next) {
-  const before = state;
+  const other = isOther(state.clip, next.clip);
   state = next;
-  if (isOther(before.clip, next.clip)) {
-    player.stop();
+  if (other) {
     saver.clear();
-    sight.open(next.clip);
+    sight.open(state.clip);
+    player.stop();
     note = "";
   }
-  announce(before.job);
+  announce();
   if (sight.clip) {
     if (sight.isOld(state) && !player.playing) go(sight.frame);
     if (!settingsTimer && sight.dilation !== state.dilation) sight.grow(state.dilation);
@@ -70,13 +74,17 @@ function take(next) {
 
 const isOther = (one, other) => JSON.stringify(one) !== JSON.stringify(other);
 
-/** Says how a job has ended that was running before. */
-function announce(before) {
+/** Says how a job that was followed has ended, and an earlier failure at the start. */
+function announce() {
   const { job, result } = state;
-  if (!before || before.state !== "running" || !job || running()) return;
-  note = job.message;
+  if (running()) following = "yes";
+  if (!job || running() || following === "no") return;
   if (job.state === "failed") panel.showError(job.message);
-  if (job.state === "done" && job.kind === "inpaint" && result) compare.on = true;
+  if (following === "yes") {
+    note = job.message;
+    compare.on ||= job.state === "done" && job.kind === "inpaint" && result !== null;
+  }
+  following = "no";
 }
 
 function render() {
@@ -117,7 +125,7 @@ async function sendEdits() {
 }
 
 /** Whether a frame may be changed; where not, says why. */
-function mayPaint(frame = sight.frame) {
+function mayPaint(frame = editor.frame) {
   if (!sight.clip || player.playing || editor.drawing) return false;
   if (!state.frames[frame].locked) return true;
   panel.showError(`frame ${frame} is locked; unlock it (L) to change it`);
@@ -141,6 +149,12 @@ const afterEdits = (action) =>
     await action();
   });
 
+/** Follows a job, which may have ended before the state is asked for. */
+async function begin(answer) {
+  await answer;
+  following = "yes";
+}
+
 const onServer = {
   open: (file) =>
     act(async () => {
@@ -161,8 +175,8 @@ const onServer = {
     }),
   lock: () =>
     afterEdits(() => api.lock(sight.frame, !state.frames[sight.frame].locked)),
-  propagate: () => afterEdits(api.propagate),
-  remove: (recipe) => afterEdits(() => api.inpaint(recipe)),
+  propagate: () => afterEdits(() => begin(api.propagate())),
+  remove: (recipe) => afterEdits(() => begin(api.inpaint(recipe))),
   stop: () => act(api.stop),
   save: () =>
     afterEdits(async () => {

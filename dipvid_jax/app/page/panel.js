@@ -12,7 +12,7 @@ const JOBS = {
   inpaint: "Removing",
 };
 
-/** Binds every control to `actions`, which says its own name there. */
+/** Binds every control to the action of its name. */
 export function bind(actions) {
   const onClick = {
     back: () => actions.step(-1),
@@ -163,6 +163,9 @@ function enable(id, enabled) {
 export function renderObjects(count, chosen, actions) {
   const list = $("object-list");
   const shown = Math.min(MOST_OBJECTS, Math.max(1, count, chosen));
+  const content = `${shown} ${chosen}`;
+  if (list.dataset.content === content) return; // a click on a button finds it again
+  list.dataset.content = content;
   list.replaceChildren();
   for (let object = 1; object <= shown; object++) {
     const button = document.createElement("button");

@@ -11,7 +11,7 @@ export class Saver {
   #onSaved;
   #onError;
 
-  /** `onSaved(frame)` after each edit; `onError(line, frame)`. */
+  /** `onSaved(frame)` after each edit; `onError(line, frame, refused)`. */
   constructor(onSaved, onError) {
     this.#onSaved = onSaved;
     this.#onError = onError;
@@ -53,8 +53,9 @@ export class Saver {
       try {
         await send(edit);
       } catch (error) {
-        this.#onError(`not saved: ${error.message}`, edit.frame);
-        if (!error.status) return false; // no answer: the next flush tries again
+        const refused = Boolean(error.status);
+        this.#onError(`not saved: ${error.message}`, edit.frame, refused);
+        if (!refused) return false; // no answer: the next flush tries again
       }
       if (this.#waiting[0] === edit) this.#waiting.shift();
       await this.#onSaved(edit.frame);

@@ -85,6 +85,12 @@ export class Sight {
     return newer || result !== this.#wantedResult(state);
   }
 
+  /** The server has refused an edit of a frame: what is shown of it is not true. */
+  distrust(frame) {
+    this.editor.history.forget(frame);
+    if (frame === this.frame) this.#shown = NOTHING;
+  }
+
   /** Brings frame n into sight, with what the server has of it. */
   async show(n, state) {
     const mine = ++this.#turn;

@@ -8,14 +8,14 @@ export class Timeline {
   #frames = [];
   #current = 0;
   #next = null;
+  #waiting;
 
   /** `onSeek(frame)` while a pointer drags. */
   constructor(canvas, onSeek) {
     this.#canvas = canvas;
-    new ResizeObserver(() => this.#draw()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
-      this.#draw(),
-    );
+    const redraw = () => this.#redraw();
+    new ResizeObserver(redraw).observe(canvas);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
     const seek = (event) => {
       const box = canvas.getBoundingClientRect();
       const at = ((event.clientX - box.left) / box.width) * this.#frames.length;
@@ -40,7 +40,14 @@ export class Timeline {
     this.#canvas.setAttribute("aria-valuemax", Math.max(0, frames.length - 1));
     this.#canvas.setAttribute("aria-valuenow", current);
     this.#canvas.setAttribute("aria-valuetext", describe(frames, current));
-    this.#draw();
+    this.#redraw();
+  }
+
+  #redraw() {
+    this.#waiting ??= requestAnimationFrame(() => {
+      this.#waiting = undefined;
+      this.#draw();
+    });
   }
 
   #draw() {
