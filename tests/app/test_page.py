@@ -229,6 +229,10 @@ def test_from_a_file_to_its_result(chromium, served, tmp_path):
   page.page.click("#remove")
   page.wait_for_state(lambda state: state["result"], page.job_has_ended)
   compare(page)
+  page.page.keyboard.press("Space")
+  page.wait_for("Frame 5 / 11")
+  page.page.keyboard.press("Space")
+  sync_api.expect(page.page.locator("#play")).to_have_text("Play")
   with page.page.expect_download() as download:
     page.page.click("#result-mp4")
   with av.open(str(download.value.path())) as video:

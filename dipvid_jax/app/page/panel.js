@@ -52,9 +52,10 @@ export function bind(actions) {
     actions.masks($("show-masks").checked),
   );
   bindFiles(actions);
-  // A button that was clicked gives the keyboard back to the frame.
+  // What was used by a pointer gives the keyboard back to the frame.
   document.addEventListener("click", (event) => {
-    if (event.detail && event.target.closest("button")) document.activeElement.blur();
+    const used = event.target.closest("button, input[type=range]");
+    if (event.detail && used) document.activeElement.blur();
   });
 }
 

@@ -1,7 +1,7 @@
 // The bar under the image: how sure each frame is, what was painted and locked, and
 // where one stands. It is a slider: a pointer drags it, keys move it.
 
-const SURE = 0.9; // confidence from here on needs no look
+const SURE = 0.7; // confidence from here on is drawn as good
 
 export class Timeline {
   #canvas;
