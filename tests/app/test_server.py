@@ -323,6 +323,8 @@ def test_wrong_flags_are_one_line(tmp_path, clip, capsys, monkeypatch):
     taken.bind(("127.0.0.1", 0))
     taken.listen()
     assert "choose another" in refuse("--port", str(taken.getsockname()[1]))
+  assert "on the page" in refuse("--box", "1,1,2,2")
+  assert "on the page" in refuse("--dilate", "2")
   assert "65535" in refuse("--port", "70000")
   assert "at least 1" in refuse("--max-upload", "0")
   (tmp_path / "out/masks").mkdir(parents=True)
