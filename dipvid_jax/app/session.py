@@ -17,18 +17,12 @@ import numpy as np
 from dipvid_jax.app.clip import OpenClip, open_clip
 from dipvid_jax.app.edits import Edits
 from dipvid_jax.app.job import Job
+from dipvid_jax.app.kept_looks import KeptLooks
 from dipvid_jax.app.proposal import Proposal, read_proposal, write_proposal
 from dipvid_jax.app.removal import remove
 from dipvid_jax.errors import InputError
-from dipvid_jax.masking.looks_files import (
-  MOST_BYTES,
-  read_looks,
-  size_of,
-  write_looks,
-)
 from dipvid_jax.masking.mask_folder import MaskFolder
-from dipvid_jax.masking.painting import SceneLooks, painting_work, propagate_scenes
-from dipvid_jax.masking.propagation import Looks
+from dipvid_jax.masking.painting import painting_work, propagate_scenes
 from dipvid_jax.media.images import frame_path
 from dipvid_jax.media.masks import dilate
 from dipvid_jax.storage import atomic
@@ -55,7 +49,7 @@ class Session:
     self._kept = _read_settings(self.own / "session.json")
     self._edits = Edits(self.own)
     self._proposal = Proposal.empty()
-    self._looks: dict[int, Looks] = {}
+    self._looks = KeptLooks(self.own / "looks")
     self._versions: dict[int, int] = {}
     self._began = int(time.time())  # later than every version of an earlier server
     self._lock = threading.RLock()
@@ -82,7 +76,7 @@ class Session:
       with self._lock:
         self._check_edits(clip)
         self._proposal = read_proposal(self.own, clip)
-        self._looks = self._read_looks(clip)
+        self._looks.read(clip)
         self._versions = {}
         self.clip = clip
         self._keep(clip=mine, name=name)
@@ -191,7 +185,7 @@ class Session:
     clip = self.require_clip()
     with self._lock:
       truth, strokes = dict(self._edits.truth), self._edits.signed_strokes()
-    looks = self._looks
+    looks = dict(self._looks.by_scene)
     total = painting_work(truth, clip.scenes, looks, strokes=strokes)
     if not total:
       raise InputError("paint the object in a frame first")
@@ -206,7 +200,7 @@ class Session:
         on_progress=job.advance,
       )
       with self._lock:
-        self._keep_looks(clip, painting.looks)
+        self._looks.keep(clip, painting.looks)
         self._proposal = Proposal.of(painting)
         write_proposal(self.own, self._proposal)
         numbers = range(len(clip.video.frames))
@@ -218,30 +212,6 @@ class Session:
       return "masks of all frames are proposed; look through them"
 
     self.job = Job("propagate", work, total=total)
-
-  def _keep_looks(self, clip: OpenClip, looks: Mapping[int, SceneLooks]) -> None:
-    """Keeps what a further propagation need not compute, also for the next start."""
-    self._looks = {first: kept.looks for first, kept in looks.items()}
-    if sum(map(size_of, self._looks.values())) > MOST_BYTES:
-      return
-    for first, kept in looks.items():
-      path = self._looks_file(first)
-      if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_looks(path, kept.looks, clip.video.frames[kept.scene])
-
-  def _read_looks(self, clip: OpenClip) -> dict[int, Looks]:
-    found = {}
-    for scene in clip.scenes:
-      path = self._looks_file(scene.start)
-      if path.is_file() and (looks := read_looks(path, clip.video.frames[scene])):
-        found[scene.start] = looks
-      else:
-        path.unlink(missing_ok=True)  # of another clip
-    return found
-
-  def _looks_file(self, first: int) -> Path:
-    return frame_path(self.own / "looks", first).with_suffix(".npz")
 
   def save(self) -> Path:
     """Writes the masks as `bin/mask` does; returns their folder.

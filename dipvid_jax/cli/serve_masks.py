@@ -9,6 +9,11 @@ from dipvid_jax.terminal import say
 
 _NEEDED = ("starlette", "uvicorn", "python_multipart")
 _MIB = 2**20
+# Flags of ways to make masks without the page; they have no meaning on it.
+_OTHERS = (
+  *("box", "boxes", "logo", "text", "within", "range", "dilate", "overwrite"),
+  *("paint", "further", "lock", "tracker"),
+)
 
 
 def add_serve_flags(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +35,7 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
     type=int,
     default=0,
     metavar="N",
-    help="(default: any free one)",
+    help="its number (default: any free one)",
   )
   add(
     "--max-upload",
@@ -47,6 +52,11 @@ def serve_masks(arguments: argparse.Namespace) -> None:
   Raises:
     InputError: a package is missing, or a flag, file or folder is wrong.
   """
+  if any(getattr(arguments, name) for name in _OTHERS):
+    raise InputError(
+      "--serve makes masks on the page; it goes with --video, --output, --host, --port"
+      " and --max-upload alone"
+    )
   missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
   if missing:
     raise InputError(

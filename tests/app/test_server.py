@@ -21,9 +21,10 @@ from dipvid_jax.app.guard import Guard
 from dipvid_jax.app.routes import Routes
 from dipvid_jax.app.session import Session
 from dipvid_jax.cli import mask
-from dipvid_jax.masking.painting import Painting
+from dipvid_jax.masking.painting import Painting, SceneLooks
 from dipvid_jax.media.masks import read_mask
 from tests.support.media_files import encode, moving_frames
+from tests.support.no_looks import no_looks
 
 _T, _H, _W = 5, 32, 48
 _PORT = 8765
@@ -208,9 +209,10 @@ def test_a_clip_is_taken_under_a_name_of_ours_if_it_is_one(tmp_path, clip):
 def test_masks_are_proposed_stopped_and_written(tmp_path, clip, monkeypatch):
   client = opened(tmp_path / "out", clip)
   client.put("/api/labels/1.png", content=png(box(4, 9, 10, 20)))
-  release = []
+  release, given_looks = [], []
 
   def propagate(frames, painted, scenes, *, looks, strokes, on_progress):
+    given_looks.append(set(looks))
     labels = np.zeros(frames.shape[:3], np.uint8)
     for number in range(len(frames)):
       labels[number, 4:9, 10 + number : 20 + number] = 1
@@ -220,7 +222,8 @@ def test_masks_are_proposed_stopped_and_written(tmp_path, clip, monkeypatch):
     for number, image in painted.items():
       labels[number] = image
     confidence = {number: 0.5 for number in range(len(frames))} | {1: 1.0}
-    return Painting(labels, confidence, 4, (), {})
+    scene = SceneLooks(scenes[0], no_looks(frames[scenes[0]]))
+    return Painting(labels, confidence, 4, (), {0: scene})
 
   monkeypatch.setattr(session_module, "propagate_scenes", propagate)
   assert client.post("/api/propagate", json={}).status_code == 202
@@ -239,6 +242,9 @@ def test_masks_are_proposed_stopped_and_written(tmp_path, clip, monkeypatch):
 
   client = opened(tmp_path / "out", clip)  # it is still there after a new start
   np.testing.assert_array_equal(picture(client, "/api/labels/3.png"), box(4, 9, 15, 23))
+  client.post("/api/propagate", json={})
+  wait(client)
+  assert given_looks == [set(), set(), {0}]
   client.post("/api/settings", json={"dilation": 1})
   answer = client.get("/api/download/masks.zip")
   with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -317,6 +323,8 @@ def test_wrong_flags_are_one_line(tmp_path, clip, capsys, monkeypatch):
     taken.bind(("127.0.0.1", 0))
     taken.listen()
     assert "choose another" in refuse("--port", str(taken.getsockname()[1]))
+  assert "on the page" in refuse("--box", "1,1,2,2")
+  assert "on the page" in refuse("--dilate", "2")
   assert "65535" in refuse("--port", "70000")
   assert "at least 1" in refuse("--max-upload", "0")
   (tmp_path / "out/masks").mkdir(parents=True)
