@@ -142,6 +142,21 @@ def test_strokes_alone_are_enough_to_begin():
   assert masks.confidence[4] < 1
 
 
+def test_a_few_excluded_pixels_spoil_nothing(proposed):
+  frames, labels, masks, _ = proposed
+  strokes = np.zeros((_H, _W), np.int8)
+  strokes[:3, -3:] = -1  # most windows of this frame hold none of them
+  told = propagate_masks(
+    frames,
+    {4: labels[4]},
+    strokes={6: strokes},
+    looks=masks.looks,
+    vgg=(),
+    updates=_UPDATES,
+  )
+  assert np.mean([iou(told.masks[t], labels[t] > 0) for t in range(_T)]) > 0.8
+
+
 @pytest.mark.parametrize(
   ("painted", "words"),
   [

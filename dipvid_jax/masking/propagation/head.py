@@ -205,7 +205,8 @@ def _loss(params: Params, head: Head, batch: _Batch) -> jax.Array:
   common = (probability * truth * weights).sum(axes)[:, 1:]
   sizes = ((probability + truth) * weights).sum(axes)[:, 1:]
   dice = 1 - (2 * common + 1) / (sizes + 1)
-  return crossed / weights.sum() + _DICE * dice.mean()
+  # Windows of a frame with strokes may hold none of them.
+  return crossed / jnp.maximum(weights.sum(), 1) + _DICE * dice.mean()
 
 
 def make_predict(params: Params, *, classes: int) -> Callable[..., np.ndarray]:
