@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dipvid_jax.evaluation import summarise
+from dipvid_jax.composed import read_composed
+from dipvid_jax.evaluation import PatchSearch, summarise
+from dipvid_jax.evaluation.frame_quality import check_sides
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.method.keys import Value
 from dipvid_jax.propagation.telea import telea
@@ -73,9 +75,16 @@ def run_table(
 
   Returns:
     A row for each video and method, and one for each video filled by Telea.
+
+  Raises:
+    InputError: before any run, a video's frames are too small to be measured.
   """
+  videos = videos or sorted(VideoSet(set_folder).places)
+  for video_id in videos:
+    shape = read_composed(set_folder, video_id).truth.shape
+    check_sides("temporal", shape, PatchSearch().patch)
   rows: list[dict[str, Any]] = []
-  for video_id in videos or sorted(VideoSet(set_folder).places):
+  for video_id in videos:
     for method in methods:
       say(f"{video_id}: {method}")
       result = run_method(

@@ -210,6 +210,15 @@ def test_a_folder_that_is_no_studys_is_refused(tmp_path, capsys):
     command.claim_folder(tmp_path / "table.md")
 
 
+def test_frames_too_small_to_be_measured_are_refused_before_a_run(tmp_path, capsys):
+  small = write_set(
+    tmp_path / "set", shape=(6, 48, 64), hole=(slice(8, 16), slice(8, 16))
+  )
+  assert ablation(small, tmp_path / "out", "table") == 2
+  assert "sides of at least 50 px" in capsys.readouterr().err
+  assert not (tmp_path / "out/runs").exists()
+
+
 def test_from_a_set_to_the_tables_and_what_is_done_is_kept(
   composed_set, tmp_path, capsys, monkeypatch
 ):
