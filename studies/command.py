@@ -19,7 +19,7 @@ from studies.comparison import compare, comparison_markdown, read_systems
 from studies.complexity import study_complexity
 from studies.features import study_features
 from studies.measured import Figures
-from studies.method_runs import METHODS, RUNNABLE, run_method
+from studies.method_runs import METHODS, RUNNABLE, method_settings, run_method
 from studies.table import run_table, table_markdown
 from studies.time_slice import compare_slices
 from studies.training import study_training
@@ -46,6 +46,9 @@ examples:
   bin/ablation table --set composed --output study --max-updates 500 \\
       --config.levels=5 --config.inner_steps=5
       500 updates of every network, for a small set
+  bin/ablation table --set composed --output timed --config.levels=4 \\
+      --updates dip=655 vid=2060 vid3d=940 flow=600
+      methods at equal time, for a set whose updates were timed
   bin/ablation compare --set composed --output study --methods fast \\
       --results ProPainter=propainter/results E2FGVI=e2fgvi/results
       frames of other systems on the videos of the set
@@ -98,6 +101,15 @@ def make_parser() -> argparse.ArgumentParser:
     help="updates of every network (default: each method's own)",
   )
   parser.add_argument(
+    "--updates",
+    nargs="+",
+    type=parse_updates,
+    default=[],
+    metavar="METHOD=N",
+    help="updates of a method's every network, in table and slice: with the numbers"
+    " that take the same time, methods are compared at equal time",
+  )
+  parser.add_argument(
     "--lengths",
     nargs="+",
     type=int,
@@ -126,6 +138,20 @@ def make_parser() -> argparse.ArgumentParser:
     help="InceptionV3's weights, for FID in table and compare",
   )
   return parser
+
+
+def parse_updates(text: str) -> tuple[str, int]:
+  """Reads METHOD=N.
+
+  Raises:
+    ArgumentTypeError: it is something else.
+  """
+  method, _, number = text.partition("=")
+  if method not in RUNNABLE or not number.isdecimal() or not int(number):
+    raise argparse.ArgumentTypeError(
+      f"{text!r} is not METHOD=N with one of {', '.join(RUNNABLE)} and a number from 1"
+    )
+  return method, int(number)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -191,6 +217,7 @@ class _Study:
     self._set: str = arguments.set_folder
     self._output: Path = arguments.output
     self._settings = settings
+    self._updates: dict[str, int] = dict(arguments.updates)
     self._systems = read_systems(arguments.results)
     self._all = sorted(VideoSet(self._set).places)
     self._videos: list[str] = arguments.videos or self._all
@@ -206,6 +233,7 @@ class _Study:
       methods=self._methods(*METHODS),
       output=self._output,
       settings=self._settings,
+      updates=self._updates,
       figures=self._figures,
     )
     table = table_markdown(rows)
@@ -232,7 +260,7 @@ class _Study:
       run_method(
         *(self._set, self._videos[0], method),
         output=self._output,
-        settings=self._settings,
+        settings=method_settings(method, self._settings, self._updates),
       )
       for method in self._methods(*METHODS)
     ]

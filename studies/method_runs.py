@@ -93,6 +93,15 @@ def run_method(
   )
 
 
+def method_settings(
+  method: str, settings: Mapping[str, Value], updates: Mapping[str, int]
+) -> Mapping[str, Value]:
+  """The settings of one method, which may have a number of updates of its own."""
+  if method not in updates:
+    return settings
+  return {**settings, "max_updates": updates[method]}
+
+
 def method_config(
   method: str, *, size: tuple[int, int], settings: Mapping[str, Value]
 ) -> Config:

@@ -18,6 +18,7 @@ from studies.method_runs import (
   MethodRun,
   as_unit,
   hole_mask,
+  method_settings,
   method_title,
   run_method,
 )
@@ -59,6 +60,7 @@ def run_table(
   settings: Mapping[str, Value],
   figures: Figures,
   methods: Sequence[str] = tuple(METHODS),
+  updates: Mapping[str, int] | None = None,
   videos: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
   """Runs methods over a set and measures every result.
@@ -71,6 +73,7 @@ def run_table(
     settings: values of config keys to change, the same for all methods.
     figures: of the study.
     methods: names of configs.
+    updates: of every network, by method; the others have what `settings` says.
     videos: ids; None takes all videos of the set.
 
   Returns:
@@ -87,9 +90,8 @@ def run_table(
   for video_id in videos:
     for method in methods:
       say(f"{video_id}: {method}")
-      result = run_method(
-        set_folder, video_id, method, output=output, settings=settings
-      )
+      own = method_settings(method, settings, updates or {})
+      result = run_method(set_folder, video_id, method, output=output, settings=own)
       rows.append(figures.measure(result))
       write_rows(output / "rows", rows)
     rows.append(figures.measure(_fill_by_telea(result)))

@@ -210,6 +210,27 @@ def test_a_folder_that_is_no_studys_is_refused(tmp_path, capsys):
     command.claim_folder(tmp_path / "table.md")
 
 
+def test_a_method_may_have_updates_of_its_own(tmp_path, capsys, monkeypatch):
+  given = {}
+
+  def run_method(set_folder, video_id, method, *, output, settings):
+    given[method] = settings["max_updates"]
+    raise InputError("enough")
+
+  monkeypatch.setattr(command, "run_method", run_method)
+  for method in ("vid", "flow"):
+    flags = ("--methods", method, "--updates", "vid=7", "dip=9")
+    set_folder = write_set(
+      tmp_path / method, shape=(2, 64, 64), hole=(slice(8, 16), slice(8, 16))
+    )
+    assert ablation(set_folder, tmp_path / "out", "slice", extra=flags) == 2
+  assert given == {"vid": 7, "flow": 2}
+  for wrong in ("vid", "vid=0", "other=3", "vid=x"):
+    with pytest.raises(SystemExit):
+      ablation(set_folder, tmp_path / "out", "slice", extra=("--updates", wrong))
+    assert "is not METHOD=N" in capsys.readouterr().err
+
+
 def test_frames_too_small_to_be_measured_are_refused_before_a_run(tmp_path, capsys):
   small = write_set(
     tmp_path / "set", shape=(6, 48, 64), hole=(slice(8, 16), slice(8, 16))
