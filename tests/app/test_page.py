@@ -16,12 +16,15 @@ import numpy as np
 import pytest
 
 from tests.support.media_files import encode
+from tests.support.quick_compile import CAN_WAIT_FOR_EVER
 from tests.support.synthetic import translating_clip
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
 ROOT = Path(__file__).parents[2]
 SERVE = "import sys; from dipvid_jax.cli.mask import main; sys.exit(main())"
+# Programs that run once compile quickly; tests/support/quick_compile.py says where.
+QUICK = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0" if CAN_WAIT_FOR_EVER else "1"}
 COUNT, HEIGHT, WIDTH = 12, 64, 96
 SIDE = 14  # of the square that has to go
 PATIENCE = 60_000  # milliseconds; what is waited for takes a few seconds
@@ -61,7 +64,12 @@ def served(tmp_path):
   def start(*flags):
     command = [sys.executable, "-u", "-c", SERVE, "--serve", *map(str, flags)]
     process = subprocess.Popen(
-      command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+      command,
+      cwd=ROOT,
+      env=os.environ | QUICK,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
     )
     running.append(process)
     said = process.stdout.readline()
