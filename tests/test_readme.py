@@ -10,6 +10,7 @@ import pytest
 from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.media.video_writing import write_video
 from tests.support.examples import code_of
+from tests.support.quick_compile import quick_compile  # noqa: F401
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _PAGES = sorted([*_ROOT.glob("*.md"), *(_ROOT / "docs").glob("*.md")])

@@ -317,6 +317,7 @@ def describe_work(
     stride_count=len(flow_strides(frame_count, config=config)),
     batch_size=config.schedule.batch_size,
     levels=network.levels,
+    second_kernel=network.second_kernel,
     noise_channels=network.noise_channels,
     state_bytes=sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state)),
     updates=sum(visit.updates for visit in program.visits),

@@ -9,6 +9,7 @@ import jax
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.jax_setup import memory_share
+from dipvid_jax.networks.generator import CHANNELS
 from flow import machine
 
 # Bytes that an update holds for each pixel of its batch, by levels, at the peak;
@@ -46,6 +47,7 @@ class Work:
     noise_channels: of its input.
     state_bytes: of the training state, parameters and optimiser.
     updates: of a window.
+    second_kernel: of a level's second convolution up, 1 or 3.
     temporal: 3D convolutions.
     flow_losses: the network makes flow, and the known flow is on the device.
     perceptual: VGG16 is used.
@@ -64,6 +66,7 @@ class Work:
   noise_channels: int
   state_bytes: int
   updates: int
+  second_kernel: int = 1
   temporal: bool = False
   flow_losses: bool = False
   perceptual: bool = False
@@ -119,7 +122,10 @@ def needs(work: Work) -> Needs:
     disk=work.window_count * (work.frame_count * stored_flow + 2 * work.state_bytes),
     flop=batch
     * flop_a_pixel(
-      levels=work.levels, temporal=work.temporal, perceptual=work.perceptual
+      levels=work.levels,
+      second_kernel=work.second_kernel,
+      temporal=work.temporal,
+      perceptual=work.perceptual,
     ),
   )
 
@@ -130,7 +136,11 @@ def _bytes_a_pixel(work: Work) -> int:
 
 
 def flop_a_pixel(
-  *, levels: int, temporal: bool = False, perceptual: bool = False
+  *,
+  levels: int,
+  second_kernel: int = 1,
+  temporal: bool = False,
+  perceptual: bool = False,
 ) -> float:
   """Floating-point operations of an update for each pixel of its batch.
 
@@ -138,6 +148,7 @@ def flop_a_pixel(
 
   Args:
     levels: of the network.
+    second_kernel: of a level's second convolution up, 1 or 3.
     temporal: 3D convolutions.
     perceptual: VGG16 is used.
 
@@ -145,7 +156,10 @@ def flop_a_pixel(
     The number, within some hundredths.
   """
   network = _NETWORK_FLOP[levels - 1] * (_TEMPORAL_FLOP if temporal else 1)
-  return network + _VGG_FLOP * perceptual
+  taps = second_kernel ** (3 if temporal else 2)
+  # A multiplication and an addition a tap, forward and in both gradients.
+  one_tap = sum(6 * c**2 / 4**level for level, c in enumerate(CHANNELS[:levels]))
+  return network + (taps - 1) * one_tap + _VGG_FLOP * perceptual
 
 
 class Memory(NamedTuple):

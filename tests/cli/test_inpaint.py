@@ -21,6 +21,7 @@ from dipvid_jax.method.overrides import read_config
 from dipvid_jax.method.recipes import load_config
 from dipvid_jax.storage.written import WrittenFiles
 from tests.support import untrained
+from tests.support.quick_compile import quick_compile  # noqa: F401
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _SMALL = (

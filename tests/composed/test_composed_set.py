@@ -22,6 +22,7 @@ from dipvid_jax.media.video_reading import read_video
 from dipvid_jax.method.recipes import load_config
 from dipvid_jax.runs.source import read_clip
 from tests.support.media_files import NTSC, encode, moving_frames
+from tests.support.quick_compile import quick_compile  # noqa: F401
 
 tfds = pytest.importorskip(
   "tensorflow_datasets", reason="TensorFlow Datasets is in the extra data"

@@ -18,6 +18,7 @@ from dipvid_jax.method.pipeline import inpaint_video
 from dipvid_jax.method.recipes import load_config
 from dipvid_jax.storage.rows import read_rows
 from tests.support import untrained
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.synthetic import translating_clip
 
 _SMALL = {

@@ -9,6 +9,7 @@ from dipvid_jax.method.program import build_program, build_visits
 from dipvid_jax.method.recipes import load_config
 from dipvid_jax.method.training_clip import make_training_clip
 from tests.support.callbacks import Recorder
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.synthetic import moving_hole, translating_clip
 
 COUNT, SIZE = 6, (12, 16)

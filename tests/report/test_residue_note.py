@@ -17,6 +17,7 @@ from dipvid_jax.report.page import write_report
 from dipvid_jax.report.residue_note import residue_note
 from dipvid_jax.runs import window_training
 from flow import neighbour_flow
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.report_run import VISITS, Run
 from tests.support.synthetic import translating_clip
 

@@ -14,6 +14,7 @@ from dipvid_jax.method.pipeline import Inpainted
 from dipvid_jax.runs import folder, window_training
 from dipvid_jax.runs.window_training import window_seed
 from tests.support import media_files, untrained
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.run_results import (
   assert_equal_runs,
   frames_of,

@@ -23,6 +23,7 @@ from studies.table import PAPER, table_markdown
 from studies.time_slice import compare_slices
 from studies.windows import draw_videos, inpaint_windows
 from tests.support.composed_set import write_set
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.synthetic import moving_hole, translating_clip
 
 

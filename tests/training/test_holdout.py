@@ -10,6 +10,7 @@ from dipvid_jax.method.recipes import load_config
 from dipvid_jax.metrics import hole_psnr
 from dipvid_jax.training.holdout import draw_holdout, holdout_psnr, patch_side
 from tests.support.callbacks import Recorder
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.synthetic import moving_hole, random_video_flow, translating_clip
 
 COUNT, SIZE = 8, (24, 32)

@@ -9,6 +9,7 @@ from dipvid_jax.method.recipes import load_config
 from dipvid_jax.training import stopping as stopping_module
 from dipvid_jax.training.stopping import Stopping
 from tests.support.callbacks import Recorder
+from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.synthetic import moving_hole, random_video_flow, translating_clip
 
 COUNT, SIZE = 8, (12, 16)

@@ -43,8 +43,8 @@ def _batch():
   )
 
 
-def _gigaflops(vgg, *, levels=6):
-  model = EncoderDecoder(flow_channels=12, levels=levels)
+def _gigaflops(vgg, *, levels=6, second_kernel=1):
+  model = EncoderDecoder(flow_channels=12, levels=levels, second_kernel=second_kernel)
   optimizer = optax.adam(0.01)
   losses = make_losses(vgg=vgg, perceptual_weight=0.01 if vgg else 0.0)
   state = jax.eval_shape(
@@ -65,6 +65,8 @@ def test_work_of_an_update(losses, least, most):
   assert least < gigaflops < most
 
 
-def test_the_estimate_is_xlas_count():
-  estimate = flop_a_pixel(levels=2) * _N * _H * _W / 1e9
-  assert estimate == pytest.approx(_gigaflops(None, levels=2), rel=0.02)
+@pytest.mark.parametrize("second_kernel", [1, 3])
+def test_the_estimate_is_xlas_count(second_kernel):
+  network = {"levels": 2, "second_kernel": second_kernel}
+  estimate = flop_a_pixel(**network) * _N * _H * _W / 1e9
+  assert estimate == pytest.approx(_gigaflops(None, **network), rel=0.02)
