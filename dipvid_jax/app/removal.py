@@ -69,6 +69,8 @@ def remove(
     raise InputError(line)
   if process.returncode:
     raise UnfinishedError(line or f"it ended with code {process.returncode}")
+  if not (output / "inpainted.mp4").is_file():
+    raise UnfinishedError(line or "it ended without a result")
   return line
 
 

@@ -265,6 +265,7 @@ if [ -f {wait} ]; then
   while :; do sleep 0.05; done
 fi
 if [ -f {bad} ]; then echo 'inpaint: no'; exit 2; fi
+if [ -f {none} ]; then exit 0; fi
 touch {out}/inpainted.mp4
 echo 'done: it'
 """
@@ -272,7 +273,7 @@ echo 'done: it'
 
 def test_the_removal_is_run_stopped_and_continued(tmp_path, clip, monkeypatch):
   out = tmp_path / "out"
-  paths = {name: tmp_path / name for name in ("log", "wait", "bad", "frame")}
+  paths = {name: tmp_path / name for name in ("log", "wait", "bad", "none", "frame")}
   paths["frame"].write_bytes(png(np.full((_H, _W, 3), 77, np.uint8)))
   command = tmp_path / "python"
   command.write_text(_STAND_IN.format(out=out / "result", **paths))
@@ -300,6 +301,10 @@ def test_the_removal_is_run_stopped_and_continued(tmp_path, clip, monkeypatch):
   assert client.get("/api/state").json()["result"]["version"] > 0
   assert abs(int(picture(client, "/api/result/0.jpg")[0, 0, 0]) - 77) < 3
   assert client.get("/api/download/result.mp4").status_code == 200
+  (out / "result/inpainted.mp4").unlink()
+  paths["none"].touch()
+  client.post("/api/inpaint", json=run)
+  assert wait(client, "failed")["message"] == "it ended without a result"
   paths["bad"].touch()
   client.post("/api/inpaint", json=run)
   assert wait(client, "failed")["message"] == "inpaint: no"
