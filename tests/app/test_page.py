@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.support.heeded_ctrl_c import heeded_ctrl_c  # noqa: F401
 from tests.support.media_files import encode
 from tests.support.quick_compile import CAN_WAIT_FOR_EVER
 from tests.support.synthetic import translating_clip

@@ -23,6 +23,7 @@ from dipvid_jax.app.session import Session
 from dipvid_jax.cli import mask
 from dipvid_jax.masking.painting import Painting, SceneLooks
 from dipvid_jax.media.masks import read_mask
+from tests.support.heeded_ctrl_c import heeded_ctrl_c  # noqa: F401
 from tests.support.media_files import encode, moving_frames
 from tests.support.no_looks import no_looks
 

@@ -14,6 +14,7 @@ import pytest
 from dipvid_jax.errors import InputError
 from dipvid_jax.masking.trackers.track import Tracker, find_tracker, track_masks
 from tests.support.examples import code_of
+from tests.support.heeded_ctrl_c import heeded_ctrl_c  # noqa: F401
 
 _FRAMES = np.random.default_rng(0).integers(0, 256, (4, 16, 24, 3), np.uint8)
 _PAINTED = {1: np.zeros((16, 24), np.uint8), 3: np.zeros((16, 24), np.uint8)}

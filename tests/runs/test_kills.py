@@ -17,6 +17,7 @@ import pytest
 from dipvid_jax.cli import inpaint
 from dipvid_jax.media.video_reading import read_video
 from tests.support import media_files
+from tests.support.heeded_ctrl_c import heeded_ctrl_c  # noqa: F401
 from tests.support.run_results import assert_equal_runs
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -47,14 +48,6 @@ def undisturbed(arguments, tmp_path_factory):
   output = tmp_path_factory.mktemp("undisturbed") / "out"
   assert inpaint.main([*arguments, "--output", str(output)]) == 0
   return output
-
-
-@pytest.fixture(autouse=True)
-def heeded_ctrl_c():
-  """Shells start background jobs with Ctrl-C ignored, and children inherit that."""
-  before = signal.signal(signal.SIGINT, signal.default_int_handler)
-  yield
-  signal.signal(signal.SIGINT, before)
 
 
 def start(arguments, output):
