@@ -25,6 +25,7 @@ from dipvid_jax.masking.mask_folder import MaskFolder
 from dipvid_jax.masking.painting import painting_work, propagate_scenes
 from dipvid_jax.media.images import frame_path
 from dipvid_jax.media.masks import dilate
+from dipvid_jax.runs.folder import RunFolder
 from dipvid_jax.storage import atomic
 
 MOST_DILATION = 100
@@ -52,6 +53,8 @@ class Session:
     self._looks = KeptLooks(self.own / "looks")
     self._versions: dict[int, int] = {}
     self._began = int(time.time())  # later than every version of an earlier server
+    self._changes = 0  # edits since the start
+    self._begins_removal = False
     self._lock = threading.RLock()
 
   # The clip
@@ -155,6 +158,7 @@ class Session:
     """
     with self._lock:
       change(self._edits)
+      self._changes += 1
       self._versions[number] = self.version(number) + 1
       self._keep(stale=True)
 
@@ -185,6 +189,7 @@ class Session:
     clip = self.require_clip()
     with self._lock:
       truth, strokes = dict(self._edits.truth), self._edits.signed_strokes()
+      changes = self._changes
     looks = dict(self._looks.by_scene)
     total = painting_work(truth, clip.scenes, looks, strokes=strokes)
     if not total:
@@ -205,10 +210,7 @@ class Session:
         write_proposal(self.own, self._proposal)
         numbers = range(len(clip.video.frames))
         self._versions = {number: self.version(number) + 1 for number in numbers}
-        unchanged = truth.keys() == self._edits.truth.keys() and all(
-          self._edits.truth[number] is image for number, image in truth.items()
-        )
-        self._keep(stale=not unchanged)
+        self._keep(stale=self._changes != changes)
       return "masks of all frames are proposed; look through them"
 
     self.job = Job("propagate", work, total=total)
@@ -250,14 +252,21 @@ class Session:
     Raises:
       InputError: as `save`, or a job is at work.
     """
-    self._check_idle()
-    clip = self.require_clip()
+    with self._lock:
+      self._check_idle()
+      self._begins_removal = True  # until its job is there: writing masks takes time
+    try:
+      self._begin_removal(self.require_clip(), config)
+    finally:
+      self._begins_removal = False
+
+  def _begin_removal(self, clip: OpenClip, config: str) -> None:
     masks = self.save()
     digest = hashlib.blake2b(digest_size=16)
     for number in range(len(clip.video.frames)):
       digest.update(frame_path(masks, number).read_bytes())
     made_of = f"{config} {digest.hexdigest()}"
-    resume = self._kept.get("begun") == made_of and self.result_folder.is_dir()
+    resume = self._kept.get("begun") == made_of and self._holds_run()
     with self._lock:
       self._keep(begun=made_of, finished="")
 
@@ -275,6 +284,10 @@ class Session:
       return line
 
     self.job = Job("inpaint", work, total=len(clip.video.frames))
+
+  def _holds_run(self) -> bool:
+    """A removal that was stopped early enough has left nothing to continue."""
+    return RunFolder(self.result_folder).holds_run()
 
   @property
   def has_result(self) -> bool:
@@ -339,6 +352,8 @@ class Session:
       self.job.wait(60)
 
   def _check_idle(self) -> None:
+    if self._begins_removal:
+      raise InputError("still at work (inpaint); stop it first")
     if self.job and self.job.state == "running":
       raise InputError(f"still at work ({self.job.kind}); stop it first")
 

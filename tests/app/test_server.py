@@ -21,6 +21,7 @@ from dipvid_jax.app.guard import Guard
 from dipvid_jax.app.routes import Routes
 from dipvid_jax.app.session import Session
 from dipvid_jax.cli import mask
+from dipvid_jax.errors import InputError
 from dipvid_jax.masking.painting import Painting, SceneLooks
 from dipvid_jax.media.masks import read_mask
 from tests.support.heeded_ctrl_c import heeded_ctrl_c  # noqa: F401
@@ -217,6 +218,8 @@ def test_masks_are_proposed_stopped_and_written(tmp_path, clip, monkeypatch):
     labels = np.zeros(frames.shape[:3], np.uint8)
     for number in range(len(frames)):
       labels[number, 4:9, 10 + number : 20 + number] = 1
+    if len(given_looks) == 2:  # said while it works: it does not know of it
+      client.put("/api/strokes/0.png", content=png(box(0, 1, 0, 1, value=255)))
     while not release:
       on_progress(0)
       time.sleep(0.01)
@@ -235,7 +238,7 @@ def test_masks_are_proposed_stopped_and_written(tmp_path, clip, monkeypatch):
   client.post("/api/propagate", json={})
   wait(client)
   state = client.get("/api/state").json()
-  assert state["next_to_paint"] == 4 and not state["stale"]
+  assert state["next_to_paint"] == 4 and state["stale"]
   assert [frame["confidence"] for frame in state["frames"]] == [0.5, 1, 0.5, 0.5, 0.5]
   np.testing.assert_array_equal(picture(client, "/api/labels/3.png"), box(4, 9, 13, 23))
   client.put("/api/strokes/3.png", content=png(box(4, 9, 13, 15, value=255)))
@@ -246,6 +249,7 @@ def test_masks_are_proposed_stopped_and_written(tmp_path, clip, monkeypatch):
   client.post("/api/propagate", json={})
   wait(client)
   assert given_looks == [set(), set(), {0}]
+  assert not client.get("/api/state").json()["stale"]
   client.post("/api/settings", json={"dilation": 1})
   answer = client.get("/api/download/masks.zip")
   with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -294,11 +298,15 @@ def test_the_removal_is_run_stopped_and_continued(tmp_path, clip, monkeypatch):
   wait(client, "stopped")
   assert client.get("/api/state").json()["result"] is None
   assert client.get("/api/result/0.jpg").status_code == 404
+  client.post("/api/inpaint", json=run)  # it was stopped before there was a run
+  (out / "result/config.json").write_text("{}")
+  client.post("/api/stop", json={})
+  wait(client, "stopped")
   paths["wait"].unlink()
   client.post("/api/inpaint", json=run)
   assert wait(client)["message"] == "done: it"
-  first, second = paths["log"].read_text().splitlines()
-  assert first.endswith("--overwrite") and second.endswith("--resume")
+  ends = [line.split()[-1] for line in paths["log"].read_text().splitlines()]
+  assert ends == ["--overwrite", "--overwrite", "--resume"]
   assert client.get("/api/state").json()["result"]["version"] > 0
   assert abs(int(picture(client, "/api/result/0.jpg")[0, 0, 0]) - 77) < 3
   assert client.get("/api/download/result.mp4").status_code == 200
@@ -309,6 +317,22 @@ def test_the_removal_is_run_stopped_and_continued(tmp_path, clip, monkeypatch):
   paths["bad"].touch()
   client.post("/api/inpaint", json=run)
   assert wait(client, "failed")["message"] == "inpaint: no"
+
+
+def test_one_removal_begins_at_a_time(tmp_path, clip, monkeypatch):
+  client = opened(tmp_path / "out", clip)
+  client.put("/api/labels/1.png", content=png(box(4, 9, 10, 20)))
+  refused = []
+
+  def save(session):
+    with pytest.raises(InputError, match="still at work"):
+      session.begin_removal("fast.py")
+    refused.append(True)
+    raise InputError("enough")
+
+  monkeypatch.setattr(Session, "save", save)
+  answer = client.post("/api/inpaint", json={"config": "fast.py"})
+  assert "enough" in refusal(answer) and refused
 
 
 def refusal_of_job(client, value):
