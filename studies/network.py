@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dipvid_jax.composed import Composed
+from dipvid_jax.media.placement import check_size
 from dipvid_jax.method.config import Config
 from dipvid_jax.method.keys import Value
 from dipvid_jax.method.program import Program, build_program, flow_strides
@@ -37,8 +38,15 @@ def flow_config(composed: Composed, settings: Mapping[str, Value]) -> Config:
   Args:
     composed: the video.
     settings: values of config keys to change.
+
+  Raises:
+    InputError: the network does not take frames of the set's size; `run` puts others
+      into larger ones, this does not.
   """
-  return method_config("flow", size=composed.truth.shape[1:3], settings=settings)
+  size = composed.truth.shape[1:3]
+  config = method_config("flow", size=size, settings=settings)
+  check_size(size, config.network.levels)
+  return config
 
 
 def begin(composed: Composed, config: Config) -> Network:

@@ -369,6 +369,15 @@ def test_systems_are_named(word):
   assert read_systems(["a=b=c"]) == {"a": Path("b=c")}
 
 
+def test_a_size_that_the_network_does_not_take_is_one_line(
+  composed_set, tmp_path, capsys
+):
+  extra = ("--config.levels=5",)  # 64 pixels are fewer than the deepest padding needs
+  assert ablation(composed_set, tmp_path, "training", extra=extra) == 2
+  error = capsys.readouterr().err
+  assert error.count("\n") == 1 and "levels=5" in error
+
+
 def test_features_need_stride_32(composed_set, tmp_path, capsys):
   assert ablation(composed_set, tmp_path, "features") == 2
   assert "five levels" in capsys.readouterr().err
