@@ -7,10 +7,12 @@ import numpy as np
 
 from dipvid_jax.errors import InputError
 from dipvid_jax.masking.painted import objects_of
-from dipvid_jax.masking.propagation import Looks, propagate_masks, propagation_work
-
-UPDATES = 300
-"""Of the head that learns an object's look in each scene."""
+from dipvid_jax.masking.propagation import (
+  UPDATES,
+  Looks,
+  propagate_masks,
+  propagation_work,
+)
 
 
 class SceneLooks(NamedTuple):

@@ -2,9 +2,10 @@
 
 from dipvid_jax.masking.propagation.looks import Looks
 from dipvid_jax.masking.propagation.propagate import (
+  UPDATES,
   Masks,
   propagate_masks,
   propagation_work,
 )
 
-__all__ = ["Looks", "Masks", "propagate_masks", "propagation_work"]
+__all__ = ["UPDATES", "Looks", "Masks", "propagate_masks", "propagation_work"]

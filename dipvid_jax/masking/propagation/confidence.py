@@ -9,6 +9,7 @@ from dipvid_jax.masking.propagation.passes import Passed, join
 _REGION = 0.05  # of a probability: pixels that are in question at all
 _FADES = 60.0  # frames: how fast confidence falls with the distance
 _HELPS = 25.0  # frames: how far a painted frame helps
+_LEAST_SHOWN = 0.2  # what painting a frame is worth that shows nothing of objects
 
 
 def frame_confidence(passes: Sequence[Passed], number: int) -> float:
@@ -18,11 +19,11 @@ def frame_confidence(passes: Sequence[Passed], number: int) -> float:
     passes: of both directions.
     number: of the frame.
   """
-  mixed = 1 - np.exp(join(passes, number)[..., 0])
+  mixed = 1 - join(passes, number)[..., 0]
   asked = mixed > _REGION
   margin = float(np.abs(2 * mixed[asked] - 1).mean()) if asked.any() else 0.5
   found = [
-    1 - np.exp(passed.chances[number][..., 0].astype(np.float32))
+    1 - passed.chances[number][..., 0].astype(np.float32)
     for passed in passes
     if number in passed.chances
   ]
@@ -34,12 +35,18 @@ def frame_confidence(passes: Sequence[Passed], number: int) -> float:
   return float(np.clip(margin * agreement**0.5 * np.exp(-distance / _FADES), 0, 1))
 
 
-def next_frame(confidence: np.ndarray, known: Sequence[int]) -> int | None:
-  """The frame whose painting should help most: doubt around it, far from the known.
+def next_frame(
+  confidence: np.ndarray, known: Sequence[int], sizes: np.ndarray
+) -> int | None:
+  """The frame whose painting should help most.
+
+  There is doubt around it, it is far from the known frames, and the objects are not
+  smaller in it than around: of a hidden object little can be learnt.
 
   Args:
     confidence: `[T]`, 1 in known frames.
     known: painted and locked frames.
+    sizes: `[T]` pixels of the proposed masks.
 
   Returns:
     Its number; None if all are known.
@@ -52,4 +59,6 @@ def next_frame(confidence: np.ndarray, known: Sequence[int]) -> int | None:
   near = np.exp(-np.abs(numbers[:, None] - numbers) / _HELPS)
   reached = near[:, list(known)].max(1) if len(known) else np.zeros(len(numbers))
   gain = (np.maximum(near[others] - reached, 0) * doubt).sum(1)
-  return int(others[np.argmax(gain)])
+  usual = (near * sizes).sum(1) / near.sum(1)
+  shown = np.minimum(sizes / np.maximum(usual, 1), 1)[others]
+  return int(others[np.argmax(gain * (_LEAST_SHOWN + (1 - _LEAST_SHOWN) * shown))])

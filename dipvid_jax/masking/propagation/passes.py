@@ -6,10 +6,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from dipvid_jax.masking.propagation.gate import keep_parts, reach
 from dipvid_jax.masking.propagation.looks import Looks
+from dipvid_jax.masking.propagation.tracks import Track, expected_shapes, find_tracks
 
-_REACH = 0.05  # of the diagonal: how far from where it is expected an object is found
-_LEAST_GATE = 0.02
 _EXPECTED = 0.3
 _SOFT = 1.0  # pixels of blur of what neighbours say
 
@@ -20,7 +20,7 @@ class Passed(NamedTuple):
   """What one direction says.
 
   Attributes:
-    chances: by frame: `[h, w, K + 1]` float16 log-probabilities.
+    chances: by frame: `[h, w, K + 1]` float16 probabilities.
     distance: by frame: from the painted frame that it comes from.
   """
 
@@ -49,18 +49,47 @@ def pass_both_ways(
   Returns:
     What each direction says, and the frame to begin with if it is not a painted one.
   """
-  starts = {t: _sure(labels, objects) for t, labels in known.items()}
-  passes = []
-  if not starts:
-    number = min(said)
-    nothing = np.zeros((*said[number].shape, objects + 1), np.float32)
-    chances = _as_said(_predict(predict, looks, number, nothing), said[number])
-    chances -= np.logaddexp.reduce(chances, axis=-1, keepdims=True)
-    starts[number] = np.exp(chances)
-    passes.append(Passed({number: chances.astype(np.float16)}, {number: 1}))
+  starts, passes = _starts(looks, known, said, predict, objects=objects)
+  tracks = track(looks, known, said, predict, objects=objects)
   return passes + [
-    _pass(looks, starts, said, predict, onward=onward) for onward in (True, False)
+    _pass(looks, starts, said, predict, tracks, onward=onward)
+    for onward in (True, False)
   ]
+
+
+def track(
+  looks: Looks,
+  known: Mapping[int, np.ndarray],
+  said: Mapping[int, np.ndarray],
+  predict: Predict,
+  *,
+  objects: int,
+) -> list[Track]:
+  """Where the objects are expected; arguments as for `pass_both_ways`."""
+  starts, _ = _starts(looks, known, said, predict, objects=objects)
+  painted = {t: start.argmax(-1) for t, start in starts.items()}
+
+  def detect(number: int) -> np.ndarray:
+    return _detect(looks, predict, number, objects=objects)
+
+  return find_tracks(looks, detect, painted, said, objects=objects)
+
+
+def _starts(
+  looks: Looks,
+  known: Mapping[int, np.ndarray],
+  said: Mapping[int, np.ndarray],
+  predict: Predict,
+  *,
+  objects: int,
+) -> tuple[dict[int, np.ndarray], list[Passed]]:
+  """Probabilities of the frames to begin with, and what is proposed of them."""
+  starts = {t: _sure(labels, objects) for t, labels in known.items()}
+  if starts:
+    return starts, []
+  number = min(said)
+  start = _as_said(_detect(looks, predict, number, objects=objects), said[number])
+  return {number: start}, [Passed({number: start.astype(np.float16)}, {number: 1})]
 
 
 def _pass(
@@ -68,6 +97,7 @@ def _pass(
   starts: Mapping[int, np.ndarray],
   said: Mapping[int, np.ndarray],
   predict: Predict,
+  tracks: Sequence[Track],
   *,
   onward: bool,
 ) -> Passed:
@@ -81,12 +111,19 @@ def _pass(
       before, away = starts[number], 0
       continue
     flow = looks.to_previous[number - 1] if onward else looks.to_next[number]
-    expected = _carry(before, flow.astype(np.float32))
-    chances = _predict(predict, looks, number, _prior(expected)) + _gate(expected)
+    carried = _carry(before, flow.astype(np.float32))
+    shapes = expected_shapes(tracks, number, size=flow.shape[:2])
+    near = {k: reach(shape) for k, shape in shapes.items()}
+    for k in near:
+      carried[..., k - 1] *= near[k]
+    chances = np.array(_predict(predict, looks, number, _prior(carried)))
+    for k, shape in shapes.items():
+      kept = chances[..., k] * near[k]
+      chances[..., k] = keep_parts(kept, shape, carried[..., k - 1])
+    chances[..., 0] = 1 - chances[..., 1:].sum(-1)
     if number in said:
       chances = _as_said(chances, said[number])
-    chances -= np.logaddexp.reduce(chances, axis=-1, keepdims=True)
-    before, away = np.exp(chances), away + 1
+    before, away = chances, away + 1
     passed.chances[number] = chances.astype(np.float16)
     passed.distance[number] = away
   return passed
@@ -97,6 +134,12 @@ def _predict(
 ) -> np.ndarray:
   features = [layer[number] for layer in looks.features]
   return predict(features, looks.frames[number], prior)
+
+
+def _detect(looks: Looks, predict: Predict, number: int, *, objects: int) -> np.ndarray:
+  """Probabilities where nothing is known of where objects are."""
+  nothing = np.zeros((*looks.frames.shape[1:3], objects + 1), np.float32)
+  return _predict(predict, looks, number, nothing)
 
 
 def _sure(labels: np.ndarray, objects: int) -> np.ndarray:
@@ -122,35 +165,20 @@ def _prior(expected: np.ndarray) -> np.ndarray:
   return np.concatenate([expected, known], -1)
 
 
-def _gate(expected: np.ndarray) -> np.ndarray:
-  """Log of how likely each object is to be at each place, `[h, w, K + 1]`."""
-  reach = _REACH * np.hypot(*expected.shape[:2])
-  gates = [np.zeros(expected.shape[:2], np.float32)]
-  for layer in np.moveaxis(expected, -1, 0):
-    there = layer > _EXPECTED
-    if not there.any():
-      gates.append(gates[0])
-      continue
-    away = cv2.distanceTransform((~there).astype(np.uint8), cv2.DIST_L2, 3)
-    near = np.maximum(away - reach / 2, 0) / reach
-    gates.append(np.maximum(-near, np.log(_LEAST_GATE)))
-  return np.stack(gates, -1)
-
-
 def _as_said(chances: np.ndarray, labels: np.ndarray) -> np.ndarray:
   told = labels >= 0
-  sure = np.full(chances.shape, -20.0, np.float32)
-  np.put_along_axis(sure, np.maximum(labels, 0)[..., None], 0.0, axis=-1)
-  return np.where(told[..., None], sure, chances)
+  return np.where(
+    told[..., None], _sure(np.maximum(labels, 0), chances.shape[-1] - 1), chances
+  )
 
 
 def join(passes: Sequence[Passed], number: int) -> np.ndarray:
-  """Log-probabilities of a frame from both directions, the nearer one counting more."""
+  """Probabilities of a frame from both directions, the nearer one counting more."""
   found = [passed for passed in passes if number in passed.chances]
   shares = np.array([1 / passed.distance[number] for passed in found])
   shares /= shares.sum()
   mixed = sum(
-    share * np.exp(passed.chances[number].astype(np.float32))
+    share * passed.chances[number].astype(np.float32)
     for share, passed in zip(shares, found, strict=True)
   )
-  return np.asarray(np.log(np.maximum(mixed, 1e-6)))
+  return np.asarray(mixed)

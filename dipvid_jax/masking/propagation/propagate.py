@@ -9,21 +9,20 @@ import numpy as np
 from dipvid_jax.errors import InputError
 from dipvid_jax.masking.propagation.confidence import frame_confidence, next_frame
 from dipvid_jax.masking.propagation.edges import to_own_size
-from dipvid_jax.masking.propagation.head import make_predict, train_head
+from dipvid_jax.masking.propagation.learn import learn
 from dipvid_jax.masking.propagation.looks import Looks, look
 from dipvid_jax.masking.propagation.passes import Passed, join, pass_both_ways
-from dipvid_jax.masking.propagation.views import Painted, make_views
 from dipvid_jax.media.images import format_size
 from dipvid_jax.networks.vgg import VGGParams, load_vgg16
 
 MOST_OBJECTS = 254
+UPDATES = 1100
+"""Of the heads that learn what objects look like."""
 _VGG_BLOCKS = 4
-_MADE_UP = 8  # views of a painted frame
-_MOST_LEARNT = 8  # painted frames that the head is trained on
 # A pixel is the object's from this probability on: below a half, because what a mask
 # misses stays in the picture as a ghost, and what it takes too much is filled.
-_LEAST_CHANCE = 0.25
-_UPDATES_A_FRAME = 4  # that take as long as the features of a frame
+_LEAST_CHANCE = 0.3
+_UPDATES_A_FRAME = 12  # that take as long as the features of a frame
 
 
 class Masks(NamedTuple):
@@ -68,7 +67,7 @@ def propagate_masks(
   locked: Mapping[int, np.ndarray] | None = None,
   looks: Looks | None = None,
   vgg: VGGParams | None = None,
-  updates: int = 300,
+  updates: int = UPDATES,
   seed: int = 0,
   on_progress: Callable[[int], None] | None = None,
 ) -> Masks:
@@ -88,7 +87,7 @@ def propagate_masks(
     locked: masks of frames that are right as they are; like painted ones.
     looks: of an earlier call on the same frames; saves most of the time.
     vgg: from `load_vgg16(blocks=4)`; None loads it.
-    updates: of the network.
+    updates: of the networks.
     seed: of the network. The same seed and input give the same masks.
     on_progress: called with finished pieces of `propagation_work`.
 
@@ -115,22 +114,16 @@ def propagate_masks(
     )
   known = {t: _reduce(labels, looks) for t, labels in truth.items()}
   told = {t: _reduce(_as_truth(strokes), looks) for t, strokes in said.items()}
-  views = make_views(
-    _learnt_from(looks, known, told),
+  predict = learn(
+    looks,
+    known,
+    told,
     objects=objects,
-    made_up=_MADE_UP,
-    projections=looks.projections,
     vgg=vgg,
-    seed=seed,
-  )
-  params = train_head(
-    views,
-    classes=objects + 1,
     updates=updates,
     seed=seed,
     on_progress=_scaled(report, updates),
   )
-  predict = make_predict(params, classes=objects + 1)
   passes = pass_both_ways(looks, known, told, predict, objects=objects)
   return _result(frames, truth, said, looks, passes, report=report)
 
@@ -150,14 +143,15 @@ def _result(
     if number in truth:
       labels[number] = truth[number]
     else:
-      chances = np.exp(join(passes, number))
+      chances = join(passes, number)
       confidence[number] = frame_confidence(passes, number)
       labels[number] = _decide(to_own_size(chances, frame))
       if number in said:
         told = said[number] != 0
         labels[number][told] = np.maximum(said[number][told], 0)
     report(1)
-  return Masks(labels, confidence, next_frame(confidence, sorted(truth)), looks)
+  sizes = (labels > 0).sum((1, 2))
+  return Masks(labels, confidence, next_frame(confidence, sorted(truth), sizes), looks)
 
 
 def _decide(chances: np.ndarray) -> np.ndarray:
@@ -166,17 +160,6 @@ def _decide(chances: np.ndarray) -> np.ndarray:
   return np.where(objects.sum(-1) > _LEAST_CHANCE, 1 + objects.argmax(-1), 0).astype(
     np.uint8
   )
-
-
-def _learnt_from(
-  looks: Looks, truth: Mapping[int, np.ndarray], said: Mapping[int, np.ndarray]
-) -> list[Painted]:
-  numbers = sorted(truth)
-  if len(numbers) > _MOST_LEARNT:
-    spread = np.linspace(0, len(numbers) - 1, _MOST_LEARNT).round().astype(int)
-    numbers = [numbers[place] for place in spread]
-  examples = [(t, truth[t]) for t in numbers] + sorted(said.items())
-  return [Painted(looks.frames[t], labels) for t, labels in examples]
 
 
 def _reduce(labels: np.ndarray, looks: Looks) -> np.ndarray:

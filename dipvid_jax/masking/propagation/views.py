@@ -1,42 +1,23 @@
-"""What the head is trained on: painted frames, and made-up views of them.
-
-In a made-up view the object is moved over its own background, which is filled where it
-stood (as in Lucid data dreaming, Khoreva et al. 2017), and sometimes partly hidden.
-"""
+"""What the head is trained on: frames, what they show and what it is told of that."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
+import jax
 import numpy as np
 
 from dipvid_jax.masking.propagation.looks import STRIDES, Projection, view_features
+from dipvid_jax.masking.propagation.made_up import Painted, similarity
 from dipvid_jax.networks.vgg import VGGParams
 
-_PRIORS = 12  # of each view
+_PRIORS = 10  # of each view
 _NOTHING_KNOWN = 3  # of them say nothing
 _FAR = 0.25  # weight of pixels far from every object
 _NEAR = 0.08  # of the diagonal
 _PLACES = 24  # windows of a view
 _ELSEWHERE = 6  # of them anywhere
 _CROP = 0.5  # of a side
-
-
-class Painted(NamedTuple):
-  """A frame with its truth, at the working size.
-
-  Attributes:
-    frame: `[h, w, 3]` uint8 RGB.
-    labels: `[h, w]` int32: 0 nothing, k object k, -1 not said.
-  """
-
-  frame: np.ndarray
-  labels: np.ndarray
-
-  @property
-  def is_whole(self) -> bool:
-    """Whether every pixel is said."""
-    return bool((self.labels >= 0).all())
 
 
 class Views(NamedTuple):
@@ -62,43 +43,52 @@ class Views(NamedTuple):
 
 
 def make_views(
-  painted: Sequence[Painted],
+  pictures: Sequence[Painted],
   *,
   objects: int,
-  made_up: int,
   projections: Sequence[Projection],
   vgg: VGGParams,
-  seed: int,
+  draw: np.random.Generator,
 ) -> Views:
-  """Makes the views of some painted frames.
+  """Makes views of frames, all drawn equally often.
 
   Args:
-    painted: at least one; an object in one of them.
+    pictures: at least one.
     objects: K.
-    made_up: views of each frame beside itself.
     projections: of the looks.
     vgg: from `load_vgg16(blocks=4)`.
-    seed: of the views.
+    draw: of windows and priors.
 
   Returns:
     The views.
   """
-  draw = np.random.default_rng(seed)
-  seen, shares = [], []
-  for example in painted:
-    more = made_up if example.is_whole and (example.labels > 0).any() else 0
-    seen += [example, *(_make_up(example, objects, draw) for _ in range(more))]
-    shares += [1.0 if not more else 0.5] + [0.5 / max(more, 1)] * more
-  layers = [view_features(view.frame, projections, vgg) for view in seen]
+  count = len(pictures)
+  layers = [view_features(seen.frame, projections, vgg) for seen in pictures]
   return Views(
     tuple(np.stack(layer) for layer in zip(*layers, strict=True)),
-    np.stack([view.frame / np.float16(127.5) - 1 for view in seen]).astype(np.float16),
-    np.stack([np.maximum(view.labels, 0) for view in seen]),
-    np.stack([_weights(view.labels) for view in seen]),
-    np.stack([np.stack([*_priors(view.labels, objects, draw)]) for view in seen]),
-    np.stack([_places(view.labels, draw) for view in seen]),
-    np.array(shares, np.float32) / sum(shares),
+    np.stack([s.frame / np.float16(127.5) - 1 for s in pictures]).astype(np.float16),
+    np.stack([np.maximum(seen.labels, 0) for seen in pictures]),
+    np.stack([_weights(seen.labels) for seen in pictures]),
+    np.stack([np.stack([*_priors(s.labels, objects, draw)]) for s in pictures]),
+    np.stack([_places(seen.labels, draw) for seen in pictures]),
+    np.full(count, 1 / count, np.float32),
   )
+
+
+def join_views(first: Views, second: Views, *, share: float) -> Views:
+  """Both; the second ones are drawn with this share of the draws."""
+  joined = jax.tree.map(lambda a, b: np.concatenate([a, b]), first, second)
+  shares = [(1 - share) * first.shares, share * second.shares]
+  return joined._replace(shares=np.concatenate(shares))
+
+
+def leave_room(views: Views, count: int) -> Views:
+  """With empty views that are never drawn: arrays of one shape need one program."""
+
+  def pad(array: np.ndarray) -> np.ndarray:
+    return np.concatenate([array, np.zeros((count, *array.shape[1:]), array.dtype)])
+
+  return jax.tree.map(pad, views)
 
 
 def crop_size(size: tuple[int, ...]) -> tuple[int, int]:
@@ -130,89 +120,6 @@ def _weights(labels: np.ndarray) -> np.ndarray:
   return np.where(labels < 0, 0, np.where(near, 1, _FAR)).astype(np.float16)
 
 
-def _make_up(example: Painted, objects: int, draw: np.random.Generator) -> Painted:
-  """One made-up view of a frame."""
-  size = example.labels.shape
-  whole = (example.labels > 0).astype(np.uint8)
-  hidden = cv2.dilate(whole, np.ones((5, 5), np.uint8))
-  filled = cv2.inpaint(example.frame, hidden, 3, cv2.INPAINT_TELEA)
-  turned = draw.random() < 0.5
-  ground = cv2.warpAffine(
-    filled,
-    _motion(draw, size, turn=4, scale=0.06, shift=0.03),
-    size[::-1],
-    borderMode=cv2.BORDER_REFLECT,
-  ).astype(np.float32)
-  ground *= draw.uniform(0.85, 1.15)
-  labels = np.zeros(size, np.int32)
-  common = _motion(draw, size, turn=12, scale=0.2, shift=0.1, around=whole)
-  light = draw.uniform(0.9, 1.1) * (1 + draw.uniform(-0.05, 0.05, 3))
-  for k in 1 + draw.permutation(objects):
-    own = (example.labels == k).astype(np.float32)
-    if not own.any():
-      continue
-    motion = _motion(draw, size, turn=3, scale=0.03, shift=0.01, around=own)
-    both = (np.vstack([motion, [0, 0, 1]]) @ np.vstack([common, [0, 0, 1]]))[:2]
-    moved = cv2.warpAffine(example.frame, both, size[::-1]).astype(np.float32)
-    cover = cv2.warpAffine(own, both, size[::-1])
-    labels[cover > 0.5] = k
-    soft = cv2.GaussianBlur(cover, (0, 0), 0.7)[..., None]
-    ground = ((1 - soft) * ground + soft * moved * light).astype(np.float32)
-  if draw.random() < 0.35:
-    ground, labels = _hide(ground, labels, filled, draw)
-  if draw.random() < 0.3:
-    blurred = cv2.GaussianBlur(ground, (0, 0), draw.uniform(0.5, 1.2))
-    ground = blurred.astype(np.float32)
-  frame = np.clip(ground, 0, 255).astype(np.uint8)
-  if turned:
-    frame, labels = frame[:, ::-1].copy(), labels[:, ::-1].copy()
-  return Painted(frame, labels)
-
-
-def _hide(
-  ground: np.ndarray,
-  labels: np.ndarray,
-  background: np.ndarray,
-  draw: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-  """Puts a bar of background from elsewhere over a part of the object."""
-  rows, columns = np.nonzero(labels)
-  if not len(rows):
-    return ground, labels
-  spot = draw.integers(len(rows))
-  reach = max(np.ptp(columns), np.ptp(rows)) + 1
-  angle = draw.uniform(0, np.pi)
-  away = reach * np.array([np.cos(angle), np.sin(angle)])
-  centre = np.array([columns[spot], rows[spot]])
-  ends = [(centre + side * away).astype(int).tolist() for side in (-1, 1)]
-  bar = np.zeros(labels.shape, np.uint8)
-  thick = max(2, int(reach * draw.uniform(0.05, 0.25)))
-  cv2.line(bar, ends[0], ends[1], 1, thick)
-  other = np.roll(background, draw.integers(labels.shape), (0, 1))
-  return np.where(bar[..., None] > 0, other, ground), np.where(bar > 0, 0, labels)
-
-
-def _motion(
-  draw: np.random.Generator,
-  size: tuple[int, ...],
-  *,
-  turn: float,
-  scale: float,
-  shift: float,
-  around: np.ndarray | None = None,
-) -> np.ndarray:
-  """A random similarity, `[2, 3]`; degrees, a factor's deviation, shares of a side."""
-  height, width = size[:2]
-  centre = (width / 2, height / 2)
-  if around is not None and around.any():
-    rows, columns = np.nonzero(around)
-    centre = (float(columns.mean()), float(rows.mean()))
-  factor = np.exp(draw.uniform(-scale, scale))
-  turned = cv2.getRotationMatrix2D(centre, draw.uniform(-turn, turn), factor)
-  away = draw.uniform(-shift, shift, 2) * (width, height)
-  return np.asarray(turned) + np.pad(away[:, None], [(0, 0), (2, 0)])
-
-
 def _priors(
   labels: np.ndarray, objects: int, draw: np.random.Generator
 ) -> Iterator[np.ndarray]:
@@ -230,7 +137,7 @@ def _priors(
 
 def _disturb(own: np.ndarray, draw: np.random.Generator) -> np.ndarray:
   size = own.shape
-  motion = _motion(draw, size, turn=5, scale=0.06, shift=0.008, around=own)
+  motion = similarity(draw, size, turn=5, scale=0.06, shift=0.008, around=own)
   moved = cv2.warpAffine(own, motion, size[::-1])
   grown = int(draw.integers(-3, 4))
   if grown:

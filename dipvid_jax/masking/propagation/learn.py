@@ -1,0 +1,143 @@
+"""Teaches heads what the painted objects look like, in two rounds.
+
+The first round knows the painted frames alone. Its detections say where objects are
+expected in each frame; the second round sees the ground beside those places too.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from dipvid_jax.masking.propagation.head import (
+  Params,
+  average,
+  make_predict,
+  train_head,
+)
+from dipvid_jax.masking.propagation.looks import Looks
+from dipvid_jax.masking.propagation.made_up import (
+  Painted,
+  over_other_ground,
+  over_own_ground,
+)
+from dipvid_jax.masking.propagation.passes import Predict, track
+from dipvid_jax.masking.propagation.tracks import expected_shapes
+from dipvid_jax.masking.propagation.views import (
+  Views,
+  join_views,
+  leave_room,
+  make_views,
+)
+from dipvid_jax.networks.vgg import VGGParams
+
+_MOST_PAINTED = 8  # frames that the head is trained on
+_OWN = 18  # views of painted frames
+_OTHERS = 12  # views of other frames
+_MADE_UP_SHARE = 0.5
+_OTHERS_SHARE = 0.5
+_HEADS = 3  # of the second round; what they say is averaged
+_FIRST_ROUND = 0.3  # of the updates
+
+
+def learn(
+  looks: Looks,
+  known: Mapping[int, np.ndarray],
+  said: Mapping[int, np.ndarray],
+  *,
+  objects: int,
+  vgg: VGGParams,
+  updates: int,
+  seed: int,
+  on_progress: Callable[[int], None],
+) -> Predict:
+  """Trains a head.
+
+  Args:
+    looks: of the clip.
+    known: `[h, w]` int32 labels of the painted frames.
+    said: `[h, w]` int32 labels of frames with strokes, -1 where nothing is said.
+    objects: K.
+    vgg: from `load_vgg16(blocks=4)`.
+    updates: of all heads in both rounds.
+    seed: of parameters, views and batches.
+    on_progress: called with the number of updates just done.
+
+  Returns:
+    As `make_predict`.
+  """
+  draw = np.random.default_rng(seed)
+  examples = _examples(looks, known)
+  told = [Painted(looks.frames[t], labels) for t, labels in sorted(said.items())]
+  shown = [example for example in examples if (example.labels > 0).any()]
+  everything = {*range(1, objects + 1)} <= {*np.unique([one.labels for one in shown])}
+  # An object that only strokes tell of is not known to be out of any ground.
+  numbers = _other_frames(looks, known) if everything else []
+
+  def view(pictures: Sequence[Painted]) -> Views:
+    return make_views(
+      pictures, objects=objects, projections=looks.projections, vgg=vgg, draw=draw
+    )
+
+  def train(
+    views: Views, updates: int, seed: int, start: Params | None = None
+  ) -> Params:
+    return train_head(
+      views,
+      classes=objects + 1,
+      updates=updates,
+      seed=seed,
+      start=start,
+      on_progress=on_progress,
+    )
+
+  own = view([*examples, *told])
+  if shown:
+    made_up = _made_up(shown, _OWN - len(own.shares), objects=objects, draw=draw)
+    own = join_views(own, view(made_up), share=_MADE_UP_SHARE)
+  first = round(_FIRST_ROUND * updates) if numbers else updates
+  params = train(leave_room(own, len(numbers)), first, seed)
+  predict = make_predict(params, classes=objects + 1)
+  if not numbers:
+    return predict
+  tracks = track(looks, known, said, predict, objects=objects)
+  others = []
+  for number in numbers:
+    ground = looks.frames[number]
+    shapes = expected_shapes(tracks, number, size=ground.shape[:2])
+    expected = np.any([*shapes.values()], axis=0)
+    others.append(
+      over_other_ground(shown, ground, expected, objects=objects, draw=draw)
+    )
+  views = join_views(own, view(others), share=_OTHERS_SHARE)
+  rest = updates - first
+  heads = [
+    train(views, (rest + number) // _HEADS, seed + number, start=params)
+    for number in range(_HEADS)
+  ]
+  return average([make_predict(head, classes=objects + 1) for head in heads])
+
+
+def _examples(looks: Looks, known: Mapping[int, np.ndarray]) -> list[Painted]:
+  numbers = sorted(known)
+  if len(numbers) > _MOST_PAINTED:
+    spread = np.linspace(0, len(numbers) - 1, _MOST_PAINTED).round().astype(int)
+    numbers = [numbers[place] for place in spread]
+  return [Painted(looks.frames[t], known[t]) for t in numbers]
+
+
+def _made_up(
+  shown: Sequence[Painted], count: int, *, objects: int, draw: np.random.Generator
+) -> list[Painted]:
+  """Views of the painted frames, as many of each; at least one of each."""
+  examples = itertools.islice(itertools.cycle(shown), max(count, len(shown)))
+  return [over_own_ground(one, objects=objects, draw=draw) for one in examples]
+
+
+def _other_frames(looks: Looks, known: Mapping[int, np.ndarray]) -> list[int]:
+  """Frames whose ground is shown, spread over the clip."""
+  others = np.setdiff1d(np.arange(len(looks.frames)), list(known))
+  if not len(others):
+    return []
+  spread = np.linspace(0, len(others) - 1, _OTHERS).round().astype(int)
+  return others[spread].tolist()
