@@ -21,8 +21,8 @@ from dipvid_jax.masking.propagation.made_up import (
   over_other_ground,
   over_own_ground,
 )
-from dipvid_jax.masking.propagation.passes import Predict, track
-from dipvid_jax.masking.propagation.tracks import expected_shapes
+from dipvid_jax.masking.propagation.passes import Predict, detector
+from dipvid_jax.masking.propagation.tracks import expected_shapes, find_tracks
 from dipvid_jax.masking.propagation.views import (
   Views,
   join_views,
@@ -100,7 +100,8 @@ def learn(
   predict = make_predict(params, classes=objects + 1)
   if not numbers:
     return predict
-  tracks = track(looks, known, said, predict, objects=objects)
+  detect = detector(looks, predict, objects=objects)
+  tracks = find_tracks(looks, detect, known, said, objects=objects)
   others = []
   for number in numbers:
     ground = looks.frames[number]

@@ -30,11 +30,6 @@ class Painted(NamedTuple):
   frame: np.ndarray
   labels: np.ndarray
 
-  @property
-  def is_whole(self) -> bool:
-    """Whether every pixel is said."""
-    return bool((self.labels >= 0).all())
-
 
 def over_own_ground(
   example: Painted, *, objects: int, draw: np.random.Generator

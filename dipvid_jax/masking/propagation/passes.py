@@ -8,7 +8,12 @@ import numpy as np
 
 from dipvid_jax.masking.propagation.gate import keep_parts, reach
 from dipvid_jax.masking.propagation.looks import Looks
-from dipvid_jax.masking.propagation.tracks import Track, expected_shapes, find_tracks
+from dipvid_jax.masking.propagation.tracks import (
+  Track,
+  expected_shapes,
+  find_tracks,
+  one_hot,
+)
 
 _EXPECTED = 0.3
 _SOFT = 1.0  # pixels of blur of what neighbours say
@@ -49,47 +54,37 @@ def pass_both_ways(
   Returns:
     What each direction says, and the frame to begin with if it is not a painted one.
   """
-  starts, passes = _starts(looks, known, said, predict, objects=objects)
-  tracks = track(looks, known, said, predict, objects=objects)
+  detect = detector(looks, predict, objects=objects)
+  starts = {t: one_hot(labels, objects) for t, labels in known.items()}
+  painted, passes = known, []
+  if not starts:
+    number = min(said)
+    start = _as_said(detect(number), said[number])
+    starts, painted = {number: start}, {number: start.argmax(-1)}
+    passes.append(Passed({number: start.astype(np.float16)}, {number: 1}))
+  tracks = find_tracks(looks, detect, painted, said, objects=objects)
   return passes + [
     _pass(looks, starts, said, predict, tracks, onward=onward)
     for onward in (True, False)
   ]
 
 
-def track(
-  looks: Looks,
-  known: Mapping[int, np.ndarray],
-  said: Mapping[int, np.ndarray],
-  predict: Predict,
-  *,
-  objects: int,
-) -> list[Track]:
-  """Where the objects are expected; arguments as for `pass_both_ways`."""
-  starts, _ = _starts(looks, known, said, predict, objects=objects)
-  painted = {t: start.argmax(-1) for t, start in starts.items()}
+def detector(
+  looks: Looks, predict: Predict, *, objects: int
+) -> Callable[[int], np.ndarray]:
+  """Of a frame's number: probabilities without knowledge of where objects are.
+
+  Args:
+    looks: of the clip.
+    predict: from `make_predict`.
+    objects: K.
+  """
+  nothing = np.zeros((*looks.frames.shape[1:3], objects + 1), np.float32)
 
   def detect(number: int) -> np.ndarray:
-    return _detect(looks, predict, number, objects=objects)
+    return _predict(predict, looks, number, nothing)
 
-  return find_tracks(looks, detect, painted, said, objects=objects)
-
-
-def _starts(
-  looks: Looks,
-  known: Mapping[int, np.ndarray],
-  said: Mapping[int, np.ndarray],
-  predict: Predict,
-  *,
-  objects: int,
-) -> tuple[dict[int, np.ndarray], list[Passed]]:
-  """Probabilities of the frames to begin with, and what is proposed of them."""
-  starts = {t: _sure(labels, objects) for t, labels in known.items()}
-  if starts:
-    return starts, []
-  number = min(said)
-  start = _as_said(_detect(looks, predict, number, objects=objects), said[number])
-  return {number: start}, [Passed({number: start.astype(np.float16)}, {number: 1})]
+  return detect
 
 
 def _pass(
@@ -136,16 +131,6 @@ def _predict(
   return predict(features, looks.frames[number], prior)
 
 
-def _detect(looks: Looks, predict: Predict, number: int, *, objects: int) -> np.ndarray:
-  """Probabilities where nothing is known of where objects are."""
-  nothing = np.zeros((*looks.frames.shape[1:3], objects + 1), np.float32)
-  return _predict(predict, looks, number, nothing)
-
-
-def _sure(labels: np.ndarray, objects: int) -> np.ndarray:
-  return np.eye(objects + 1, dtype=np.float32)[labels]
-
-
 def _carry(before: np.ndarray, flow: np.ndarray) -> np.ndarray:
   """What the neighbouring frame says of this one, `[h, w, K]`."""
   height, width = flow.shape[:2]
@@ -168,7 +153,7 @@ def _prior(expected: np.ndarray) -> np.ndarray:
 def _as_said(chances: np.ndarray, labels: np.ndarray) -> np.ndarray:
   told = labels >= 0
   return np.where(
-    told[..., None], _sure(np.maximum(labels, 0), chances.shape[-1] - 1), chances
+    told[..., None], one_hot(np.maximum(labels, 0), chances.shape[-1] - 1), chances
   )
 
 

@@ -96,7 +96,7 @@ def find_tracks(
   seen = []
   for number in range(len(looks.frames)):
     labels = painted.get(number)
-    chances = detect(number) if labels is None else _one_hot(labels, objects)
+    chances = detect(number) if labels is None else one_hot(labels, objects)
     seen.append(np.stack([_at_cells(c) for c in np.moveaxis(chances[..., 1:], -1, 0)]))
   onward = [_moves(flow) for flow in looks.to_next]
   back = [_moves(flow) for flow in looks.to_previous]
@@ -121,7 +121,8 @@ def find_tracks(
   return tracks
 
 
-def _one_hot(labels: np.ndarray, objects: int) -> np.ndarray:
+def one_hot(labels: np.ndarray, objects: int) -> np.ndarray:
+  """Labels as certain probabilities, `[h, w, K + 1]` float32."""
   return np.eye(objects + 1, dtype=np.float32)[labels]
 
 
