@@ -3,6 +3,7 @@
 import argparse
 
 from dipvid_jax.cli.command import Parser, run_command
+from dipvid_jax.cli.process import as_process
 from dipvid_jax.cli.sizes import parse_size
 from dipvid_jax.composed import build_composed
 
@@ -72,3 +73,6 @@ def main(argv: list[str] | None = None) -> int:
     print(f"done: {build_composed(arguments.pop('output'), **arguments)}")
 
   return run_command("compose-set", work, resume="nothing was kept")
+
+
+command = as_process(main)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from dipvid_jax.cli.command import Parser, run_command
+from dipvid_jax.cli.process import as_process
 from dipvid_jax.cli.sizes import parse_size
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.clip import MEASURES
@@ -231,3 +232,6 @@ def read_measures(arguments: argparse.Namespace) -> list[str]:
   if arguments.measures is None:
     return [name for name in MEASURES if name != "fid" or arguments.inception]
   return [name.strip() for name in arguments.measures.split(",")]
+
+
+command = as_process(main)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dipvid_jax.cli.command import Parser, run_command
+from dipvid_jax.cli.process import as_process
 from dipvid_jax.flow_weights.known_pair import read_known_pair
 from dipvid_jax.jax_setup import check_device, set_up_command
 from flow import end_point_error, make_estimator
@@ -62,3 +63,6 @@ def measure(arguments: argparse.Namespace) -> str:
     f"end-point error {error:.2f} px ({estimator.identity}); "
     f"the reference's mean magnitude is {magnitude:.2f} px"
   )
+
+
+command = as_process(main)

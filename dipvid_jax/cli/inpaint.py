@@ -1,13 +1,13 @@
 """`bin/inpaint`: removes what a mask marks from a video."""
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from dipvid_jax.cli import inpaint_many
 from dipvid_jax.cli.command import Parser, run_command
+from dipvid_jax.cli.process import as_process
 from dipvid_jax.cli.sizes import parse_size_or_input
 from dipvid_jax.errors import InputError
 from dipvid_jax.jax_setup import check_device, set_up_command
@@ -181,5 +181,7 @@ def main(argv: list[str] | None = None) -> int:
   )
 
 
+command = as_process(main)
+
 if __name__ == "__main__":  # the page runs it so
-  sys.exit(main())
+  command()

@@ -13,6 +13,7 @@ from dipvid_jax.cli.command import Parser, run_command
 from dipvid_jax.cli.mask_paint_flags import add_painting_flags, asks_for_painting
 from dipvid_jax.cli.mask_painting import paint
 from dipvid_jax.cli.mask_sources import Clip, choose_sources, read_clip
+from dipvid_jax.cli.process import as_process
 from dipvid_jax.cli.serve_masks import add_serve_flags, serve_masks
 from dipvid_jax.errors import InputError
 from dipvid_jax.masking.mask_folder import MaskFolder
@@ -188,3 +189,6 @@ def _with_negative_values(words: Sequence[str]) -> Iterator[str]:
       yield word
   if flag:
     yield flag
+
+
+command = as_process(main)

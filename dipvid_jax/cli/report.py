@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from dipvid_jax.cli.command import Parser, run_command
+from dipvid_jax.cli.process import as_process
 from dipvid_jax.errors import InputError
 from dipvid_jax.method.recipes import shipped_recipes
 from dipvid_jax.report.page import is_report, write_report
@@ -42,3 +43,6 @@ def main(argv: list[str] | None = None) -> int:
       raise InputError(f"{folder}: {disk.reason(error)}") from error
 
   return run_command("report", work)
+
+
+command = as_process(main)

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from dipvid_jax.cli.command import Parser, run_command
+from dipvid_jax.cli.process import as_process
 from dipvid_jax.errors import InputError
 from dipvid_jax.flow_weights.known_pair import read_known_pair
 from dipvid_jax.flow_weights.trainer import (
@@ -159,3 +160,6 @@ def train(arguments: argparse.Namespace) -> None:
     print(f"weights: {arguments.export}")
   print("done" if complete else f"stopped at update {trainer.update}")
   trainer.close()
+
+
+command = as_process(main)

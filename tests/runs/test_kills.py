@@ -1,6 +1,6 @@
 """Real runs, killed at random moments: they go on and end as if nothing had been.
 
-`DIPVID_KILLS=25 pytest tests/test_kills.py -s` kills more often, and says how often.
+`DIPVID_KILLS=25 pytest tests/runs/test_kills.py -s` kills more often, and counts.
 """
 
 import os
