@@ -7,6 +7,8 @@ import textwrap
 
 import pytest
 
+from tests.support.heeded_ctrl_c import heeded_ctrl_c  # noqa: F401
+
 BEGINNING = """
 import time
 import jax
@@ -50,7 +52,6 @@ def start(work):
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
-    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
   )
 
 
