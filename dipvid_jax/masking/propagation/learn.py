@@ -15,7 +15,7 @@ from dipvid_jax.masking.propagation.head import (
   make_predict,
   train_head,
 )
-from dipvid_jax.masking.propagation.looks import Looks
+from dipvid_jax.masking.propagation.looks import Looks, view_features
 from dipvid_jax.masking.propagation.made_up import (
   Painted,
   over_other_ground,
@@ -67,17 +67,18 @@ def learn(
     As `make_predict`.
   """
   draw = np.random.default_rng(seed)
-  examples = _examples(looks, known)
-  told = [Painted(looks.frames[t], labels) for t, labels in sorted(said.items())]
+  truth = _spread(known)
+  examples = [Painted(looks.frames[t], known[t]) for t in truth]
+  told = [Painted(looks.frames[t], said[t]) for t in sorted(said)]
   shown = [example for example in examples if (example.labels > 0).any()]
   everything = {*range(1, objects + 1)} <= {*np.unique([one.labels for one in shown])}
   # An object that only strokes tell of is not known to be out of any ground.
   numbers = _other_frames(looks, known) if everything else []
 
-  def view(pictures: Sequence[Painted]) -> Views:
-    return make_views(
-      pictures, objects=objects, projections=looks.projections, vgg=vgg, draw=draw
-    )
+  def view(made_up: Sequence[Painted]) -> Views:
+    layers = [view_features(one.frame, looks.projections, vgg) for one in made_up]
+    features = tuple(np.stack(layer) for layer in zip(*layers, strict=True))
+    return make_views(made_up, features, objects=objects, draw=draw)
 
   def train(
     views: Views, updates: int, seed: int, start: Params | None = None
@@ -91,7 +92,8 @@ def learn(
       on_progress=on_progress,
     )
 
-  own = view([*examples, *told])
+  features = tuple(layer[[*truth, *sorted(said)]] for layer in looks.features)
+  own = make_views([*examples, *told], features, objects=objects, draw=draw)
   if shown:
     made_up = _made_up(shown, _OWN - len(own.shares), objects=objects, draw=draw)
     own = join_views(own, view(made_up), share=_MADE_UP_SHARE)
@@ -119,12 +121,13 @@ def learn(
   return average([make_predict(head, classes=objects + 1) for head in heads])
 
 
-def _examples(looks: Looks, known: Mapping[int, np.ndarray]) -> list[Painted]:
+def _spread(known: Mapping[int, np.ndarray]) -> list[int]:
+  """Painted frames, spread over all where there are many."""
   numbers = sorted(known)
-  if len(numbers) > _MOST_PAINTED:
-    spread = np.linspace(0, len(numbers) - 1, _MOST_PAINTED).round().astype(int)
-    numbers = [numbers[place] for place in spread]
-  return [Painted(looks.frames[t], known[t]) for t in numbers]
+  if len(numbers) <= _MOST_PAINTED:
+    return numbers
+  spread = np.linspace(0, len(numbers) - 1, _MOST_PAINTED).round().astype(int)
+  return [numbers[place] for place in spread]
 
 
 def _made_up(

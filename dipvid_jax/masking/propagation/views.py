@@ -7,9 +7,8 @@ import cv2
 import jax
 import numpy as np
 
-from dipvid_jax.masking.propagation.looks import STRIDES, Projection, view_features
+from dipvid_jax.masking.propagation.looks import STRIDES
 from dipvid_jax.masking.propagation.made_up import Painted, similarity
-from dipvid_jax.networks.vgg import VGGParams
 
 _PRIORS = 10  # of each view
 _NOTHING_KNOWN = 3  # of them say nothing
@@ -44,28 +43,25 @@ class Views(NamedTuple):
 
 def make_views(
   pictures: Sequence[Painted],
+  features: tuple[np.ndarray, ...],
   *,
   objects: int,
-  projections: Sequence[Projection],
-  vgg: VGGParams,
   draw: np.random.Generator,
 ) -> Views:
   """Makes views of frames, all drawn equally often.
 
   Args:
     pictures: at least one.
+    features: theirs, as in `Views`.
     objects: K.
-    projections: of the looks.
-    vgg: from `load_vgg16(blocks=4)`.
     draw: of windows and priors.
 
   Returns:
     The views.
   """
   count = len(pictures)
-  layers = [view_features(seen.frame, projections, vgg) for seen in pictures]
   return Views(
-    tuple(np.stack(layer) for layer in zip(*layers, strict=True)),
+    features,
     np.stack([s.frame / np.float16(127.5) - 1 for s in pictures]).astype(np.float16),
     np.stack([np.maximum(seen.labels, 0) for seen in pictures]),
     np.stack([_weights(seen.labels) for seen in pictures]),
