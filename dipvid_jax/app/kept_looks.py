@@ -49,8 +49,7 @@ class KeptLooks:
       return
     self._folder.mkdir(parents=True, exist_ok=True)
     for first, kept in looks.items():
-      if not self._path(first).is_file():
-        write_looks(self._path(first), kept.looks, clip.video.frames[kept.scene])
+      write_looks(self._path(first), kept.looks, clip.video.frames[kept.scene])
 
   def _path(self, first: int) -> Path:
     return frame_path(self._folder, first).with_suffix(".npz")

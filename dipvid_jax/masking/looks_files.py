@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from dipvid_jax.masking.propagation import Looks
+from dipvid_jax.masking.propagation.learnt import Learnt
 from dipvid_jax.masking.propagation.looks import STRIDES, Projection
 from dipvid_jax.storage import atomic
 
 MOST_BYTES = 2**31
 """Of all scenes together; more is not kept."""
 
-_VERSION = "1"
+_VERSION = "2"
 _OF = "of"  # the key of what they belong to
 
 
@@ -68,6 +70,17 @@ def _arrays(looks: Looks) -> dict[str, np.ndarray]:
   ):
     arrays[f"features_{i}"] = features
     arrays[f"mean_{i}"], arrays[f"basis_{i}"] = projection
+  return arrays | (_learnt_arrays(looks.learnt) if looks.learnt else {})
+
+
+def _learnt_arrays(learnt: Learnt) -> dict[str, np.ndarray]:
+  arrays = {"learnt": np.array([len(learnt.heads), learnt.objects, learnt.calls])}
+  for number, head in enumerate(learnt.heads):
+    for name, array in flatten_dict(head, sep="/").items():
+      arrays[f"head/{number}/{name}"] = np.asarray(array)
+  for name, frames in (("known", learnt.known), ("said", learnt.said)):
+    for number, labels in frames.items():
+      arrays[f"{name}/{number}"] = labels
   return arrays
 
 
@@ -82,4 +95,22 @@ def _looks(file: Mapping[str, np.ndarray]) -> Looks:
     projections=tuple(
       Projection(file[f"mean_{i}"], file[f"basis_{i}"]) for i in layers
     ),
+    learnt=_learnt(file) if "learnt" in file else None,
+  )
+
+
+def _learnt(file: Mapping[str, np.ndarray]) -> Learnt:
+  def under(prefix: str) -> dict[str, np.ndarray]:
+    names = [name for name in file if name.startswith(prefix)]
+    return {name.removeprefix(prefix): file[name] for name in names}
+
+  count, objects, calls = file["learnt"].tolist()
+  return Learnt(
+    heads=tuple(
+      unflatten_dict(under(f"head/{number}/"), sep="/") for number in range(count)
+    ),
+    objects=objects,
+    known={int(number): labels for number, labels in under("known/").items()},
+    said={int(number): labels for number, labels in under("said/").items()},
+    calls=calls,
   )

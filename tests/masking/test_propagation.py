@@ -107,8 +107,19 @@ def test_a_correction_keeps_what_is_painted_and_repeats(proposed):
   np.testing.assert_array_equal(again[0].labels, again[1].labels)
   np.testing.assert_array_equal(again[0].labels[7], wrong)
   np.testing.assert_array_equal(again[0].labels[4], labels[4])
-  assert again[0].confidence[7] == 1 and again[0].looks is masks.looks
+  assert again[0].confidence[7] == 1 and again[0].looks.frames is masks.looks.frames
   assert sum(counted) == 2 * propagation_work(_T, _UPDATES, has_looks=True)
+  learnt = again[0].looks.learnt
+  assert learnt.calls == 1 and sorted(learnt.known) == [4, 7]
+  same = propagate_masks(
+    frames,
+    {4: labels[4]},
+    locked={7: wrong},
+    **given | {"looks": again[0].looks, "on_progress": counted.append},
+  )
+  assert same.looks.learnt is learnt
+  np.testing.assert_array_equal(same.labels, again[0].labels)
+  assert sum(counted) == 3 * propagation_work(_T, _UPDATES, has_looks=True)
 
 
 def test_several_objects_strokes_and_an_absent_object():

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from dipvid_jax.masking.propagation.learnt import Params
 from dipvid_jax.masking.propagation.looks import STRIDES
 from dipvid_jax.masking.propagation.views import Views, crop_size
 from dipvid_jax.networks.conv import convolve
@@ -21,8 +22,6 @@ _CALL = 25  # updates of one compiled call
 _BATCH = 2
 _NOISE = 0.05  # added to features
 _DICE = 0.5  # of the loss
-
-Params = Any
 
 
 class _Convolution(nn.Module):

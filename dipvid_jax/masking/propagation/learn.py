@@ -1,7 +1,8 @@
 """Teaches heads what the painted objects look like, in two rounds.
 
 The first round knows the painted frames alone. Its detections say where objects are
-expected in each frame; the second round sees the ground beside those places too.
+expected in each frame; the second round sees the ground beside those places too. A
+correction goes on from the heads of the call before, with fewer updates.
 """
 
 import itertools
@@ -9,12 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from dipvid_jax.masking.propagation.head import (
-  Params,
-  average,
-  make_predict,
-  train_head,
-)
+from dipvid_jax.masking.propagation.head import average, make_predict, train_head
+from dipvid_jax.masking.propagation.learnt import Learnt, Params
 from dipvid_jax.masking.propagation.looks import Looks, view_features
 from dipvid_jax.masking.propagation.made_up import (
   Painted,
@@ -38,6 +35,8 @@ _MADE_UP_SHARE = 0.5
 _OTHERS_SHARE = 0.5
 _HEADS = 3  # of the second round; what they say is averaged
 _FIRST_ROUND = 0.3  # of the updates
+_CONTINUED = 0.5  # of the updates, where heads are at hand
+_SEEDS = 100  # of one call
 
 
 def learn(
@@ -49,9 +48,9 @@ def learn(
   vgg: VGGParams,
   updates: int,
   seed: int,
-  on_progress: Callable[[int], None],
-) -> Predict:
-  """Trains a head.
+  on_progress: Callable[[float], None],
+) -> Learnt:
+  """Trains heads, or goes on with those of the looks.
 
   Args:
     looks: of the clip.
@@ -59,13 +58,23 @@ def learn(
     said: `[h, w]` int32 labels of frames with strokes, -1 where nothing is said.
     objects: K.
     vgg: from `load_vgg16(blocks=4)`.
-    updates: of all heads in both rounds.
+    updates: of all heads in both rounds, where none are at hand.
     seed: of parameters, views and batches.
-    on_progress: called with the number of updates just done.
+    on_progress: called with shares of the work, just done, which add up to 1.
 
   Returns:
-    As `make_predict`.
+    What was learnt. Where nothing is new it is that of the looks.
   """
+  before = looks.learnt
+  if before and not before.is_base_of(known, objects=objects):
+    before = None
+  if before and before.is_of(known, said):
+    on_progress(1)
+    return before
+  calls = before.calls + 1 if before else 0
+  if before:
+    updates = max(1, round(_CONTINUED * updates))
+  seed += _SEEDS * calls
   draw = np.random.default_rng(seed)
   truth = _spread(known)
   examples = [Painted(looks.frames[t], known[t]) for t in truth]
@@ -80,16 +89,14 @@ def learn(
     features = tuple(np.stack(layer) for layer in zip(*layers, strict=True))
     return make_views(made_up, features, objects=objects, draw=draw)
 
-  def train(
-    views: Views, updates: int, seed: int, start: Params | None = None
-  ) -> Params:
+  def train(views: Views, count: int, seed: int, start: Params | None = None) -> Params:
     return train_head(
       views,
       classes=objects + 1,
-      updates=updates,
+      updates=count,
       seed=seed,
       start=start,
-      on_progress=on_progress,
+      on_progress=lambda count: on_progress(count / updates),
     )
 
   features = tuple(layer[[*truth, *sorted(said)]] for layer in looks.features)
@@ -98,10 +105,11 @@ def learn(
     made_up = _made_up(shown, _OWN - len(own.shares), objects=objects, draw=draw)
     own = join_views(own, view(made_up), share=_MADE_UP_SHARE)
   first = round(_FIRST_ROUND * updates) if numbers else updates
-  params = train(leave_room(own, len(numbers)), first, seed)
-  predict = make_predict(params, classes=objects + 1)
+  start = before.heads[0] if before else None
+  params = train(leave_room(own, len(numbers)), first, seed, start=start)
   if not numbers:
-    return predict
+    return Learnt((params,), objects, known, said, calls)
+  predict = make_predict(params, classes=objects + 1)
   detect = detector(looks, predict, objects=objects)
   tracks = find_tracks(looks, detect, known, said, objects=objects)
   others = []
@@ -114,11 +122,17 @@ def learn(
     )
   views = join_views(own, view(others), share=_OTHERS_SHARE)
   rest = updates - first
-  heads = [
+  heads = tuple(
     train(views, (rest + number) // _HEADS, seed + number, start=params)
     for number in range(_HEADS)
-  ]
-  return average([make_predict(head, classes=objects + 1) for head in heads])
+  )
+  return Learnt(heads, objects, known, said, calls)
+
+
+def predictor(learnt: Learnt) -> Predict:
+  """The mean of what the heads say, as `make_predict`."""
+  classes = learnt.objects + 1
+  return average([make_predict(head, classes=classes) for head in learnt.heads])
 
 
 def _spread(known: Mapping[int, np.ndarray]) -> list[int]:

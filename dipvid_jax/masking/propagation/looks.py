@@ -1,6 +1,7 @@
 """What each frame looks like: VGG16's features and the flow to its neighbours.
 
-It depends on the frames alone, so it is computed once and serves every correction.
+It depends on the frames alone, so it is computed once and serves every correction,
+which also goes on from what was learnt of the objects before.
 """
 
 import itertools
@@ -11,6 +12,7 @@ import cv2
 import jax
 import numpy as np
 
+from dipvid_jax.masking.propagation.learnt import Learnt
 from dipvid_jax.networks.vgg import VGGParams, vgg16_features
 
 MOST_PIXELS = 240 * 432  # of a working frame
@@ -43,6 +45,7 @@ class Looks(NamedTuple):
     to_next: `[T - 1, h, w, 2]` float16, flow from frame t to t + 1.
     to_previous: `[T - 1, h, w, 2]` float16, flow from frame t + 1 to t.
     projections: of the features.
+    learnt: of the objects in the latest call; None before it.
   """
 
   size: tuple[int, int]
@@ -51,6 +54,7 @@ class Looks(NamedTuple):
   to_next: np.ndarray
   to_previous: np.ndarray
   projections: tuple[Projection, ...]
+  learnt: Learnt | None = None
 
 
 def look(

@@ -9,7 +9,7 @@ import numpy as np
 from dipvid_jax.errors import InputError
 from dipvid_jax.masking.propagation.confidence import frame_confidence, next_frame
 from dipvid_jax.masking.propagation.edges import to_own_size
-from dipvid_jax.masking.propagation.learn import learn
+from dipvid_jax.masking.propagation.learn import learn, predictor
 from dipvid_jax.masking.propagation.looks import Looks, look
 from dipvid_jax.masking.propagation.passes import Passed, join, pass_both_ways
 from dipvid_jax.media.images import format_size
@@ -85,10 +85,12 @@ def propagate_masks(
     strokes: `[H, W]` integers by frame, where only a part is said: k = object k here,
       -1 = no object here, 0 = nothing said.
     locked: masks of frames that are right as they are; like painted ones.
-    looks: of an earlier call on the same frames; saves most of the time.
+    looks: of an earlier call on the same frames; saves most of the time. What that
+      call learnt is continued with fewer updates, unless the objects or a painted
+      frame of it are others now.
     vgg: from `load_vgg16(blocks=4)`; None loads it.
-    updates: of the networks.
-    seed: of the network. The same seed and input give the same masks.
+    updates: of the networks, where no earlier ones are continued.
+    seed: of the network. The same seed and input, looks among it, give the same masks.
     on_progress: called with finished pieces of `propagation_work`.
 
   Returns:
@@ -114,7 +116,7 @@ def propagate_masks(
     )
   known = {t: _reduce(labels, looks) for t, labels in truth.items()}
   told = {t: _reduce(_as_truth(strokes), looks) for t, strokes in said.items()}
-  predict = learn(
+  learnt = learn(
     looks,
     known,
     told,
@@ -124,6 +126,8 @@ def propagate_masks(
     seed=seed,
     on_progress=_scaled(report, updates),
   )
+  looks = looks._replace(learnt=learnt)
+  predict = predictor(learnt)
   passes = pass_both_ways(looks, known, told, predict, objects=objects)
   return _result(frames, truth, said, looks, passes, report=report)
 
@@ -189,15 +193,16 @@ def _frames_worth(updates: int) -> int:
   return -(-updates // _UPDATES_A_FRAME)
 
 
-def _scaled(report: Callable[[int], None], updates: int) -> Callable[[int], None]:
-  """Counts updates as frames."""
-  done = [0, 0]
+def _scaled(report: Callable[[int], None], updates: int) -> Callable[[float], None]:
+  """Counts shares of the training as frames."""
+  done, reported = 0.0, 0
 
-  def count(more: int) -> None:
-    done[0] += more
-    reached = _frames_worth(updates) * done[0] // updates
-    report(reached - done[1])
-    done[1] = reached
+  def count(more: float) -> None:
+    nonlocal done, reported
+    done += more
+    reached = int(_frames_worth(updates) * done + 1e-6)
+    report(reached - reported)
+    reported = reached
 
   return count
 
