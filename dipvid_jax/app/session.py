@@ -204,8 +204,8 @@ class Session:
         strokes=strokes,
         on_progress=job.advance,
       )
+      self._looks.keep(clip, painting.looks)
       with self._lock:
-        self._looks.keep(clip, painting.looks)
         self._proposal = Proposal.of(painting)
         write_proposal(self.own, self._proposal)
         numbers = range(len(clip.video.frames))
