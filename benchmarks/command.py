@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from benchmarks.ways import JAX_VARIANTS, LOSSES, TORCH_VARIANTS
 from dipvid_jax.cli.command import Parser
 from dipvid_jax.jax_setup import set_xla_flags
 
@@ -43,6 +44,22 @@ def make_parser() -> argparse.ArgumentParser:
     help="only these suites (default: all)",
   )
   parser.add_argument(
+    "--losses",
+    nargs="+",
+    choices=LOSSES,
+    default=list(LOSSES),
+    help="only these, of the suite updates (default: both)",
+  )
+  parser.add_argument(
+    "--variant",
+    nargs="+",
+    choices=[*JAX_VARIANTS["gpu"], *TORCH_VARIANTS],
+    dest="variants",
+    metavar="NAME",
+    help="only these rows of the suite updates: %(choices)s (default: all of the"
+    " device); each compiles for half a minute or more on a GPU",
+  )
+  parser.add_argument(
     "--quick",
     action="store_true",
     help="only the suite updates, with shorter calls: under ten minutes on two cores",
@@ -71,6 +88,12 @@ def main(argv: list[str] | None = None) -> int:
   arguments = parser.parse_args(argv)
   if arguments.json and not arguments.json.parent.is_dir():
     parser.error(f"--json {arguments.json}: no such folder {arguments.json.parent}")
+  known = {*JAX_VARIANTS[arguments.device], *TORCH_VARIANTS}
+  if lacking := set(arguments.variants or ()) - known:
+    parser.error(
+      f"--variant {' '.join(sorted(lacking))}: not measured with --device"
+      f" {arguments.device}"
+    )
   on_cpu = arguments.device == "cpu" or arguments.dry_run
   os.environ["JAX_PLATFORMS"] = "cpu" if on_cpu else "cuda"
   # Several processes share the device, so none may preallocate its memory.
@@ -83,6 +106,8 @@ def main(argv: list[str] | None = None) -> int:
     suites=["updates"] if arguments.quick else arguments.suite,
     quick=arguments.quick,
     repeats=arguments.repeats,
+    losses=arguments.losses,
+    variants=arguments.variants,
     dry=arguments.dry_run,
   )
   if arguments.json:

@@ -36,13 +36,6 @@ _COMMAND_BUFFERS = {
   "graph_loops": "+CONVOLUTION,+WHILE",
 }
 _UNROLL = {"unroll_2": 2, "unroll_4": 4}
-# `scan`: the updates of a batch in one scan, as `fit` runs them. `step`: one call from
-# Python per update. Each of the others changes one thing about `scan`, on a GPU:
-# `float32` is without TensorFloat-32.
-VARIANTS = {
-  "cpu": ("scan", "step"),
-  "gpu": ("scan", "step", "float32", "vgg_bfloat16", *_UNROLL, *_COMMAND_BUFFERS),
-}
 
 # One network, or several that one program trains.
 _States = TrainState | tuple[TrainState, ...]

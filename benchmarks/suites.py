@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks import flow_speed, machine, scaling, stages, throughput, updates
 from benchmarks.report import markdown_table
-from benchmarks.ways import DRY_LEVELS, DRY_SIZE, Size, Way, as_dry
+from benchmarks.ways import DRY_LEVELS, DRY_SIZE, LOSSES, Size, Way, as_dry
 
 # An update takes seconds on a CPU, so calls are short and repeats few.
 _UPDATES = {"cpu": 4, "gpu": 100}
@@ -33,6 +33,8 @@ def run_suites(
   suites: Sequence[str],
   quick: bool,
   repeats: int | None,
+  losses: Sequence[str] = LOSSES,
+  variants: Sequence[str] | None = None,
   dry: bool = False,
 ) -> list[Row]:
   """Measures suites and prints their tables.
@@ -42,6 +44,7 @@ def run_suites(
     suites: names from `command.SUITES`.
     quick: makes the calls shorter.
     repeats: timed calls of each row; None takes the device's usual number.
+    losses, variants: what the suite `updates` is limited to.
     dry: runs each row's code once, at a tiny size and in this process, on whatever
       JAX has; the rows have `dry_run` and no figures.
 
@@ -63,6 +66,8 @@ def run_suites(
     calls=(_QUICK_UPDATES if quick else _UPDATES)[device],
     repeats=1 if dry else repeats or _REPEATS[device],
     peaks=peaks,
+    losses=losses,
+    variants=variants,
     dry=dry,
   )
   rows: list[Row] = []
@@ -85,6 +90,8 @@ def _suites(
   calls: int,
   repeats: int,
   peaks: dict[str, float],
+  losses: Sequence[str],
+  variants: Sequence[str] | None,
   dry: bool,
 ) -> Iterator[Suite]:
   """Each suite with its columns and its rows, which are measured as they are read."""
@@ -95,8 +102,10 @@ def _suites(
   warm_ups = 0 if dry else _WARM_UPS[device]
   if "updates" in names:
     print(f"updates: calls of {calls}, {warm_ups} warm-up, {repeats} timed\n")
-    for losses in ("all", "no_vgg"):
-      ways = updates.ways(device=device, updates=calls, losses=[losses], **_SIZE)
+    for terms in losses:
+      ways = updates.ways(
+        device=device, updates=calls, losses=[terms], variants=variants, **_SIZE
+      )
       measured = updates.measure(
         [*map(change, ways)], warm_ups=warm_ups, repeats=repeats, peaks=peaks
       )

@@ -6,11 +6,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
-from benchmarks import jax_updates
-from benchmarks.ways import Shape, Way
+from benchmarks.ways import JAX_VARIANTS, TORCH_VARIANTS, Shape, Way
 from benchmarks.workers import Answering, missing, start
 
-TORCH_VARIANTS = ("authors", "repaired", "tuned", "compiled")
 COLUMNS = {
   "framework": "framework",
   "variant": "variant",
@@ -27,15 +25,21 @@ COLUMNS = {
 
 
 def ways(
-  *, device: str, updates: int, losses: Sequence[str], **shape: Unpack[Shape]
+  *,
+  device: str,
+  updates: int,
+  losses: Sequence[str],
+  variants: Sequence[str] | None = None,
+  **shape: Unpack[Shape],
 ) -> list[Way]:
-  """Every way of both frameworks, for each of the losses."""
-  rows = [("jax", variant) for variant in jax_updates.VARIANTS[device]]
+  """The ways of both frameworks, or those of these variants, for each of the losses."""
+  rows = [("jax", variant) for variant in JAX_VARIANTS[device]]
   rows += [("pytorch", variant) for variant in TORCH_VARIANTS]
   return [
     Way(framework, variant, terms, device, updates=updates, **shape)
     for terms in losses
     for framework, variant in rows
+    if variants is None or variant in variants
   ]
 
 

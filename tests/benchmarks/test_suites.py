@@ -105,6 +105,7 @@ def test_quick_runs_the_updates_alone_and_writes_json(tmp_path, monkeypatch, cap
   file = tmp_path / "rows.json"
   assert command.main(["--device", "cpu", "--quick", "--json", str(file)]) == 0
   assert (asked["suites"], asked["quick"]) == (["updates"], True)
+  assert (asked["losses"], asked["variants"]) == (["all", "no_vgg"], None)
   assert json.loads(file.read_text()) == [
     {"framework": "jax", "updates_per_second": 1.0}
   ]
@@ -112,6 +113,19 @@ def test_quick_runs_the_updates_alone_and_writes_json(tmp_path, monkeypatch, cap
     command.main(["--json", str(tmp_path / "none" / "rows.json")])
   assert exit_info.value.code == 2
   assert "no such folder" in capsys.readouterr().err
+  with pytest.raises(SystemExit) as exit_info:
+    command.main(["--device", "cpu", "--variant", "scan", "graph_loops"])
+  assert exit_info.value.code == 2
+  assert "graph_loops: not measured with --device cpu" in capsys.readouterr().err
+
+
+def test_some_variants_of_one_kind_of_losses_are_measured_alone():
+  wanted = {"losses": ["no_vgg"], "variants": ["scan", "authors"]}
+  ways = updates.ways(device="gpu", updates=100, **wanted)
+  assert [(way.framework, way.variant, way.losses) for way in ways] == [
+    ("jax", "scan", "no_vgg"),
+    ("pytorch", "authors", "no_vgg"),
+  ]
 
 
 def test_tables_keep_the_columns_and_leave_gaps_empty():
