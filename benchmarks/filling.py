@@ -5,11 +5,9 @@
       --seeds 0 1 2 --rows rows.jsonl
 
 The clips are those of `benchmarks.composed_clips`; the hole is filled by Telea before
-anything sees it. *Propagation* warps the frames before and after into the hole, one
-after the other, along DIS flow completed two pixels around it, and mixes both by their
-age. For each fill a row also holds its warping error in the hole, 1e-3, and its
-temporal consistency, dB. Each row is a line of JSON; rows that the file holds are not
-measured again.
+anything sees it. *Propagation* is that of `benchmarks.simple_fills`. A row also holds
+the warping error in the hole, 1e-3, and the temporal consistency, dB, of each fill. It
+is a line of JSON; rows that the file holds are not measured again.
 """
 
 import argparse
@@ -21,77 +19,16 @@ import numpy as np
 
 from benchmarks.composed_clips import CLIPS, compose
 from benchmarks.kept_rows import KeptRows
+from benchmarks.simple_fills import propagate_simply
 from dipvid_jax.evaluation import temporal_consistency, warping_error
 from dipvid_jax.jax_setup import set_up_command
-from dipvid_jax.media.placement import Box
 from dipvid_jax.method.program import build_program
 from dipvid_jax.method.recipes import load_config
 from dipvid_jax.method.training_clip import make_training_clip
 from dipvid_jax.metrics import hole_psnr
-from dipvid_jax.propagation.regions import in_frame, positions, sample
 from dipvid_jax.propagation.telea import telea
 from dipvid_jax.training.fit import fit
-from flow import PairFlow, complete_video_flow, estimate_video_flow, find_scenes
-
-_NEVER = 1e6  # frames: the age of a pixel that nothing was propagated to
-
-
-def propagate_simply(
-  filled: np.ndarray, hole: np.ndarray, pairs: PairFlow
-) -> np.ndarray:
-  """The yardstick: neighbours warped into the hole, frame after frame.
-
-  Args:
-    filled: `[T, H, W, 3]` float32, the hole filled by Telea.
-    hole: `[T, H, W]` bool.
-    pairs: flow at stride 1.
-
-  Returns:
-    `[T, H, W, 3]` float32.
-  """
-  (completed,) = complete_video_flow(
-    (pairs,), hole[..., None].astype(np.float32), margin=2
-  )
-  firsts = {scene.start for scene in find_scenes(pairs)}
-  count = len(filled)
-  order = range(count)
-  earlier = _one_way(filled, hole, order, completed.backward, firsts, lag=1)
-  cut_after = {first - 1 for first in firsts} | {count - 1}
-  later = _one_way(filled, hole, order[::-1], completed.forward, cut_after, lag=0)
-  weights = [
-    np.where(age < _NEVER / 2, 1 / np.maximum(age, 1), 0) for _, age in (earlier, later)
-  ]
-  total = (weights[0] + weights[1])[..., None]
-  mixed = weights[0][..., None] * earlier[0] + weights[1][..., None] * later[0]
-  propagated = hole[..., None] & (total > 0)
-  return np.where(propagated, mixed / np.maximum(total, 1e-9), filled).astype(
-    np.float32
-  )
-
-
-def _one_way(
-  filled: np.ndarray,
-  hole: np.ndarray,
-  order: range,
-  flows: np.ndarray,
-  starts: set[int],
-  *,
-  lag: int,
-) -> tuple[np.ndarray, np.ndarray]:
-  """Frames and ages in one direction; frame t warps the one before by flow t - lag."""
-  frames, ages = filled.copy(), np.where(hole, np.float32(_NEVER), np.float32(0))
-  height, width = hole.shape[1:]
-  grid = positions(Box(0, 0, height, width))
-  before = None
-  for t in order:
-    if before is not None and t not in starts:
-      at = grid + flows[t - lag]
-      age = sample(ages[before], at)
-      good = hole[t] & in_frame(at, (height, width)) & (age < 1e3)
-      frames[t][good] = sample(frames[before], at)[good]
-      ages[t][good] = age[good] + 1
-    before = t
-  return frames, ages
+from flow import estimate_video_flow
 
 
 def measure(
