@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
       f" {arguments.device}"
     )
   on_cpu = arguments.device == "cpu" or arguments.dry_run
-  os.environ["JAX_PLATFORMS"] = "cpu" if on_cpu else "cuda"
+  os.environ["JAX_PLATFORMS"] = "cpu" if on_cpu else "cuda,cpu"
   # Several processes share the device, so none may preallocate its memory.
   os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
   set_xla_flags()

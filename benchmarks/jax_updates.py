@@ -18,15 +18,10 @@ from dipvid_jax.method.requirements import flop_a_pixel
 from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.networks.vgg import load_vgg16
 from dipvid_jax.training.batching import DeviceClip, draw_noise, put_flow, take_batch
+from dipvid_jax.training.initial_state import create_train_state
 from dipvid_jax.training.objective import add_known_features, make_losses
 from dipvid_jax.training.precision import at_precision
-from dipvid_jax.training.step import (
-  Metrics,
-  TrainStep,
-  create_train_state,
-  fit_batch,
-  make_train_step,
-)
+from dipvid_jax.training.step import Metrics, TrainStep, fit_batch, make_train_step
 from dipvid_jax.types import Batch
 from flow.types import TrainState
 

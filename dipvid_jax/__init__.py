@@ -38,6 +38,7 @@ from dipvid_jax.training.batching import (
   take_batch,
 )
 from dipvid_jax.training.fit import make_fit_visits
+from dipvid_jax.training.initial_state import create_train_state
 from dipvid_jax.training.losses import (
   consistency_loss,
   flow_loss,
@@ -56,13 +57,7 @@ from dipvid_jax.training.objective import (
 )
 from dipvid_jax.training.render import inference_windows, make_render
 from dipvid_jax.training.schedule import make_schedule
-from dipvid_jax.training.step import (
-  TrainState,
-  create_train_state,
-  fit_batch,
-  make_train_step,
-  make_update,
-)
+from dipvid_jax.training.step import TrainState, fit_batch, make_train_step, make_update
 from dipvid_jax.training.stopping import Stopping
 from dipvid_jax.types import Batch, Outputs, Video
 

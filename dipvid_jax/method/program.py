@@ -21,6 +21,7 @@ from dipvid_jax.training.frame_networks import (
   create_frame_networks,
   make_fit_frames,
 )
+from dipvid_jax.training.initial_state import CreateState, make_create_state
 from dipvid_jax.training.objective import Losses, add_known_features, make_losses
 from dipvid_jax.training.optimization import make_optimizer
 from dipvid_jax.training.precision import at_precision
@@ -31,13 +32,7 @@ from dipvid_jax.training.schedule import (
   make_schedule,
   usable_strides,
 )
-from dipvid_jax.training.step import (
-  CreateState,
-  TrainState,
-  make_create_state,
-  make_train_step,
-  make_update,
-)
+from dipvid_jax.training.step import TrainState, make_train_step, make_update
 from dipvid_jax.types import Batch, HasStep, Outputs
 
 # Parameters and noises each draw from their own branch of the seed.

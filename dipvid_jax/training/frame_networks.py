@@ -11,7 +11,8 @@ import numpy as np
 from dipvid_jax.networks.vgg import VGGParams
 from dipvid_jax.training.batching import DeviceClip, take_batch
 from dipvid_jax.training.fit import FitVisits
-from dipvid_jax.training.step import CreateState, Metrics, TrainState, Update
+from dipvid_jax.training.initial_state import CreateState
+from dipvid_jax.training.step import Metrics, TrainState, Update
 from dipvid_jax.types import Batch, Outputs
 
 # Not `.at[].set`, which is a scatter.

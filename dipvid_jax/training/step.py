@@ -5,7 +5,6 @@ from typing import cast
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import optax
 from jaxtyping import Float, PRNGKeyArray
 
@@ -15,80 +14,17 @@ from dipvid_jax.training.contract import (
   check_losses,
   check_outputs,
   check_scalar,
-  check_variables,
 )
 from dipvid_jax.training.objective import Losses
 from dipvid_jax.types import Batch, Outputs
-from flow.types import AnyArray, Params, TrainState, Variables
+from flow.types import AnyArray, Params, TrainState
 
 Noise = Float[AnyArray, "N H W C"]
 Metrics = dict[str, jax.Array]
 # Of a state, a batch, and a key where the update draws random numbers.
 TrainStep = Callable[..., tuple[TrainState, Metrics]]
-CreateState = Callable[[PRNGKeyArray, Noise], TrainState]
 # As a train step.
 Update = Callable[..., tuple[TrainState, Metrics, Outputs]]
-
-
-def create_train_state(
-  key: PRNGKeyArray,
-  *,
-  model: nn.Module,
-  optimizer: optax.GradientTransformation,
-  sample: Float[AnyArray, "N H W C"],
-) -> TrainState:
-  """Draws parameters and starts the optimiser.
-
-  Args:
-    key: a PRNG key, consumed.
-    model: maps noise `[N, H, W, C]` to `Outputs`.
-    optimizer: from optax.
-    sample: `[N, H, W, C]`, a noise batch; only its shape and dtype matter.
-
-  Returns:
-    The state before the first update.
-
-  Raises:
-    ValueError: the model keeps more than parameters, such as the running averages of
-      `nn.BatchNorm`, or has none (raised while tracing).
-  """
-  variables = _init(model, key, sample)
-  check_variables(variables)
-  params = variables["params"]
-  return TrainState(params, optimizer.init(params), jnp.zeros((), jnp.int32))
-
-
-def _init(model: nn.Module, key: PRNGKeyArray, sample: Noise) -> Variables:
-  traced = any(isinstance(x, jax.core.Tracer) for x in (key, sample))
-  # Only the outermost of nested compilations takes options.
-  return jax.jit(model.init, compiler_options=None if traced else _run_once_options())(
-    key, sample
-  )
-
-
-def make_create_state(
-  model: nn.Module, optimizer: optax.GradientTransformation
-) -> CreateState:
-  """Compiles `create_train_state` for many networks of one kind.
-
-  Args:
-    model: maps noise `[N, H, W, C]` to `Outputs`.
-    optimizer: from optax.
-
-  Returns:
-    `create_state(key, sample)`: the state before the first update.
-  """
-
-  def create_state(key: PRNGKeyArray, sample: Noise) -> TrainState:
-    return create_train_state(key, model=model, optimizer=optimizer, sample=sample)
-
-  return jax.jit(create_state, compiler_options=_run_once_options())
-
-
-def _run_once_options() -> dict[str, str] | None:
-  """Dozens of random generators run once each; optimising them would take longer."""
-  on_cpu = jax.default_backend() == "cpu"
-  return {"xla_backend_optimization_level": "0"} if on_cpu else None
 
 
 def make_update(

@@ -15,7 +15,7 @@ from dipvid_jax.networks.generator import (
   ConvBlock,
   EncoderDecoder,
 )
-from dipvid_jax.training.step import create_train_state
+from dipvid_jax.training.initial_state import create_train_state
 from tests.support import oracles
 
 

@@ -13,9 +13,10 @@ from dipvid_jax.errors import DivergedError
 from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.training.batching import take_batch
 from dipvid_jax.training.fit import fit, group_visits, make_fit_visits
+from dipvid_jax.training.initial_state import create_train_state
 from dipvid_jax.training.objective import Loss, image_term, make_losses
 from dipvid_jax.training.schedule import FORWARD, Visit
-from dipvid_jax.training.step import TrainState, create_train_state, make_train_step
+from dipvid_jax.training.step import TrainState, make_train_step
 from dipvid_jax.types import Outputs
 from tests.support.compiled import convolutions, is_canonical
 from tests.support.synthetic import PixelGenerator, device_clip

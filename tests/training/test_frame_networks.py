@@ -10,8 +10,9 @@ from dipvid_jax.training.frame_networks import (
   create_frame_networks,
   make_fit_frames,
 )
+from dipvid_jax.training.initial_state import make_create_state
 from dipvid_jax.training.objective import make_losses
-from dipvid_jax.training.step import make_create_state, make_update
+from dipvid_jax.training.step import make_update
 from tests.support.synthetic import PixelGenerator, device_clip
 
 COUNT, SIZE, UPDATES = 3, (4, 6), 6

@@ -17,14 +17,10 @@ from jax.sharding import Mesh, PartitionSpec
 from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.training.batching import DeviceClip, draw_noise, put_flow, take_batch
 from dipvid_jax.training.frame_networks import create_frame_networks, make_fit_frames
+from dipvid_jax.training.initial_state import create_train_state
 from dipvid_jax.training.network_input import moving_noise
 from dipvid_jax.training.objective import add_known_features, make_losses
-from dipvid_jax.training.step import (
-  create_train_state,
-  fit_batch,
-  make_train_step,
-  make_update,
-)
+from dipvid_jax.training.step import fit_batch, make_train_step, make_update
 from dipvid_jax.types import Batch
 from tests.support.quick_compile import quick_compile  # noqa: F401
 from tests.support.synthetic import PixelGenerator, moving_hole, random_video_flow

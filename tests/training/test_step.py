@@ -12,13 +12,9 @@ import pytest
 from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.training.batching import take_batch
 from dipvid_jax.training.fit import make_fit_visits
+from dipvid_jax.training.initial_state import create_train_state
 from dipvid_jax.training.objective import Loss, make_losses
-from dipvid_jax.training.step import (
-  TrainState,
-  create_train_state,
-  fit_batch,
-  make_train_step,
-)
+from dipvid_jax.training.step import TrainState, fit_batch, make_train_step
 from dipvid_jax.types import Outputs
 from tests.support import oracles
 from tests.support.synthetic import PixelGenerator, device_clip

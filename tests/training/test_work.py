@@ -15,8 +15,9 @@ import pytest
 from dipvid_jax.method.requirements import flop_a_pixel
 from dipvid_jax.networks.generator import EncoderDecoder
 from dipvid_jax.networks.vgg import load_vgg16
+from dipvid_jax.training.initial_state import create_train_state
 from dipvid_jax.training.objective import make_losses
-from dipvid_jax.training.step import create_train_state, make_train_step
+from dipvid_jax.training.step import make_train_step
 from dipvid_jax.types import Batch
 
 _N, _H, _W = 5, 192, 384
