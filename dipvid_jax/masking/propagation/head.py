@@ -1,6 +1,7 @@
 """The network that tells object from background, trained on the painted frames."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ _LAST = 0.02  # of the rate, at the last update
 _CALL = 25  # updates of one compiled call
 _BATCH = 2
 _NOISE = 0.05  # added to features
+_POOL = 2  # times the noise of one update: what a call draws, and takes parts of
 _DICE = 0.5  # of the loss
 
 
@@ -119,7 +121,7 @@ def train_head(
   state = _State(params, optax.scale_by_adam().init(params), second, zero)
   while (done := int(state.done)) < updates:
     count = min(_CALL, updates - done)
-    state = _fit(state, data, jnp.asarray(updates), classes, count)
+    state = _fit(state, data, jnp.asarray(updates), jnp.asarray(count), classes)
     jax.block_until_ready(state.params)
     on_progress(count)
   return state.params
@@ -176,29 +178,41 @@ def _draw(views: Views, key: jax.Array) -> _Batch:
   return jax.tree.map(lambda *arrays: jnp.stack(arrays), *taken)
 
 
-@functools.partial(jax.jit, static_argnums=(3, 4))
+@functools.partial(jax.jit, static_argnums=4)
 def _fit(
-  state: _State, views: Views, updates: jax.Array, classes: int, count: int
+  state: _State, views: Views, updates: jax.Array, count: jax.Array, classes: int
 ) -> _State:
-  """Some of all updates; the rate falls by a cosine over all."""
+  """`count` of all updates; the rate falls by a cosine over all."""
+  shapes = [layer.shape for layer in jax.eval_shape(_draw, views, state.key).features]
+  total = sum(map(math.prod, shapes))
+  key, of_pool = jax.random.split(state.key)
+  # Noise drawn anew would be nearly half of an update's time on a CPU.
+  pool = _NOISE * jax.random.normal(of_pool, (_POOL * total,))
 
-  def update(state: _State, _: None) -> tuple[_State, None]:
-    key, choice, noise = jax.random.split(state.key, 3)
+  def update(_: int, state: _State) -> _State:
+    key, choice, place = jax.random.split(state.key, 3)
     batch = _draw(views, choice)
-    noises = jax.random.split(noise, len(batch.features))
-    features = tuple(
-      layer + _NOISE * jax.random.normal(k, layer.shape)
-      for layer, k in zip(batch.features, noises, strict=True)
-    )
-    batch = batch._replace(features=features)
+    start = jax.random.randint(place, (), 0, (_POOL - 1) * total)
+    noise = jax.lax.dynamic_slice(pool, (start,), (total,))
+    batch = batch._replace(features=_disturb(batch.features, noise))
     grads = jax.grad(_loss)(state.params, Head(classes), batch)
     steps, opt_state = optax.scale_by_adam().update(grads, state.opt_state)
     falling = 0.5 * (1 + jnp.cos(jnp.pi * state.done / updates))
     rate = _RATE * (_LAST + (1 - _LAST) * falling)
     params = jax.tree.map(lambda p, step: p - rate * step, state.params, steps)
-    return _State(params, opt_state, key, state.done + 1), None
+    return _State(params, opt_state, key, state.done + 1)
 
-  return jax.lax.scan(update, state, length=count)[0]
+  # A number that is not known to the compiler serves calls of every length.
+  return jax.lax.fori_loop(0, count, update, state._replace(key=key))
+
+
+def _disturb(layers: Sequence[jax.Array], noise: jax.Array) -> tuple[jax.Array, ...]:
+  """Adds noise, one number after the other, to all layers."""
+  ends = np.cumsum([layer.size for layer in layers])[:-1]
+  parts = jnp.split(noise, ends)
+  return tuple(
+    layer + part.reshape(layer.shape) for layer, part in zip(layers, parts, strict=True)
+  )
 
 
 def _loss(params: Params, head: Head, batch: _Batch) -> jax.Array:

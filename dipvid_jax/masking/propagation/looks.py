@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import cv2
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from dipvid_jax.masking.propagation.learnt import Learnt
@@ -105,11 +106,8 @@ def view_features(
   Returns:
     For each of `STRIDES`, `[h / stride, w / stride, c]` float16.
   """
-  layers = _features(vgg, frame)
-  return [
-    ((layer - projection.mean) @ projection.basis).astype(np.float16)
-    for layer, projection in zip(layers, projections, strict=True)
-  ]
+  layers = _project(_compiled_features(vgg, _as_image(frame)), tuple(projections))
+  return [np.asarray(layer) for layer in layers]
 
 
 def working_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -169,10 +167,24 @@ def _flows(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _features(vgg: VGGParams, frame: np.ndarray) -> list[np.ndarray]:
   """Layers relu1_2 to relu4_3 of `[h, w, 3]` uint8, `[h', w', C]` float32 each."""
-  image = frame[None].astype(np.float32) / 255
-  return [np.asarray(layer[0]) for layer in _compiled_features(vgg, image)]
+  return [np.asarray(layer[0]) for layer in _compiled_features(vgg, _as_image(frame))]
+
+
+def _as_image(frame: np.ndarray) -> np.ndarray:
+  return frame[None].astype(np.float32) / 255
 
 
 @jax.jit
 def _compiled_features(vgg: VGGParams, image: jax.Array) -> tuple[jax.Array, ...]:
   return vgg16_features(vgg, image, convention="imagenet")
+
+
+@jax.jit
+def _project(
+  layers: Sequence[jax.Array], projections: Sequence[Projection]
+) -> list[jax.Array]:
+  def project(layer: jax.Array, projection: Projection) -> jax.Array:
+    centred = layer[0] - projection.mean.reshape(1, 1, -1)
+    return (centred @ projection.basis).astype(jnp.float16)
+
+  return list(map(project, layers, projections))
