@@ -229,17 +229,18 @@ def _loss(params: Params, head: Head, batch: _Batch) -> jax.Array:
   return crossed / jnp.maximum(weights.sum(), 1) + _DICE * dice.mean()
 
 
-def make_predict(params: Params, *, classes: int) -> Callable[..., np.ndarray]:
-  """A compiled head.
+def make_predict(heads: Sequence[Params], *, classes: int) -> Callable[..., np.ndarray]:
+  """Heads, compiled; what they say is averaged.
 
   Args:
-    params: from `train_head`.
+    heads: each from `train_head`.
     classes: K + 1.
 
   Returns:
     A function of one frame's features (strides 1, 2, 4, 8), its colours `[h, w, 3]`
     uint8 and a prior `[h, w, K + 1]`, which returns `[h, w, K + 1]` probabilities.
   """
+  params = jax.tree.map(lambda *arrays: jnp.stack(arrays), *heads)
 
   def predict(
     features: Sequence[np.ndarray], colours: np.ndarray, prior: np.ndarray
@@ -250,18 +251,9 @@ def make_predict(params: Params, *, classes: int) -> Callable[..., np.ndarray]:
   return predict
 
 
-def average(heads: Sequence[Callable[..., np.ndarray]]) -> Callable[..., np.ndarray]:
-  """The mean of what several heads say."""
-
-  def predict(*given: object) -> np.ndarray:
-    return np.mean([head(*given) for head in heads], axis=0)
-
-  return predict
-
-
 @functools.partial(jax.jit, static_argnums=4)
 def _predict(
-  params: Params,
+  heads: Params,
   features: tuple[jax.Array, ...],
   colours: jax.Array,
   prior: jax.Array,
@@ -269,8 +261,12 @@ def _predict(
 ) -> jax.Array:
   layers = tuple(layer.astype(jnp.float32) for layer in features)
   scaled = colours.astype(jnp.float32) / 127.5 - 1
-  logits: Any = Head(classes).apply(params, layers, scaled, prior.astype(jnp.float32))
-  return jax.nn.softmax(logits)
+
+  def chances(params: Params) -> jax.Array:
+    logits: Any = Head(classes).apply(params, layers, scaled, prior.astype(jnp.float32))
+    return jax.nn.softmax(logits)
+
+  return jax.lax.map(chances, heads).mean(axis=0)
 
 
 def _halve(x: jax.Array) -> jax.Array:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from dipvid_jax.masking.propagation.head import average, make_predict, train_head
+from dipvid_jax.masking.propagation.head import make_predict, train_head
 from dipvid_jax.masking.propagation.learnt import Learnt, Params
 from dipvid_jax.masking.propagation.looks import Looks, view_features
 from dipvid_jax.masking.propagation.made_up import (
@@ -109,7 +109,7 @@ def learn(
   params = train(leave_room(own, len(numbers)), first, seed, start=start)
   if not numbers:
     return Learnt((params,), objects, known, said, calls)
-  predict = make_predict(params, classes=objects + 1)
+  predict = make_predict([params], classes=objects + 1)
   detect = detector(looks, predict, objects=objects)
   tracks = find_tracks(looks, detect, known, said, objects=objects)
   others = []
@@ -130,9 +130,8 @@ def learn(
 
 
 def predictor(learnt: Learnt) -> Predict:
-  """The mean of what the heads say, as `make_predict`."""
-  classes = learnt.objects + 1
-  return average([make_predict(head, classes=classes) for head in learnt.heads])
+  """What the heads say together, as `make_predict`."""
+  return make_predict(learnt.heads, classes=learnt.objects + 1)
 
 
 def _spread(known: Mapping[int, np.ndarray]) -> list[int]:

@@ -16,13 +16,13 @@ from dipvid_jax.media.images import format_size
 from dipvid_jax.networks.vgg import VGGParams, load_vgg16
 
 MOST_OBJECTS = 254
-UPDATES = 1100
+UPDATES = 1000
 """Of the heads that learn what objects look like."""
 _VGG_BLOCKS = 4
 # A pixel is the object's from this probability on: below a half, because what a mask
 # misses stays in the picture as a ghost, and what it takes too much is filled.
 _LEAST_CHANCE = 0.3
-_UPDATES_A_FRAME = 12  # that take as long as the features of a frame
+_UPDATES_A_FRAME = 10  # that take as long as the features of a frame
 
 
 class Masks(NamedTuple):
