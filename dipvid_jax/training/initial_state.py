@@ -76,7 +76,7 @@ def _drawing(
 
   def draw(key: PRNGKeyArray, sample: Noise) -> _Drawn:
     if any(isinstance(x, jax.core.Tracer) for x in (key, sample)):
-      return function(key, sample)  # only the outermost compilation takes options
+      return jax.jit(function)(key, sample)  # options are the outermost one's alone
     host = _host()
     if host is None:
       return compiled(key, sample)
