@@ -10,7 +10,7 @@ from benchmarks import command, jax_updates, report, suites, updates
 from benchmarks.ways import Way
 from tests.support.quick_compile import CAN_WAIT_FOR_EVER
 
-_SMALL = {"height": 24, "width": 48, "levels": 2}
+_SMALL = {"height": 16, "width": 32, "levels": 1}
 # As tests.support.quick_compile, in the workers' processes.
 _QUICK = {} if CAN_WAIT_FOR_EVER else {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 _PEAKS = {"matmul_gflops": 100.0, "copy_gbytes": 10.0}
