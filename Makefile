@@ -31,8 +31,9 @@ demo: install
 	  --output $(DEMO)/result --overwrite
 	$(BIN)/python -m dipvid_jax.cli.demo score $(DEMO)
 
+# In the order of collection: xdist's own puts slow files of few tests last.
 test: install
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-newest:
 	test -n "$(NEWEST_PYTHON)" || { echo "needs Python 3.12 or later: NEWEST_PYTHON=..."; exit 1; }
@@ -40,7 +41,7 @@ test-newest:
 	$(NEWEST_PYTHON) -m venv $(NEWEST)
 	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	$(NEWEST)/bin/python -c "import jax, sys; print('JAX', jax.__version__, 'Python', sys.version)"
-	$(NEWEST)/bin/python -m pytest --numprocesses auto --dist loadfile $(TESTS)
+	$(NEWEST)/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: install
 	$(BIN)/ruff check .
