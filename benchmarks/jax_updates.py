@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from benchmarks.scene import draw_clip, draw_flow
-from benchmarks.ways import Program, Way
+from benchmarks.ways import COMMAND_BUFFERS, UNROLL, Program, Way
 from dipvid_jax.jax_setup import set_xla_flags
 from dipvid_jax.method.requirements import flop_a_pixel
 from dipvid_jax.networks.generator import EncoderDecoder
@@ -24,13 +24,6 @@ from dipvid_jax.training.precision import at_precision
 from dipvid_jax.training.step import Metrics, TrainStep, fit_batch, make_train_step
 from dipvid_jax.types import Batch
 from flow.types import TrainState
-
-# Operations that CUDA graphs leave out by default.
-_COMMAND_BUFFERS = {
-  "graph_convolutions": "+CONVOLUTION",
-  "graph_loops": "+CONVOLUTION,+WHILE",
-}
-_UNROLL = {"unroll_2": 2, "unroll_4": 4}
 
 # One network, or several that one program trains.
 _States = TrainState | tuple[TrainState, ...]
@@ -146,7 +139,7 @@ def _runner(train_step: TrainStep, way: Way) -> Callable[..., tuple[_States, Any
     fit_batch,
     train_step=steps.get(way.variant, train_step),
     inner_steps=way.updates,
-    scan=functools.partial(jax.lax.scan, unroll=_UNROLL.get(way.variant, 1)),
+    scan=functools.partial(jax.lax.scan, unroll=UNROLL.get(way.variant, 1)),
   )
   return jax.jit(fit, donate_argnums=0)
 
@@ -154,9 +147,9 @@ def _runner(train_step: TrainStep, way: Way) -> Callable[..., tuple[_States, Any
 def _xla_flags(way: Way) -> str:
   """`XLA_FLAGS` with those of the way."""
   flags = os.environ.get("XLA_FLAGS", "")
-  if way.variant not in _COMMAND_BUFFERS:
+  if way.variant not in COMMAND_BUFFERS:
     return flags
-  graphs = f"--xla_gpu_enable_command_buffer={_COMMAND_BUFFERS[way.variant]}"
+  graphs = f"--xla_gpu_enable_command_buffer={COMMAND_BUFFERS[way.variant]}"
   return f"{flags} {graphs}".strip()
 
 

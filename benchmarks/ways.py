@@ -4,15 +4,18 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, TypedDict
 
+# Operations that CUDA graphs leave out by default.
+COMMAND_BUFFERS = {
+  "graph_convolutions": "+CONVOLUTION",
+  "graph_loops": "+CONVOLUTION,+WHILE",
+}
+UNROLL = {"unroll_2": 2, "unroll_4": 4}
 # `scan`: the updates of a batch in one scan, as `fit` runs them. `step`: one call from
 # Python per update. Each of the others changes one thing about `scan`, on a GPU:
-# `float32` is without TensorFloat-32, `graph_*` let CUDA graphs hold more.
+# `float32` is without TensorFloat-32.
 JAX_VARIANTS = {
   "cpu": ("scan", "step"),
-  "gpu": (
-    *("scan", "step", "float32", "vgg_bfloat16", "unroll_2", "unroll_4"),
-    *("graph_convolutions", "graph_loops"),
-  ),
+  "gpu": ("scan", "step", "float32", "vgg_bfloat16", *UNROLL, *COMMAND_BUFFERS),
 }
 TORCH_VARIANTS = ("authors", "repaired", "tuned", "compiled")
 LOSSES = ("all", "no_vgg")

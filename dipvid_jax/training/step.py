@@ -6,7 +6,7 @@ from typing import cast
 import flax.linen as nn
 import jax
 import optax
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from dipvid_jax.training.contract import (
   TOTAL,
@@ -17,9 +17,8 @@ from dipvid_jax.training.contract import (
 )
 from dipvid_jax.training.objective import Losses
 from dipvid_jax.types import Batch, Outputs
-from flow.types import AnyArray, Params, TrainState
+from flow.types import Params, TrainState
 
-Noise = Float[AnyArray, "N H W C"]
 Metrics = dict[str, jax.Array]
 # Of a state, a batch, and a key where the update draws random numbers.
 TrainStep = Callable[..., tuple[TrainState, Metrics]]

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import command, jax_updates, report, suites, updates
 from benchmarks.ways import Way
+from benchmarks.workers import Worker
 from tests.support.quick_compile import CAN_WAIT_FOR_EVER
 
 _SMALL = {"height": 16, "width": 32, "levels": 1}
@@ -69,6 +70,15 @@ def test_a_way_that_fails_is_a_row_with_its_error():
   (row,) = _measure([Way("jax", "scan", "no_vgg", "cpu", updates=1, **size)])
   assert "multiples of 4" in row["error"]
   assert "updates_per_second" not in row
+
+
+def test_a_worker_says_what_went_wrong():
+  worker = Worker(Way("jax", "scan", "no_vgg", "cpu", height=25, levels=2))
+  try:
+    with pytest.raises(RuntimeError, match="multiples of 4"):
+      worker.ask("build")
+  finally:
+    worker.close()
 
 
 def test_every_promised_row_is_measured():
