@@ -14,7 +14,8 @@ Time: 1.41 s per update at 192x384, which makes 40 hours; in full: not measured.
 updates on 20 frames at 96x192 with five levels: 1,770 s, before a later speed-up. On an
 NVIDIA H100 144 updates a second at 192x384 (22,400 measured): 14 minutes for them all.
 Quality: hole PSNR 22.3 dB on one clip after these 4,000 updates with hide_hole=True,
-Telea's 23.1. The full schedule: not measured (BENCHMARKS.md).
+Telea's 23.1; 19.4 dB on another after the 22,400, Telea's 22.9. The full schedule: not
+measured (BENCHMARKS.md).
 Machine: 2 cores of an AMD EPYC, and where it says so the H100.
 """
 
