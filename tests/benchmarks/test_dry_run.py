@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import pytest
 
-from benchmarks import command, flow_speed, jax_updates, stages, suites, updates
+from benchmarks import command, flow_speed, jax_updates, stages, suites, updates, ways
 from benchmarks import workers as workers_module
 from benchmarks.ways import Way, as_dry
 from benchmarks.workers import DryWorker, missing
@@ -118,7 +118,7 @@ def test_a_row_that_fails_is_an_error_of_the_dry_run(small, monkeypatch, capsys)
 def test_a_flag_that_a_gpu_would_reject_is_found_on_a_cpu(
   small, monkeypatch, value, error
 ):
-  monkeypatch.setitem(jax_updates._COMMAND_BUFFERS, "graph_loops", value)
+  monkeypatch.setitem(ways.COMMAND_BUFFERS, "graph_loops", value)
   before = os.environ["XLA_FLAGS"]
   worker = DryWorker(as_dry(Way("jax", "graph_loops", "no_vgg", "gpu")))
   if error:
