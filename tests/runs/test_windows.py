@@ -87,6 +87,7 @@ def test_joining_is_the_weighted_sum_over_the_whole_clip(count, length, overlap)
     done, tail = join(window, {"full": result}, tail, overlap=overlap)
     assert len(done["full"]) == window.settled - window.first
     assert len(tail["full"]) == (0 if window is windows[-1] else overlap)
+    assert tail["full"].base is None  # it does not keep the window in memory
     joined.append(done["full"])
   np.testing.assert_array_equal(np.concatenate(joined), expected)
 
