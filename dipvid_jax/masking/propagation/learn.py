@@ -29,13 +29,13 @@ from dipvid_jax.masking.propagation.views import (
 from dipvid_jax.networks.vgg import VGGParams
 
 _MOST_PAINTED = 8  # frames that the head is trained on
-_OWN = 18  # views of painted frames
-_OTHERS = 12  # views of other frames
+_OWN, _OTHERS = 18, 12  # views of painted and of other frames
+_MORE_OWN, _MORE_OTHERS = 26, 20  # where heads are at hand, which leaves time for more
 _MADE_UP_SHARE = 0.5
 _OTHERS_SHARE = 0.5
 _HEADS = 3  # of the second round; what they say is averaged
 _FIRST_ROUND = 0.3  # of the updates
-_CONTINUED = 0.5  # of the updates, where heads are at hand
+_CONTINUED = 0.7  # of the updates, where heads are at hand
 _SEEDS = 100  # of one call
 
 
@@ -82,7 +82,8 @@ def learn(
   shown = [example for example in examples if (example.labels > 0).any()]
   everything = {*range(1, objects + 1)} <= {*np.unique([one.labels for one in shown])}
   # An object that only strokes tell of is not known to be out of any ground.
-  numbers = _other_frames(looks, known) if everything else []
+  own_count, other_count = (_MORE_OWN, _MORE_OTHERS) if before else (_OWN, _OTHERS)
+  numbers = _other_frames(looks, known, other_count) if everything else []
 
   def view(made_up: Sequence[Painted]) -> Views:
     layers = [view_features(one.frame, looks.projections, vgg) for one in made_up]
@@ -102,7 +103,7 @@ def learn(
   features = tuple(layer[[*truth, *sorted(said)]] for layer in looks.features)
   own = make_views([*examples, *told], features, objects=objects, draw=draw)
   if shown:
-    made_up = _made_up(shown, _OWN - len(own.shares), objects=objects, draw=draw)
+    made_up = _made_up(shown, own_count - len(own.shares), objects=objects, draw=draw)
     own = join_views(own, view(made_up), share=_MADE_UP_SHARE)
   first = round(_FIRST_ROUND * updates) if numbers else updates
   start = before.heads[0] if before else None
@@ -112,15 +113,13 @@ def learn(
   predict = make_predict([params], classes=objects + 1)
   detect = detector(looks, predict, objects=objects)
   tracks = find_tracks(looks, detect, known, said, objects=objects)
-  others = []
+  made = []
   for number in numbers:
     ground = looks.frames[number]
     shapes = expected_shapes(tracks, number, size=ground.shape[:2])
     expected = np.any([*shapes.values()], axis=0)
-    others.append(
-      over_other_ground(shown, ground, expected, objects=objects, draw=draw)
-    )
-  views = join_views(own, view(others), share=_OTHERS_SHARE)
+    made.append(over_other_ground(shown, ground, expected, objects=objects, draw=draw))
+  views = join_views(own, view(made), share=_OTHERS_SHARE)
   rest = updates - first
   heads = tuple(
     train(views, (rest + number) // _HEADS, seed + number, start=params)
@@ -151,10 +150,12 @@ def _made_up(
   return [over_own_ground(one, objects=objects, draw=draw) for one in examples]
 
 
-def _other_frames(looks: Looks, known: Mapping[int, np.ndarray]) -> list[int]:
+def _other_frames(
+  looks: Looks, known: Mapping[int, np.ndarray], count: int
+) -> list[int]:
   """Frames whose ground is shown, spread over the clip."""
   others = np.setdiff1d(np.arange(len(looks.frames)), list(known))
   if not len(others):
     return []
-  spread = np.linspace(0, len(others) - 1, _OTHERS).round().astype(int)
+  spread = np.linspace(0, len(others) - 1, count).round().astype(int)
   return others[spread].tolist()
