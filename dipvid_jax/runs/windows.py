@@ -99,6 +99,7 @@ def join(
     weighted = weighted[window.first - window.start :]
     if name in tail:
       weighted[: len(tail[name])] += tail[name]
-    done[name], open_frames = np.split(weighted, [window.settled - window.first])
-    left[name] = open_frames.copy()  # a view would keep the whole window in memory
+    settled = window.settled - window.first
+    done[name] = weighted[:settled]
+    left[name] = weighted[settled:].copy()  # a view keeps the whole window in memory
   return done, left
