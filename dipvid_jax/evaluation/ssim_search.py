@@ -12,9 +12,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from dipvid_jax.evaluation.frame_quality import WINDOW
+from dipvid_jax.evaluation.ssim_windows import (
+  C1,
+  C2,
+  window_matrix,
+  window_weights,
+)
 
-_C1, _C2 = 0.01**2, 0.03**2
-_SIGMA = 1.5
 _NEGLIGIBLE = 1e-6  # a gain of SSIM that is not worth a search
 _FEW = 32  # places of which all windows are evaluated, _BATCH places at a time
 _BATCH = 8
@@ -74,7 +78,7 @@ class _Windows:
   """
 
   def __init__(self, patch: np.ndarray, region: np.ndarray) -> None:
-    size, inner = patch.shape[-1], patch.shape[-1] - WINDOW + 1
+    size = patch.shape[-1]
     rows, columns = (side - size + 1 for side in region.shape[1:])
     self.places = rows, columns
     self._means, self._variances = _moments(patch)
@@ -82,12 +86,11 @@ class _Windows:
     # float32 loses the covariance of bright, flat content unless a factor is centred.
     centre = patch.mean(axis=(1, 2), keepdims=True)
     self._centred, self._centred_means = patch - centre, self._means - centre
-    weights = _weights()
-    self._blur = np.zeros((inner, size), np.float32)
-    for i, row in enumerate(self._blur):
-      row[i : i + WINDOW] = weights
+    self._blur = window_matrix(size)
     # [3, line, column, WINDOW]: the pixels of a line's windows, weighted by row.
-    self._weighted = sliding_window_view(self._centred, WINDOW, axis=1) * weights
+    self._weighted = (
+      sliding_window_view(self._centred, WINDOW, axis=1) * window_weights()
+    )
     # [3, line, column, y, x]: the pixels that a line meets at place (y, x).
     self._met = _views(region, (rows + WINDOW - 1, columns))
     # [3, line, y, column, x]: the moments that it meets there.
@@ -183,13 +186,13 @@ def _ssim(
   values = met_means * centred_means
   products -= values
   products *= 2
-  products += _C2
+  products += C2
   np.multiply(met_means, 2 * means, out=values)
-  values += _C1
+  values += C1
   values *= products
   met_means *= met_means
-  met_means += means**2 + _C1
-  met_variances += variances + _C2
+  met_means += means**2 + C1
+  met_variances += variances + C2
   met_means *= met_variances
   values /= met_means
   return values
@@ -203,15 +206,9 @@ def _moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _window_means(image: np.ndarray) -> np.ndarray:
-  weights, edge = _weights(), WINDOW // 2
+  weights, edge = window_weights(), WINDOW // 2
   blurred = [cv2.sepFilter2D(channel, -1, weights, weights) for channel in image]
   return np.stack(blurred)[:, edge:-edge, edge:-edge]
-
-
-def _weights() -> np.ndarray:
-  """Of the rows or columns of a window: Gaussian, float32."""
-  weights = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * _SIGMA**2))
-  return (weights / weights.sum()).astype(np.float32)
 
 
 def _views(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

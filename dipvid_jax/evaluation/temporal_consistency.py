@@ -1,17 +1,17 @@
 """How well the content of the hole is found again in the next frame."""
 
 import dataclasses
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import cv2
+import jax
 import numpy as np
-from scipy import fft
 
 from dipvid_jax.errors import InputError
+from dipvid_jax.evaluation.exhaustive_search import match_everywhere
 from dipvid_jax.evaluation.frame_quality import WINDOW, Quality, check_sides
+from dipvid_jax.evaluation.square_search import least_mean_square
 from dipvid_jax.evaluation.ssim_search import largest_ssim
-
-_ROUNDING = 1e-13  # of a mean square from correlations in float64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +78,12 @@ def temporal_consistency(
   search = search or PatchSearch()
   result, holes = np.asarray(result, np.float32), np.asarray(hole_masks)[..., 0] > 0
   check_sides("temporal", result.shape, search.patch)
-  matches = [
-    best_match(result[t], result[t + 1], corner, search=search)
+  cuts = (
+    cut_patch(result[t], result[t + 1], corner, search=search)
     for t in range(len(result) - 1)
     for corner in draw_corners(holes[t], t, search=search)
-  ]
+  )
+  matches = [*_best_matches(cuts, search=search)]
   if not matches:
     return Quality(float("nan"), float("nan"))
   with np.errstate(divide="ignore"):
@@ -112,70 +113,55 @@ def draw_corners(
   return [(int(top), int(left)) for top, left in corners]
 
 
-def best_match(
+def _best_matches(
+  cuts: Iterable[tuple[np.ndarray, np.ndarray]], *, search: PatchSearch
+) -> Iterator[Match]:
+  """Matches patches and regions, on an accelerator if JAX has one."""
+  if jax.default_backend() == "cpu":
+    return (search_patch(patch, region) for patch, region in cuts)
+  found = match_everywhere(cuts, radius=search.radius)
+  return (Match(*match) for match in found)
+
+
+def cut_patch(
   frame: np.ndarray,
   next_frame: np.ndarray,
   corner: tuple[int, int],
   *,
   search: PatchSearch,
-) -> Match:
-  """Finds a patch again among all places of the next frame within the radius.
+) -> tuple[np.ndarray, np.ndarray]:
+  """Cuts out what a search compares.
 
   Args:
-    frame, next_frame: `[H, W, 3]` float32 in [0, 1].
+    frame, next_frame: `[H, W, 3]` float32.
     corner: (top, left) of the patch.
     search: settings.
 
   Returns:
-    The best value of each measure.
+    The patch `[3, n, n]`, and the region `[3, h, w]` of the next frame that all its
+    candidates lie in.
   """
   (top, left), size = corner, search.patch
   patch = _channels_first(frame[top : top + size, left : left + size])
   first_row, first_column = max(0, top - search.radius), max(0, left - search.radius)
   last_row, last_column = (start + search.radius + size for start in corner)
   region = _channels_first(next_frame[first_row:last_row, first_column:last_column])
-  mean_square, place = _least_mean_square(patch, region)
+  return patch, region
+
+
+def search_patch(patch: np.ndarray, region: np.ndarray) -> Match:
+  """Finds the best of all places at which a patch lies within a region, on the CPU.
+
+  Args:
+    patch: `[3, n, n]` float32 in [0, 1].
+    region: `[3, h, w]` float32 in [0, 1].
+
+  Returns:
+    The best value of each measure; NaN if a pixel is.
+  """
+  mean_square, place = least_mean_square(patch, region)
   return Match(mean_square, largest_ssim(patch, region, place))
 
 
 def _channels_first(image: np.ndarray) -> np.ndarray:
   return np.ascontiguousarray(image.transpose(2, 0, 1))
-
-
-def _least_mean_square(
-  patch: np.ndarray, region: np.ndarray
-) -> tuple[float, tuple[int, int]]:
-  """Searches all places at which the patch lies within the region.
-
-  One correlation shows which places are best to within rounding; these are compared
-  pixel by pixel, so that an exact match gives 0.
-
-  Args:
-    patch: `[3, n, n]` float32.
-    region: `[3, h, w]` float32.
-
-  Returns:
-    The least mean squared error, and the (y, x) of its place.
-  """
-  patch, region = patch.astype(np.float64), region.astype(np.float64)
-  size = patch.shape[-1]
-  sums = cv2.integral((region**2).sum(axis=0))
-  squares = sums[size:, size:] - sums[size:, :-size] - sums[:-size, size:]
-  squares += sums[:-size, :-size] + (patch**2).sum() - 2 * _correlate(region, patch)
-  worse = squares > squares.min() + _ROUNDING * patch.size
-  found = []
-  for y, x in np.argwhere(~worse):
-    error = region[:, y : y + size, x : x + size] - patch
-    found.append((float(np.mean(error**2)), (int(y), int(x))))
-    if not found[-1][0]:
-      break
-  return min(found)
-
-
-def _correlate(region: np.ndarray, patch: np.ndarray) -> np.ndarray:
-  """Sums of products of `[3, h, w]` and `[3, n, n]` at every place `[y, x]`."""
-  sides, size = region.shape[1:], patch.shape[-1]
-  shape = [fft.next_fast_len(side, real=True) for side in sides]
-  spectrum = fft.rfft2(region, shape) * np.conj(fft.rfft2(patch, shape))
-  rows, columns = (side - size + 1 for side in sides)
-  return fft.irfft2(spectrum.sum(axis=0), shape)[:rows, :columns]

@@ -1,6 +1,7 @@
 """Patches and their best match in the next frame, against an exhaustive loop."""
 
 import cv2
+import jax
 import numpy as np
 import pytest
 
@@ -8,14 +9,19 @@ from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation import ssim_search
 from dipvid_jax.evaluation.temporal_consistency import (
   PatchSearch,
-  best_match,
+  cut_patch,
   draw_corners,
+  search_patch,
   temporal_consistency,
 )
 from tests.support.oracles import gaussian_ssim, gaussian_ssim_map
 from tests.support.synthetic import moving_hole, texture, translating_clip
 
 SEARCH = PatchSearch(patch=13, radius=2, patches_per_pair=2)
+
+
+def best_match(frame, next_frame, corner, *, search):
+  return search_patch(*cut_patch(frame, next_frame, corner, search=search))
 
 
 def slow_best(frame, next_frame, corner, *, search):
@@ -108,6 +114,36 @@ def test_patches_of_other_sizes_equal_an_exhaustive_search(patch, radius):
     assert match.ssim == pytest.approx(expected[1], abs=1e-5)
 
 
+@pytest.fixture
+def accelerator(monkeypatch):
+  """What is computed there, computed here."""
+  monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_accelerator_compares_all_places(kind, accelerator):
+  clip = np.stack(pair_of_frames(kind))
+  search = PatchSearch(patch=20, radius=6, patches_per_pair=1)
+  for top, left in ((21, 25), (0, 3), (40, 50)):
+    holes = np.zeros((2, *clip.shape[1:3], 1))
+    holes[0, top + 10, left + 10] = 1
+    found = temporal_consistency(clip, holes, search=search)
+    mean_square, ssim = slow_best(*clip, (top, left), search=search)
+    with np.errstate(divide="ignore"):
+      assert found.psnr == pytest.approx(-10 * np.log10(mean_square), rel=1e-5)
+    assert found.ssim == pytest.approx(ssim, abs=1e-5)
+
+
+def test_an_accelerator_takes_patches_in_batches(monkeypatch):
+  clip = np.stack([texture(40, 44, seed=seed) for seed in range(4)])
+  holes = np.ones((4, 40, 44, 1))
+  search = PatchSearch(patch=12, radius=3, patches_per_pair=7)
+  expected = temporal_consistency(clip, holes, search=search)
+  monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+  found = temporal_consistency(clip, holes, search=search)
+  np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_few_windows_are_evaluated_where_content_is_found_again(monkeypatch):
   """Of 1681 places and 120 lines, the search is to do a small part."""
   evaluated = []
@@ -131,13 +167,16 @@ def test_an_exact_match_has_no_error():
     assert match.mean_square == 0 and match.ssim == pytest.approx(1, abs=1e-6)
 
 
-def test_undefined_pixels_give_an_undefined_result():
+def test_undefined_pixels_give_an_undefined_result(monkeypatch):
   frame, next_frame = pair_of_frames("textured")
   next_frame[30, 35] = np.nan
-  match = best_match(
-    frame, next_frame, (20, 25), search=PatchSearch(patch=20, radius=6)
-  )
-  assert np.isnan(match).all()
+  search = PatchSearch(patch=20, radius=6)
+  assert np.isnan(best_match(frame, next_frame, (20, 25), search=search)).all()
+  monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+  holes = np.zeros((2, 60, 70, 1))
+  holes[0, 30, 35] = 1
+  found = temporal_consistency(np.stack((frame, next_frame)), holes, search=search)
+  assert np.isnan(found).all()
 
 
 def test_the_oracle_with_all_windows_at_once_equals_the_loop():
@@ -145,12 +184,15 @@ def test_the_oracle_with_all_windows_at_once_equals_the_loop():
   assert gaussian_ssim(a, b) == pytest.approx(gaussian_ssim_map(a, b).mean(), rel=1e-12)
 
 
-def test_a_small_difference_survives_rounding():
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+def test_a_small_difference_survives_rounding(backend, monkeypatch):
   """Two patches 1e-4 apart: a mean square of 1e-8 beside intensities near 1."""
+  monkeypatch.setattr(jax, "default_backend", lambda: backend)
   frame = 0.9 + 0.05 * texture(20, 26)
   offset = np.float32(1e-4) * (1 - 2 * (np.indices(frame.shape).sum(0) % 2))
-  match = best_match(frame, np.float32(frame + offset), (3, 4), search=SEARCH)
-  assert match.mean_square == pytest.approx(1e-8, rel=2e-3)
+  clip = np.stack((frame, np.float32(frame + offset)))
+  found = temporal_consistency(clip, np.ones((2, 20, 26, 1)), search=SEARCH)
+  assert found.psnr == pytest.approx(80, abs=0.01)
 
 
 def test_content_that_moves_within_the_radius_is_found_exactly():

@@ -1,0 +1,179 @@
+"""How long temporal consistency takes for a patch, and whether all ways agree.
+
+  python -m benchmarks.simple_fills --set composed --output fills
+  python -m benchmarks.consistency_search --set composed fills/telea fills/propagation
+
+A patch of 50 x 50 is compared with 41 x 41 places of the next frame in three ways:
+*place after place* in float64, the plain way; the *search*, which leaves out what
+cannot be best, for a CPU; and *all places* at once, for an accelerator, here on JAX's
+default device. Milliseconds of a patch are by the clock. The *ratio* is that of the
+first way to the others; *apart* are the largest differences from it, in dB and of SSIM.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import jax
+import numpy as np
+
+from dipvid_jax.composed import read_composed
+from dipvid_jax.evaluation.exhaustive_search import match_everywhere
+from dipvid_jax.evaluation.ssim_windows import C1, C2, window_weights
+from dipvid_jax.evaluation.temporal_consistency import (
+  Match,
+  PatchSearch,
+  cut_patch,
+  draw_corners,
+  search_patch,
+)
+from dipvid_jax.jax_setup import set_up_command
+from dipvid_jax.media.data_sets import VideoSet
+from dipvid_jax.media.images import iter_folder
+
+Cut = tuple[np.ndarray, np.ndarray]  # a patch [3, n, n] and its region [3, h, w]
+_PAIRS = 3  # of frames, of each video
+_SEARCH = PatchSearch(patches_per_pair=2)
+_REPEATS = 3
+
+
+def place_after_place(patch: np.ndarray, region: np.ndarray) -> Match:
+  """Compares a patch with each place alone, in float64."""
+  image, met = (np.moveaxis(array.astype(float), 0, -1) for array in (patch, region))
+  size = len(image)
+  mean, variance = _moments(image)
+  squares, ssims = [], []
+  for y, x in np.ndindex(len(met) - size + 1, met.shape[1] - size + 1):
+    other = met[y : y + size, x : x + size]
+    other_mean, other_variance = _moments(other)
+    covariance = _window_means(image * other) - mean * other_mean
+    luminance = (2 * mean * other_mean + C1) / (mean**2 + other_mean**2 + C1)
+    structure = (2 * covariance + C2) / (variance + other_variance + C2)
+    squares.append(np.mean((image - other) ** 2))
+    ssims.append(np.mean(luminance * structure))
+  return Match(min(squares), max(ssims))
+
+
+def _moments(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  mean = _window_means(image)
+  return mean, _window_means(image**2) - mean**2
+
+
+def _window_means(image: np.ndarray) -> np.ndarray:
+  weights = window_weights().astype(float)
+  edge = len(weights) // 2
+  return cv2.sepFilter2D(image, -1, weights, weights)[edge:-edge, edge:-edge]
+
+
+def measure(cuts: Sequence[Cut]) -> Iterator[dict[str, Any]]:
+  """Measures the three ways.
+
+  Args:
+    cuts: patches and regions.
+
+  Yields:
+    The figures of each way.
+  """
+  plain, plain_times = _time_each(place_after_place, cuts)
+  found, times = _time_each(search_patch, cuts)
+  matches, batch_time = _time_all(cuts)
+  yield _row("place after place", plain, plain, plain_times, plain_times)
+  yield _row("search", found, plain, times, plain_times)
+  all_times = np.full(len(cuts), batch_time / len(cuts))
+  yield _row(
+    f"all places, {jax.default_backend()}", matches, plain, all_times, plain_times
+  )
+
+
+def _time_each(
+  match: Callable[[np.ndarray, np.ndarray], Match], cuts: Sequence[Cut]
+) -> tuple[list[Match], np.ndarray]:
+  """Matches, and the least seconds of each patch."""
+  matches, times = [], []
+  for cut in cuts:
+    runs = []
+    for _ in range(_REPEATS):
+      began = time.perf_counter()
+      found = match(*cut)
+      runs.append(time.perf_counter() - began)
+    matches.append(found)
+    times.append(min(runs))
+  return matches, np.array(times)
+
+
+def _time_all(cuts: Sequence[Cut]) -> tuple[list[Match], float]:
+  """Matches, and the least seconds of all of them together."""
+  runs = []
+  for _ in range(1 + _REPEATS):  # the first one compiles
+    began = time.perf_counter()
+    found = [*match_everywhere(cuts, radius=_SEARCH.radius)]
+    runs.append(time.perf_counter() - began)
+  return [Match(*match) for match in found], min(runs[1:])
+
+
+def _row(
+  way: str,
+  found: Iterable[Match],
+  plain: Iterable[Match],
+  times: np.ndarray,
+  plain_times: np.ndarray,
+) -> dict[str, Any]:
+  squares, ssims = np.array([*found]).T
+  plain_squares, plain_ssims = np.array([*plain]).T
+  ratios = plain_times / times
+  with np.errstate(divide="ignore", invalid="ignore"):
+    decibels = 10 * np.abs(np.log10(squares) - np.log10(plain_squares))
+  return {
+    "way": way,
+    "patches": len(squares),
+    "median, ms": round(1e3 * float(np.median(times)), 2),
+    "mean, ms": round(1e3 * float(np.mean(times)), 2),
+    "ratio": round(float(np.median(ratios)), 1),
+    "range": f"{ratios.min():.0f}-{ratios.max():.0f}",
+    "apart": f"{np.nan_to_num(decibels).max():.1e}, "
+    f"{np.abs(ssims - plain_ssims).max():.1e}",
+  }
+
+
+def read_cuts(composed_set: str, results: Path) -> list[Cut]:
+  """Draws patches of results.
+
+  Args:
+    composed_set: folder of a composed set.
+    results: a folder of images for each of its videos.
+  """
+  cuts = []
+  for video_id in VideoSet(composed_set).places:
+    hole = read_composed(composed_set, video_id).hole[..., 0] > 0
+    frames = np.stack([*iter_folder(results / video_id)]).astype(np.float32) / 255
+    for t in np.linspace(0, len(frames) - 2, _PAIRS).astype(int):
+      corners = draw_corners(hole[t], int(t), search=_SEARCH)
+      pair = frames[t], frames[t + 1]
+      cuts += [cut_patch(*pair, corner, search=_SEARCH) for corner in corners]
+  return cuts
+
+
+def main(argv: list[str] | None = None) -> None:
+  """Prints a table."""
+  parser = argparse.ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument("--set", required=True, metavar="DIR", help="a composed set")
+  parser.add_argument("results", type=Path, nargs="+", metavar="DIR")
+  options = parser.parse_args(argv)
+  set_up_command()
+  headed = False
+  for folder in options.results:
+    for row in measure(read_cuts(options.set, folder)):
+      cells = {"result": folder.name, **row}
+      if not headed:
+        print(f"| {' | '.join(cells)} |\n|{' --- |' * len(cells)}")
+        headed = True
+      print(f"| {' | '.join(map(str, cells.values()))} |", flush=True)
+
+
+if __name__ == "__main__":
+  main()
