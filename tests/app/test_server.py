@@ -63,6 +63,13 @@ def wait(client, state="done"):
   return job
 
 
+def wait_until(holds):
+  until = time.monotonic() + 30
+  while not holds():
+    assert time.monotonic() < until
+    time.sleep(0.02)
+
+
 def opened(folder, clip, **limits):
   session = Session(folder)
   session.begin_opening(clip, clip.name)
@@ -290,15 +297,13 @@ def test_the_removal_is_run_stopped_and_continued(tmp_path, clip, monkeypatch):
   assert "not one of" in refusal_of_job(client, {"config": "../../evil.py"})
   paths["wait"].touch()
   assert client.post("/api/inpaint", json=run).status_code == 202
-  until = time.monotonic() + 20
-  while client.get("/api/state").json()["job"]["done"] == 0:
-    assert time.monotonic() < until
-    time.sleep(0.02)
+  wait_until(lambda: client.get("/api/state").json()["job"]["done"] > 0)
   client.post("/api/stop", json={})
   wait(client, "stopped")
   assert client.get("/api/state").json()["result"] is None
   assert client.get("/api/result/0.jpg").status_code == 404
   client.post("/api/inpaint", json=run)  # it was stopped before there was a run
+  wait_until(lambda: len(paths["log"].read_text().splitlines()) == 2)
   (out / "result/config.json").write_text("{}")
   client.post("/api/stop", json={})
   wait(client, "stopped")
