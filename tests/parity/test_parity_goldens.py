@@ -1,4 +1,6 @@
-"""JAX against numbers that PyTorch left in a file; needs no PyTorch."""
+"""JAX against numbers that PyTorch left in a file, which needs no PyTorch."""
+
+import importlib
 
 import jax
 import jax.numpy as jnp
@@ -77,6 +79,15 @@ def test_twenty_updates(compare, golden):
     np.testing.assert_allclose(metrics[name], expected, rtol=1e-8, err_msg=name)
     compare(name, metrics[name], expected, 1e-8)
   _compare_digests(compare, arrays, "training/params/", params, 1e-8)
+
+
+def test_twenty_updates_beside_pytorch(compare):
+  """The same run, which both are asked for here, at every update and parameter."""
+  pytest.importorskip("torch", reason="PyTorch is not installed")
+  parity_updates = importlib.import_module("tests.parity.parity_updates")
+  trainer, batch = parity_updates.golden_trainer()
+  ours = parity_jax.golden_updates()
+  parity_updates.compare_updates(compare, *ours, trainer, batch)
 
 
 def _compare_digests(compare, arrays, prefix, tree, limit):

@@ -18,13 +18,15 @@ from benchmarks.pytorch.vgg import VGG16Features
 from dipvid_jax.networks.vgg import load_vgg16
 from dipvid_jax.training.objective import add_known_features, make_losses
 from dipvid_jax.training.step import TrainState, make_train_step
-from tests.parity import parity_goldens as goldens
 from tests.parity import parity_jax, parity_torch
 from tests.parity.parity_scene import STRIDES, make_params, make_scene
-
-LEVELS, UPDATES, LEARNING_RATE = (
-  goldens.SETTINGS["training"][key] for key in ("levels", "updates", "learning_rate")
+from tests.parity.parity_updates import (
+  LEARNING_RATE,
+  LEVELS,
+  UPDATES,
+  compare_updates,
 )
+
 OPTIMIZER = optax.adam(LEARNING_RATE)
 SCENE_SEED, PARAMS_SEED = 11, 7
 # With these seeds no LeakyReLU's input comes closer to zero: see the generator's test.
@@ -136,32 +138,7 @@ def test_twenty_updates_without_vgg(compare, forward, stride):
   """The gate: the same losses at every update and the same parameters after them."""
   where = {"start": 1, "stride": stride, "forward": forward}
   trainer, batch = _torch_side(where, "no_vgg", bits=64)
-  _compare_updates(compare, *_our_updates(where, bits=64), trainer, batch)
-
-
-def test_twenty_updates_with_all_losses(compare):
-  """The gate again, on the run that the goldens hold."""
-  scene, params = goldens.training_inputs(goldens.SETTINGS)
-  trainer = reference.Trainer(
-    parity_torch.make_model(params, levels=LEVELS, out_channels=15),
-    losses="all",
-    vgg=VGG16Features(dtype=torch.float64),
-    learning_rate=LEARNING_RATE,
-  )
-  batch = parity_torch.make_batch(scene, **goldens.SETTINGS["batch"])
-  _compare_updates(compare, *parity_jax.golden_updates(), trainer, batch)
-
-
-def _compare_updates(compare, metrics, params, trainer, batch):
-  expected = trainer.fit_batch(batch, UPDATES).numpy()
-  for name, column in zip(trainer.names, expected.T, strict=True):
-    for update, value in enumerate(column):
-      compare(f"{name} at update {update}", metrics[name][update], value, 1e-8)
-  params = to_torch(params, levels=LEVELS)
-  for name, value in trainer.model.named_parameters():
-    if not has_no_gradient(name):
-      compare(name, params[name].numpy(), value.detach().numpy(), 1e-8)
-  assert expected[-1, 0] < 0.95 * expected[0, 0], "nothing was learnt"
+  compare_updates(compare, *_our_updates(where, bits=64), trainer, batch)
 
 
 def test_twenty_updates_in_float32(compare):
