@@ -1,7 +1,7 @@
 """The best match of patches among all places, all of them at once.
 
-An accelerator has compared all places before it could decide which to leave out. On a
-CPU the search by correlation and `ssim_search` is the faster one.
+For accelerators, which do much alike at once and are slow to decide. On a CPU the
+search that leaves places out is faster.
 """
 
 import itertools
@@ -14,7 +14,10 @@ from jax import lax
 
 from dipvid_jax.evaluation.ssim_windows import C1, C2, window_matrix
 
-_BATCH = 16  # patches of a call, one after another: memory is that of one
+_BATCH = 16  # patches of a call, one after another
+# Pixels that are compared at once, of all places of some rows; at the paper's sizes all
+# rows. A few arrays of them are in memory at a time.
+_ENTRIES = 2**24
 
 
 def match_everywhere(
@@ -24,13 +27,13 @@ def match_everywhere(
 
   Args:
     cuts: patches `[3, n, n]`, all of one size of at least 11, and their regions
-      `[3, h, w]`, h and w at most n + 2 radius; float32 in [0, 1].
+      `[3, h, w]`, h and w from n to n + 2 radius; float32 in [0, 1].
     radius: in pixels.
 
   Yields:
     For each patch the least mean squared error and the largest SSIM (Wang et al.'s,
-    averaged over channels and windows), possibly of two places. Both are NaN if the
-    region holds a NaN.
+    averaged over channels and windows), possibly of two places. Both are NaN if a
+    pixel is.
   """
   cuts = iter(cuts)
   while batch := [*itertools.islice(cuts, _BATCH)]:
@@ -89,8 +92,9 @@ def _compare(patch: jax.Array, region: jax.Array) -> tuple[jax.Array, jax.Array]
 
   sides = zip(region.shape[1:], patch.shape[1:], strict=True)
   rows, columns = (jnp.arange(side - size + 1) for side, size in sides)
+  at_once = min(len(rows), max(1, _ENTRIES // (len(columns) * patch.size)))
   across = jax.vmap(compare, in_axes=(None, 0))
-  return jax.vmap(across, in_axes=(0, None))(rows, columns)
+  return lax.map(lambda y: across(y, columns), rows, batch_size=at_once)
 
 
 def _moments(image: jax.Array, centre: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -157,8 +157,10 @@ def search_patch(patch: np.ndarray, region: np.ndarray) -> Match:
     region: `[3, h, w]` float32 in [0, 1].
 
   Returns:
-    The best value of each measure; NaN if a pixel is.
+    The best value of each measure; both NaN if a pixel is.
   """
+  if np.isnan(patch).any() or np.isnan(region).any():
+    return Match(float("nan"), float("nan"))
   mean_square, place = least_mean_square(patch, region)
   return Match(mean_square, largest_ssim(patch, region, place))
 

@@ -1,4 +1,4 @@
-"""JAX against numbers that PyTorch left in a file, which needs no PyTorch."""
+"""JAX against numbers that PyTorch left in a file; but for one, without PyTorch."""
 
 import importlib
 
@@ -82,7 +82,7 @@ def test_twenty_updates(compare, golden):
 
 
 def test_twenty_updates_beside_pytorch(compare):
-  """The same run, which both are asked for here, at every update and parameter."""
+  """The goldens' run in PyTorch here: every update's losses, the last parameters."""
   pytest.importorskip("torch", reason="PyTorch is not installed")
   parity_updates = importlib.import_module("tests.parity.parity_updates")
   trainer, batch = parity_updates.golden_trainer()
