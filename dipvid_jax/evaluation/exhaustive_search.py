@@ -12,12 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from dipvid_jax.evaluation.ssim_windows import C1, C2, window_matrix
+from dipvid_jax.evaluation.frame_quality import WINDOW
+from dipvid_jax.evaluation.ssim_windows import C1, C2, window_matrix, window_weights
 
 _BATCH = 16  # patches of a call, one after another
 # Pixels that are compared at once, of all places of some rows; at the paper's sizes all
 # rows. A few arrays of them are in memory at a time.
 _ENTRIES = 2**24
+_EXACT = lax.Precision.HIGHEST  # no TensorFloat-32
 
 
 def match_everywhere(
@@ -104,7 +106,10 @@ def _moments(image: jax.Array, centre: jax.Array) -> tuple[jax.Array, jax.Array]
 
 
 def _window_means(image: jax.Array) -> jax.Array:
-  rows, columns = (window_matrix(side) for side in image.shape[1:])
-  return jnp.einsum(
-    "ih,chw,jw->cij", rows, image, columns, precision=lax.Precision.HIGHEST
+  """Weighted means in the windows, `[3, h - 10, w - 10]`, of `[3, h, w]`."""
+  across = jnp.einsum(
+    "chw,jw->chj", image, window_matrix(image.shape[2]), precision=_EXACT
   )
+  # A sum of shifted rows is computed with what follows; a product would not be.
+  weights, count = window_weights(), image.shape[1] - WINDOW + 1
+  return sum(weights[k] * across[:, k : k + count] for k in range(WINDOW))
