@@ -21,11 +21,11 @@ import cv2
 import jax
 import numpy as np
 
+from benchmarks.report import markdown_table
 from dipvid_jax.composed import read_composed
-from dipvid_jax.evaluation.exhaustive_search import match_everywhere
+from dipvid_jax.evaluation.exhaustive_search import Match, match_everywhere
 from dipvid_jax.evaluation.ssim_windows import C1, C2, window_weights
 from dipvid_jax.evaluation.temporal_consistency import (
-  Match,
   PatchSearch,
   cut_patch,
   draw_corners,
@@ -88,14 +88,9 @@ def measure(cuts: Sequence[Cut]) -> Iterator[dict[str, Any]]:
   matches, batch_time = _time_all(cuts)
   yield _row("place after place, float64", plain, plain, plain_times, plain_times)
   yield _row("search", found, plain, times, plain_times)
-  all_times = np.full(len(cuts), batch_time / len(cuts))
-  yield _row(
-    f"all places at once, {jax.default_backend()}",
-    matches,
-    plain,
-    all_times,
-    plain_times,
-  )
+  times = np.full(len(cuts), batch_time / len(cuts))
+  at_once = f"all places at once, {jax.default_backend()}"
+  yield _row(at_once, matches, plain, times, plain_times)
 
 
 def _time_each(
@@ -121,7 +116,7 @@ def _time_all(cuts: Sequence[Cut]) -> tuple[list[Match], float]:
     began = time.perf_counter()
     found = [*match_everywhere(cuts, radius=_SEARCH.radius)]
     runs.append(time.perf_counter() - began)
-  return [Match(*match) for match in found], min(runs[1:])
+  return found, min(runs[1:])
 
 
 def _row(
@@ -140,12 +135,12 @@ def _row(
   return {
     "way": way,
     "patches": len(squares),
-    "median, ms": round(1e3 * float(np.median(times)), 2),
-    "mean, ms": round(1e3 * float(np.mean(times)), 2),
-    "ratio": round(float(np.median(ratios)), 1),
+    "median, ms": 1e3 * float(np.median(times)),
+    "mean, ms": 1e3 * float(np.mean(times)),
+    "ratio": float(np.median(ratios)),
     "range": f"{ratios.min():.0f}-{ratios.max():.0f}",
-    "apart, dB": f"{decibels.max():.0e}",
-    "apart, SSIM": f"{np.abs(ssims - plain_ssims).max():.0e}",
+    "apart, dB": float(decibels.max()),
+    "apart, SSIM": float(np.abs(ssims - plain_ssims).max()),
   }
 
 
@@ -179,14 +174,12 @@ def main(argv: list[str] | None = None) -> None:
   parser.add_argument("results", type=Path, nargs="+", metavar="DIR")
   options = parser.parse_args(argv)
   set_up_command()
-  headed = False
-  for folder in options.results:
-    for row in measure(read_cuts(options.set, folder)):
-      cells = {"result": folder.name, **row}
-      if not headed:
-        print(f"| {' | '.join(cells)} |\n|{' --- |' * len(cells)}")
-        headed = True
-      print(f"| {' | '.join(map(str, cells.values()))} |", flush=True)
+  rows = [
+    {"result": folder.name, **row}
+    for folder in options.results
+    for row in measure(read_cuts(options.set, folder))
+  ]
+  print(markdown_table(rows, {name: name for name in rows[0]}), end="")
 
 
 if __name__ == "__main__":

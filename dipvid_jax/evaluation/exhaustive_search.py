@@ -6,6 +6,7 @@ search that leaves places out is faster.
 
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,9 +23,16 @@ _ENTRIES = 2**24
 _EXACT = lax.Precision.HIGHEST  # no TensorFloat-32
 
 
+class Match(NamedTuple):
+  """The smallest mean squared error and the largest SSIM, possibly of two places."""
+
+  mean_square: float
+  ssim: float
+
+
 def match_everywhere(
   cuts: Iterable[tuple[np.ndarray, np.ndarray]], *, radius: int
-) -> Iterator[tuple[float, float]]:
+) -> Iterator[Match]:
   """Compares patches with all places at which they lie within their regions.
 
   Args:
@@ -33,9 +41,8 @@ def match_everywhere(
     radius: in pixels.
 
   Yields:
-    For each patch the least mean squared error and the largest SSIM (Wang et al.'s,
-    averaged over channels and windows), possibly of two places. Both are NaN if a
-    pixel is.
+    The match of each patch; SSIM is Wang et al.'s, averaged over channels and windows.
+    Both are NaN if a pixel is.
   """
   cuts = iter(cuts)
   while batch := [*itertools.islice(cuts, _BATCH)]:
@@ -49,7 +56,7 @@ def match_everywhere(
       pixels[i], met[i, :, :height, :width] = patch, region
       places[i] = height - size + 1, width - size + 1
     found = np.stack(_match_batch(pixels, met, places), axis=1)
-    yield from map(tuple, found[: len(batch)].tolist())
+    yield from (Match(*values) for values in found[: len(batch)].tolist())
 
 
 @jax.jit

@@ -12,12 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from dipvid_jax.evaluation.frame_quality import WINDOW
-from dipvid_jax.evaluation.ssim_windows import (
-  C1,
-  C2,
-  window_matrix,
-  window_weights,
-)
+from dipvid_jax.evaluation.ssim_windows import C1, C2, window_matrix, window_weights
 
 _NEGLIGIBLE = 1e-6  # a gain of SSIM that is not worth a search
 _FEW = 32  # places of which all windows are evaluated, _BATCH places at a time

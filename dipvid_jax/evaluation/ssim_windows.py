@@ -22,7 +22,7 @@ def window_matrix(side: int) -> np.ndarray:
 
   `m @ x @ m.T` are the weighted means in the windows of a square x.
   """
-  matrix = np.zeros((side - WINDOW + 1, side), np.float32)
+  matrix, weights = np.zeros((side - WINDOW + 1, side), np.float32), window_weights()
   for first, row in enumerate(matrix):
-    row[first : first + WINDOW] = window_weights()
+    row[first : first + WINDOW] = weights
   return matrix

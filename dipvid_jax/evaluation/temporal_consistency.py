@@ -2,13 +2,12 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.evaluation.exhaustive_search import match_everywhere
+from dipvid_jax.evaluation.exhaustive_search import Match, match_everywhere
 from dipvid_jax.evaluation.frame_quality import WINDOW, Quality, check_sides
 from dipvid_jax.evaluation.square_search import least_mean_square
 from dipvid_jax.evaluation.ssim_search import largest_ssim
@@ -41,13 +40,6 @@ class PatchSearch:
       )
     if self.seed < 0:
       raise InputError(f"temporal consistency: seed {self.seed} is negative")
-
-
-class Match(NamedTuple):
-  """The smallest mean squared error and the largest SSIM, possibly of two places."""
-
-  mean_square: float
-  ssim: float
 
 
 def temporal_consistency(
@@ -119,8 +111,7 @@ def _best_matches(
   """Matches patches and regions, on an accelerator if JAX has one."""
   if jax.default_backend() == "cpu":
     return (search_patch(patch, region) for patch, region in cuts)
-  found = match_everywhere(cuts, radius=search.radius)
-  return (Match(*match) for match in found)
+  return match_everywhere(cuts, radius=search.radius)
 
 
 def cut_patch(

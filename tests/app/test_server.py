@@ -27,6 +27,7 @@ from dipvid_jax.media.masks import read_mask
 from tests.support.heeded_ctrl_c import heeded_ctrl_c  # noqa: F401
 from tests.support.media_files import encode, moving_frames
 from tests.support.no_looks import no_looks
+from tests.support.waiting import wait_until
 
 _T, _H, _W = 5, 32, 48
 _PORT = 8765
@@ -61,13 +62,6 @@ def wait(client, state="done"):
     time.sleep(0.02)
   assert job["state"] == state, job
   return job
-
-
-def wait_until(holds):
-  until = time.monotonic() + 30
-  while not holds():
-    assert time.monotonic() < until
-    time.sleep(0.02)
 
 
 def opened(folder, clip, **limits):
@@ -297,13 +291,13 @@ def test_the_removal_is_run_stopped_and_continued(tmp_path, clip, monkeypatch):
   assert "not one of" in refusal_of_job(client, {"config": "../../evil.py"})
   paths["wait"].touch()
   assert client.post("/api/inpaint", json=run).status_code == 202
-  wait_until(lambda: client.get("/api/state").json()["job"]["done"] > 0)
+  wait_until(lambda: client.get("/api/state").json()["job"]["done"] > 0, seconds=20)
   client.post("/api/stop", json={})
   wait(client, "stopped")
   assert client.get("/api/state").json()["result"] is None
   assert client.get("/api/result/0.jpg").status_code == 404
   client.post("/api/inpaint", json=run)  # it was stopped before there was a run
-  wait_until(lambda: len(paths["log"].read_text().splitlines()) == 2)
+  wait_until(lambda: len(paths["log"].read_text().splitlines()) == 2, seconds=20)
   (out / "result/config.json").write_text("{}")
   client.post("/api/stop", json={})
   wait(client, "stopped")

@@ -23,11 +23,11 @@ from tests.support.clip_list import (
   COMMAND,
   SMALL,
   starting,
-  wait_until,
   write_clips,
   write_manifest,
 )
 from tests.support.run_results import assert_equal_runs
+from tests.support.waiting import wait_until
 
 KILLS = int(os.environ.get("DIPVID_KILLS", "1"))
 _LENGTHS = {"a": 6, "long": 14}

@@ -30,10 +30,8 @@ def test_the_best_of_all_places_is_found(kind):
 
 def test_what_lies_outside_the_frame_is_no_place():
   """A black patch at the frame's corner, and a white frame after it."""
-  frame, next_frame = (
-    np.zeros((60, 70, 3), np.float32),
-    np.ones((60, 70, 3), np.float32),
-  )
+  frame = np.zeros((60, 70, 3), np.float32)
+  next_frame = np.ones_like(frame)
   ((mean_square, ssim),) = matches(frame, next_frame, [(40, 50)])
   assert mean_square == 1 and ssim < 0.01
 

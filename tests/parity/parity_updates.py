@@ -13,16 +13,25 @@ LEVELS, UPDATES, LEARNING_RATE = (
 )
 
 
+def make_trainer(params, losses, *, dtype=torch.float64, variant="repaired"):
+  """PyTorch's trainer of a network with given Flax parameters."""
+  vgg = None
+  if losses == "all":
+    vgg = VGG16Features(dtype=dtype, to_the_end=variant == "authors")
+  return reference.Trainer(
+    parity_torch.make_model(params, levels=LEVELS, out_channels=15),
+    variant=variant,
+    losses=losses,
+    vgg=vgg,
+    learning_rate=LEARNING_RATE,
+  )
+
+
 def golden_trainer():
   """The trainer and the batch of the goldens, in float64."""
   scene, params = goldens.training_inputs(goldens.SETTINGS)
-  trainer = reference.Trainer(
-    parity_torch.make_model(params, levels=LEVELS, out_channels=15),
-    losses="all",
-    vgg=VGG16Features(dtype=torch.float64),
-    learning_rate=LEARNING_RATE,
-  )
-  return trainer, parity_torch.make_batch(scene, **goldens.SETTINGS["batch"])
+  batch = parity_torch.make_batch(scene, **goldens.SETTINGS["batch"])
+  return make_trainer(params, "all"), batch
 
 
 def compare_updates(compare, metrics, params, trainer, batch):

@@ -12,9 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from benchmarks.pytorch import train as reference
 from benchmarks.pytorch.convert import has_no_gradient, to_torch
-from benchmarks.pytorch.vgg import VGG16Features
 from dipvid_jax.networks.vgg import load_vgg16
 from dipvid_jax.training.objective import add_known_features, make_losses
 from dipvid_jax.training.step import TrainState, make_train_step
@@ -25,6 +23,7 @@ from tests.parity.parity_updates import (
   LEVELS,
   UPDATES,
   compare_updates,
+  make_trainer,
 )
 
 OPTIMIZER = optax.adam(LEARNING_RATE)
@@ -167,16 +166,7 @@ def _run_without_vgg():
 def _torch_side(where, losses, *, bits, variant="repaired"):
   """A trainer with the made-up parameters, and the batch."""
   dtype = torch.float64 if bits == 64 else torch.float32
-  vgg = None
-  if losses == "all":
-    vgg = VGG16Features(dtype=dtype, to_the_end=variant == "authors")
-  trainer = reference.Trainer(
-    parity_torch.make_model(_params(bits), levels=LEVELS, out_channels=15),
-    variant=variant,
-    losses=losses,
-    vgg=vgg,
-    learning_rate=LEARNING_RATE,
-  )
+  trainer = make_trainer(_params(bits), losses, dtype=dtype, variant=variant)
   return trainer, parity_torch.make_batch(_scene(64), dtype=dtype, **where)
 
 

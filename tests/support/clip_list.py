@@ -5,7 +5,6 @@ import fractions
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -77,12 +76,3 @@ def starting():
       return process
 
     yield start
-
-
-def wait_until(holds, process=None, *, seconds: float = 120) -> None:
-  """Waits for something; fails if a process that should bring it about has ended."""
-  deadline = time.monotonic() + seconds
-  while not holds():
-    assert process is None or process.poll() is None, process.communicate()
-    assert time.monotonic() < deadline
-    time.sleep(0.02)
