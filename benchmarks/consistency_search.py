@@ -12,6 +12,7 @@ are the largest differences from it, in dB and of SSIM.
 """
 
 import argparse
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -24,16 +25,17 @@ import numpy as np
 from benchmarks.report import markdown_table
 from dipvid_jax.composed import read_composed
 from dipvid_jax.evaluation.exhaustive_search import Match, match_everywhere
+from dipvid_jax.evaluation.patch_search import match_by_search, search_patch
 from dipvid_jax.evaluation.ssim_windows import C1, C2, window_weights
 from dipvid_jax.evaluation.temporal_consistency import (
   PatchSearch,
   cut_patch,
   draw_corners,
-  search_patch,
 )
 from dipvid_jax.jax_setup import set_up_command
 from dipvid_jax.media.data_sets import VideoSet
 from dipvid_jax.media.images import iter_folder
+from flow.machine import cpu_count
 
 Cut = tuple[np.ndarray, np.ndarray]  # a patch [3, n, n] and its region [3, h, w]
 _PAIRS = 3  # of frames, of each video
@@ -83,14 +85,15 @@ def measure(cuts: Sequence[Cut]) -> Iterator[dict[str, Any]]:
   Yields:
     The figures of each way.
   """
+  search = functools.partial(search_patch, radius=_SEARCH.radius)
+  search(*cuts[0])  # compiles
   plain, plain_times = _time_each(place_after_place, cuts)
-  found, times = _time_each(search_patch, cuts)
-  matches, batch_time = _time_all(cuts)
-  yield _row("place after place, float64", plain, plain, plain_times, plain_times)
-  yield _row("search", found, plain, times, plain_times)
-  times = np.full(len(cuts), batch_time / len(cuts))
+  yield _row("place after place, float64", plain, plain_times, plain, plain_times)
+  yield _row("search", *_time_each(search, cuts), plain, plain_times)
+  threads = f"search, {cpu_count()} patches at a time"
+  yield _row(threads, *_time_all(match_by_search, cuts), plain, plain_times)
   at_once = f"all places at once, {jax.default_backend()}"
-  yield _row(at_once, matches, plain, times, plain_times)
+  yield _row(at_once, *_time_all(match_everywhere, cuts), plain, plain_times)
 
 
 def _time_each(
@@ -109,21 +112,23 @@ def _time_each(
   return matches, np.array(times)
 
 
-def _time_all(cuts: Sequence[Cut]) -> tuple[list[Match], float]:
-  """Matches, and the least seconds of all of them together."""
+def _time_all(
+  match: Callable[..., Iterable[Match]], cuts: Sequence[Cut]
+) -> tuple[list[Match], np.ndarray]:
+  """Matches, and an equal share of the least seconds of all for each patch."""
   runs = []
   for _ in range(1 + _REPEATS):  # the first one compiles
     began = time.perf_counter()
-    found = [*match_everywhere(cuts, radius=_SEARCH.radius)]
+    found = [*match(cuts, radius=_SEARCH.radius)]
     runs.append(time.perf_counter() - began)
-  return found, min(runs[1:])
+  return found, np.full(len(cuts), min(runs[1:]) / len(cuts))
 
 
 def _row(
   way: str,
   found: Iterable[Match],
-  plain: Iterable[Match],
   times: np.ndarray,
+  plain: Iterable[Match],
   plain_times: np.ndarray,
 ) -> dict[str, Any]:
   squares, ssims = np.array([*found]).T

@@ -13,14 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from dipvid_jax.evaluation.frame_quality import WINDOW
-from dipvid_jax.evaluation.ssim_windows import C1, C2, window_matrix, window_weights
+from dipvid_jax.evaluation.ssim_windows import C1, C2, moments, window_means
 
 _BATCH = 16  # patches of a call, one after another
 # Pixels that are compared at once, of all places of some rows; at the paper's sizes all
 # rows. A few arrays of them are in memory at a time.
 _ENTRIES = 2**24
-_EXACT = lax.Precision.HIGHEST  # no TensorFloat-32
 
 
 class Match(NamedTuple):
@@ -85,15 +83,15 @@ def _compare(patch: jax.Array, region: jax.Array) -> tuple[jax.Array, jax.Array]
   """Mean squared error and SSIM at each place `[y, x]`."""
   # float32 loses the moments of bright, flat content unless it is centred.
   centre = jnp.mean(patch, axis=(1, 2), keepdims=True)
-  means, variances = _moments(patch, centre)
-  met_moments = _moments(region, centre)
+  means, variances = moments(patch, centre)
+  met_moments = moments(region, centre)
 
   def compare(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     pixels = lax.dynamic_slice(region, (0, y, x), patch.shape)
     met_means, met_variances = (
       lax.dynamic_slice(moments, (0, y, x), means.shape) for moments in met_moments
     )
-    products = _window_means(pixels * (patch - centre))
+    products = window_means(pixels * (patch - centre))
     covariances = products - met_means * (means - centre)
     luminance = (2 * means * met_means + C1) / (means**2 + met_means**2 + C1)
     structure = (2 * covariances + C2) / (variances + met_variances + C2)
@@ -104,19 +102,3 @@ def _compare(patch: jax.Array, region: jax.Array) -> tuple[jax.Array, jax.Array]
   at_once = min(len(rows), max(1, _ENTRIES // (len(columns) * patch.size)))
   across = jax.vmap(compare, in_axes=(None, 0))
   return lax.map(lambda y: across(y, columns), rows, batch_size=at_once)
-
-
-def _moments(image: jax.Array, centre: jax.Array) -> tuple[jax.Array, jax.Array]:
-  """Means and variances in the windows, `[3, h - 10, w - 10]` each."""
-  means = _window_means(image - centre)
-  return means + centre, _window_means((image - centre) ** 2) - means**2
-
-
-def _window_means(image: jax.Array) -> jax.Array:
-  """Weighted means in the windows, `[3, h - 10, w - 10]`, of `[3, h, w]`."""
-  across = jnp.einsum(
-    "chw,jw->chj", image, window_matrix(image.shape[2]), precision=_EXACT
-  )
-  # A sum of shifted rows is computed with what follows; a product would not be.
-  weights, count = window_weights(), image.shape[1] - WINDOW + 1
-  return sum(weights[k] * across[:, k : k + count] for k in range(WINDOW))

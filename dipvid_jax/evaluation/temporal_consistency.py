@@ -9,8 +9,7 @@ import numpy as np
 from dipvid_jax.errors import InputError
 from dipvid_jax.evaluation.exhaustive_search import Match, match_everywhere
 from dipvid_jax.evaluation.frame_quality import WINDOW, Quality, check_sides
-from dipvid_jax.evaluation.square_search import least_mean_square
-from dipvid_jax.evaluation.ssim_search import largest_ssim
+from dipvid_jax.evaluation.patch_search import match_by_search
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +109,7 @@ def _best_matches(
 ) -> Iterator[Match]:
   """Matches patches and regions, on an accelerator if JAX has one."""
   if jax.default_backend() == "cpu":
-    return (search_patch(patch, region) for patch, region in cuts)
+    return match_by_search(cuts, radius=search.radius)
   return match_everywhere(cuts, radius=search.radius)
 
 
@@ -138,22 +137,6 @@ def cut_patch(
   last_row, last_column = (start + search.radius + size for start in corner)
   region = _channels_first(next_frame[first_row:last_row, first_column:last_column])
   return patch, region
-
-
-def search_patch(patch: np.ndarray, region: np.ndarray) -> Match:
-  """Finds the best of all places at which a patch lies within a region, on the CPU.
-
-  Args:
-    patch: `[3, n, n]` float32 in [0, 1].
-    region: `[3, h, w]` float32 in [0, 1].
-
-  Returns:
-    The best value of each measure; both NaN if a pixel is.
-  """
-  if np.isnan(patch).any() or np.isnan(region).any():
-    return Match(float("nan"), float("nan"))
-  mean_square, place = least_mean_square(patch, region)
-  return Match(mean_square, largest_ssim(patch, region, place))
 
 
 def _channels_first(image: np.ndarray) -> np.ndarray:

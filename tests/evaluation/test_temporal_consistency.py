@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from dipvid_jax.errors import InputError
-from dipvid_jax.evaluation import ssim_search
+from dipvid_jax.evaluation import patch_search, ssim_search
 from dipvid_jax.evaluation.exhaustive_search import match_everywhere
+from dipvid_jax.evaluation.patch_search import match_by_search, search_patch
 from dipvid_jax.evaluation.temporal_consistency import (
   PatchSearch,
   cut_patch,
   draw_corners,
-  search_patch,
   temporal_consistency,
 )
 from tests.support.frame_pairs import KINDS, pair_of_frames, slow_best
@@ -25,10 +25,12 @@ consistency_module = importlib.import_module(
   "dipvid_jax.evaluation.temporal_consistency"
 )
 SEARCH = PatchSearch(patch=13, radius=2, patches_per_pair=2)
+LARGER_SEARCH = PatchSearch(patch=20, radius=6)
 
 
 def best_match(frame, next_frame, corner, *, search):
-  return search_patch(*cut_patch(frame, next_frame, corner, search=search))
+  cut = cut_patch(frame, next_frame, corner, search=search)
+  return search_patch(*cut, radius=search.radius)
 
 
 @pytest.mark.parametrize("corner", [(5, 6), (0, 0), (7, 13), (0, 11), (6, 1)])
@@ -41,16 +43,13 @@ def test_the_best_of_all_candidates_is_found(corner):
   assert match.ssim == pytest.approx(expected[1], abs=1e-5)
 
 
-@pytest.mark.parametrize("few", [ssim_search._FEW, 0], ids=["places", "lines"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_search_equals_an_exhaustive_one(kind, few, monkeypatch):
+def test_the_search_equals_an_exhaustive_one(kind):
   """In the middle and at the edges, where there are fewer places."""
-  monkeypatch.setattr(ssim_search, "_FEW", few)
   frame, next_frame = pair_of_frames(kind)
-  search = PatchSearch(patch=20, radius=6)
   for corner in ((21, 25), (0, 3), (40, 50)):
-    match = best_match(frame, next_frame, corner, search=search)
-    expected = slow_best(frame, next_frame, corner, search=search)
+    match = best_match(frame, next_frame, corner, search=LARGER_SEARCH)
+    expected = slow_best(frame, next_frame, corner, search=LARGER_SEARCH)
     assert match.mean_square == pytest.approx(expected[0], rel=1e-9)
     assert match.ssim == pytest.approx(expected[1], abs=1e-5)
 
@@ -88,25 +87,39 @@ def test_an_accelerator_compares_all_places_and_a_cpu_searches(monkeypatch):
 
 
 def test_few_windows_are_evaluated_where_content_is_found_again(monkeypatch):
-  """Of 1681 places and 120 lines, the search is to do a small part."""
+  """Of 41 columns of places and 120 lines, the search is to do a small part."""
   evaluated = []
   losses = ssim_search._Windows.losses
 
-  def count(self, lines, corner, shape):
-    evaluated.append(len(lines) * shape[0] * shape[1])
-    return losses(self, lines, corner, shape)
+  def count(self, line, x):
+    jax.debug.callback(lambda x: evaluated.append(int(x)), x)
+    return losses(self, line, x)
 
   monkeypatch.setattr(ssim_search._Windows, "losses", count)
+  ssim_search._largest_ssim.clear_cache()  # compiled without the counter
   frame, next_frame = pair_of_frames("textured", size=(100, 100))
   best_match(frame, next_frame, (25, 25), search=PatchSearch())
-  assert 0 < sum(evaluated) < 0.25 * 1681 * 120
+  jax.effects_barrier()
+  ssim_search._largest_ssim.clear_cache()
+  assert {*evaluated} == {*range(41)} and 120 <= len(evaluated) < 0.25 * 41 * 120
+
+
+def test_patches_searched_at_once_have_their_own_matches_in_order(monkeypatch):
+  """In several batches, of which the last is smaller."""
+  monkeypatch.setattr(patch_search, "_BATCH", 3)
+  frame, next_frame = pair_of_frames("noise")
+  corners = [(row, column) for row in (0, 9, 40) for column in (0, 20, 41, 50)][:11]
+  cuts = [cut_patch(frame, next_frame, c, search=LARGER_SEARCH) for c in corners]
+  found = [*match_by_search(iter(cuts), radius=6)]
+  assert found == [search_patch(*cut, radius=6) for cut in cuts]
+  assert len({*found}) == 11
+  assert [*match_by_search([], radius=6)] == []
 
 
 def test_an_exact_match_has_no_error():
   for kind in ("repeated", "black"):
     frame, next_frame = pair_of_frames(kind)
-    search = PatchSearch(patch=20, radius=6)
-    match = best_match(frame, next_frame, (20, 25), search=search)
+    match = best_match(frame, next_frame, (20, 25), search=LARGER_SEARCH)
     assert match.mean_square == 0 and match.ssim == pytest.approx(1, abs=1e-6)
 
 
@@ -116,8 +129,7 @@ def test_undefined_pixels_give_an_undefined_result(kind, place):
   """Wherever they are in the region, also beside an exact match."""
   frame, next_frame = pair_of_frames(kind)
   next_frame[place] = np.nan
-  search = PatchSearch(patch=20, radius=6)
-  assert np.isnan(best_match(frame, next_frame, (20, 25), search=search)).all()
+  assert np.isnan(best_match(frame, next_frame, (20, 25), search=LARGER_SEARCH)).all()
 
 
 def test_the_oracle_with_all_windows_at_once_equals_the_loop():
