@@ -18,7 +18,7 @@ from jax import lax
 from dipvid_jax.evaluation.ssim_windows import C1, C2, moments, window_weights
 
 _NEGLIGIBLE = 1e-6  # a gain of SSIM that is not worth a search
-_LINES = 4  # of windows that are evaluated before the losses are looked at
+_LINES = 2  # of windows that are evaluated before the losses are looked at
 # A search is too small to be shared by threads; they may search several patches.
 _ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
 
@@ -85,7 +85,7 @@ class _Windows:
   """The windows of a patch against those that they meet at each place of a region.
 
   All arrays are stored column after column, `[3, x, y]`: what a line of windows meets
-  at all places of a column is then a slice, whose rows are long enough for SIMD.
+  at all places of a column is then a slice, and SIMD runs over places.
 
   Attributes:
     count: number of windows, over all channels.
@@ -114,6 +114,7 @@ class _Windows:
   def losses(self, line: jax.Array, x: jax.Array) -> jax.Array:
     """The loss, summed over a line of windows, at each place `[y]` of a column."""
     channel, row = line
+    size, count = self._centred.shape[1], self._means.shape[1]
 
     def own(image: jax.Array, row: jax.Array = row) -> jax.Array:
       return lax.dynamic_slice(image, (channel, 0, row), (1, image.shape[1], 1))[0]
@@ -128,7 +129,6 @@ class _Windows:
         for k, weight in enumerate(window_weights())
       )
 
-    size, count = self._centred.shape[1], self._means.shape[1]
     # Without a condition that it cannot decide, XLA computes each of these sums again
     # for every window that it is part of.
     sums = lax.cond(x >= 0, down, lambda: jnp.zeros((size, self._places)))
