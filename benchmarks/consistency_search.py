@@ -3,12 +3,13 @@
   python -m benchmarks.simple_fills --set composed --output fills
   python -m benchmarks.consistency_search --set composed fills/telea fills/propagation
 
-A patch of 50 x 50 is compared with 41 x 41 places of the next frame in three ways:
+A patch of 50 x 50 is compared with 41 x 41 places of the next frame in four ways:
 *place after place* in float64, the plain way; the *search*, which leaves out what
-cannot be best, for a CPU; and *all places* at once, for an accelerator, here on JAX's
-default device, in batches of 16, the last one filled up. Milliseconds of a patch are by
-the clock. The *ratio* is that of the first way to the others, median and range; *apart*
-are the largest differences from it, in dB and of SSIM.
+cannot be best, for a CPU, of one patch after another and of one on each core; and *all
+places* at once, for an accelerator, here on JAX's default device, in batches of 16, the
+last one filled up. Milliseconds of a patch are by the clock. The *ratio* is that of the
+first way to the others, median and range; *apart* are the largest differences from it,
+in dB and of SSIM.
 """
 
 import argparse
@@ -77,7 +78,7 @@ def _window_means(image: np.ndarray) -> np.ndarray:
 
 
 def measure(cuts: Sequence[Cut]) -> Iterator[dict[str, Any]]:
-  """Measures the three ways.
+  """Measures all ways.
 
   Args:
     cuts: patches and regions.

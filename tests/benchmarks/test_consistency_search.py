@@ -15,7 +15,7 @@ def test_all_ways_agree_on_results(tmp_path, monkeypatch, capsys):
   consistency_search.main(["--set", composed, str(fills / "telea")])
   head, _, *rows = capsys.readouterr().out.splitlines()
   columns = [cell.strip() for cell in head.strip("|").split("|")]
-  assert len(rows) == 3
+  assert len(rows) == 4
   for row in rows:
     cells = dict(
       zip(columns, (cell.strip() for cell in row.strip("|").split("|")), strict=True)
