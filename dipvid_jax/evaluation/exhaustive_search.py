@@ -89,7 +89,7 @@ def _compare(patch: jax.Array, region: jax.Array) -> tuple[jax.Array, jax.Array]
   def compare(y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     pixels = lax.dynamic_slice(region, (0, y, x), patch.shape)
     met_means, met_variances = (
-      lax.dynamic_slice(moments, (0, y, x), means.shape) for moments in met_moments
+      lax.dynamic_slice(moment, (0, y, x), means.shape) for moment in met_moments
     )
     products = window_means(pixels * (patch - centre))
     covariances = products - met_means * (means - centre)

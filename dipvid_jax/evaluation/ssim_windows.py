@@ -1,4 +1,4 @@
-"""The windows and constants of Wang et al.'s SSIM, for values in [0, 1].
+"""Windows, moments and constants of Wang et al.'s SSIM, for values in [0, 1].
 
 Reference: Wang et al., Image quality assessment, IEEE TIP 2004.
 """
@@ -21,17 +21,6 @@ def window_weights() -> np.ndarray:
   return (weights / weights.sum()).astype(np.float32)
 
 
-def window_matrix(side: int) -> np.ndarray:
-  """Weights of all windows that lie within a side `[side - WINDOW + 1, side]`.
-
-  `m @ x @ m.T` are the weighted means in the windows of a square x.
-  """
-  matrix, weights = np.zeros((side - WINDOW + 1, side), np.float32), window_weights()
-  for first, row in enumerate(matrix):
-    row[first : first + WINDOW] = weights
-  return matrix
-
-
 def moments(image: jax.Array, centre: jax.Array) -> tuple[jax.Array, jax.Array]:
   """Means and variances in the windows, `[3, h - 10, w - 10]` each."""
   means = window_means(image - centre)
@@ -41,8 +30,19 @@ def moments(image: jax.Array, centre: jax.Array) -> tuple[jax.Array, jax.Array]:
 def window_means(image: jax.Array) -> jax.Array:
   """Weighted means in the windows, `[3, h - 10, w - 10]`, of `[3, h, w]`."""
   across = jnp.einsum(
-    "chw,jw->chj", image, window_matrix(image.shape[2]), precision=_EXACT
+    "chw,jw->chj", image, _window_matrix(image.shape[2]), precision=_EXACT
   )
   # A sum of shifted rows is computed with what follows; a product would not be.
   weights, count = window_weights(), image.shape[1] - WINDOW + 1
   return sum(weights[k] * across[:, k : k + count] for k in range(WINDOW))
+
+
+def _window_matrix(side: int) -> np.ndarray:
+  """Weights of all windows that lie within a side `[side - WINDOW + 1, side]`.
+
+  `m @ x @ m.T` are the weighted means in the windows of a square x.
+  """
+  matrix, weights = np.zeros((side - WINDOW + 1, side), np.float32), window_weights()
+  for first, row in enumerate(matrix):
+    row[first : first + WINDOW] = weights
+  return matrix
