@@ -20,8 +20,8 @@ Time: 80 frames of 240x432: 61 s, of which 42 s carry; 146 s with 50 updates at 
 Quality: hole PSNR 30.4 dB without the network, mean of fifteen clips of 20 frames; the
 better of Telea and simple propagation on each has 28.1. In 126 trainings the network
 never changed that by more than 0.03 dB (BENCHMARKS.md, "Ways to train the network").
-Machine: 2 cores of an AMD EPYC. On an H100, 10,000 updates in half a minute: 0.4 to 1.5
-dB below what is carried or guessed, on two clips.
+Machine: 2 cores of an AMD EPYC. On an H100, 10,000 updates in 29 to 38 s: 0.4 to 1.5 dB
+below what is carried or guessed, on two clips.
 """
 
 import ml_collections

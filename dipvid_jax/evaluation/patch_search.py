@@ -20,12 +20,10 @@ def match_by_search(
   """Searches several patches at once, each on a CPU core of its own.
 
   Args:
-    cuts: patches `[3, n, n]`, all of one size of at least 11, and their regions
-      `[3, h, w]`, h and w from n to n + 2 radius; float32 in [0, 1].
-    radius: in pixels.
+    cuts, radius: as `match_everywhere` takes them.
 
   Yields:
-    The match of each patch.
+    The match of each patch, as `search_patch` finds it.
   """
   cuts = iter(cuts)
   with ThreadPoolExecutor(cpu_count()) as pool:

@@ -52,7 +52,7 @@ def _largest_ssim(
 ) -> jax.Array:
   """Places at and beyond `places` (rows, columns) are not compared."""
   windows = _Windows(patch, region)
-  lines, count = windows.lines(), region.shape[1] - patch.shape[1] + 1
+  lines = windows.lines()
 
   def search(x: jax.Array, least: jax.Array) -> jax.Array:
     bearable = least - windows.count * _NEGLIGIBLE
@@ -69,14 +69,14 @@ def _largest_ssim(
       until = jnp.minimum(done + _LINES, len(lines))
       return until, lax.fori_loop(done, until, add_line, losses)
 
-    compared = (jnp.arange(count) < places[0]) & (x < places[1])
+    compared = (jnp.arange(windows.side) < places[0]) & (x < places[1])
     losses = jnp.where(compared, 0, jnp.inf)
     done, losses = lax.while_loop(may_be_best, go_on, (jnp.int32(0), losses))
     return jnp.where(done < len(lines), least, jnp.minimum(least, losses.min()))
 
-  order = jnp.argsort(jnp.abs(jnp.arange(count) - likely))
+  order = jnp.argsort(jnp.abs(jnp.arange(windows.side) - likely))
   least = lax.fori_loop(
-    0, count, lambda i, least: search(order[i], least), jnp.float32(jnp.inf)
+    0, windows.side, lambda i, least: search(order[i], least), jnp.float32(jnp.inf)
   )
   return 1 - least / windows.count
 
@@ -89,6 +89,7 @@ class _Windows:
 
   Attributes:
     count: number of windows, over all channels.
+    side: number of columns of places, and of places in a column.
   """
 
   def __init__(self, patch: jax.Array, region: jax.Array) -> None:
@@ -99,7 +100,7 @@ class _Windows:
     self._means, self._variances = moments(patch, centre)
     self._centred_means = self._means - centre
     self._met_means, self._met_variances = moments(self._met, centre)
-    self._places = region.shape[1] - patch.shape[1] + 1
+    self.side = region.shape[1] - patch.shape[1] + 1
     self.count = self._means.size
 
   def lines(self) -> jax.Array:
@@ -120,7 +121,7 @@ class _Windows:
       return lax.dynamic_slice(image, (channel, 0, row), (1, image.shape[1], 1))[0]
 
     def met(image: jax.Array, columns: int, row: jax.Array = row) -> jax.Array:
-      shape = 1, columns, self._places
+      shape = 1, columns, self.side
       return lax.dynamic_slice(image, (channel, x, row), shape)[0]
 
     def down() -> jax.Array:
@@ -131,7 +132,7 @@ class _Windows:
 
     # Without a condition that it cannot decide, XLA computes each of these sums again
     # for every window that it is part of.
-    sums = lax.cond(x >= 0, down, lambda: jnp.zeros((size, self._places)))
+    sums = lax.cond(x >= 0, down, lambda: jnp.zeros((size, self.side)))
     products = sum(w * sums[k : k + count] for k, w in enumerate(window_weights()))
     means, variances = own(self._means), own(self._variances)
     met_means = met(self._met_means, count)
